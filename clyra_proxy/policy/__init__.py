@@ -1,0 +1,1 @@
+"""One strict policy file: read, merged with its profile, compiled once, hashed, matched."""

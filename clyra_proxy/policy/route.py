@@ -1,0 +1,61 @@
+"""What policy says about one kind of exchange, compiled: the only form of policy the data path reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from clyra_proxy.verdict.model import Mode
+
+
+class Tls(StrEnum):
+    INTERCEPT = "intercept"
+    PASSTHROUGH = "passthrough"
+
+
+class Atomic(StrEnum):
+    """`stream` releases validated bytes as they come; `spool` forwards a body only when all of it passed."""
+
+    STREAM = "stream"
+    SPOOL = "spool"
+
+
+class EvidenceClass(StrEnum):
+    """`required`: durable intent before the first byte goes upstream. `queued`: bounded queue, gaps declared."""
+
+    REQUIRED = "required"
+    QUEUED = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The compiled answer of `CompiledPolicy.match`; immutable and shared between exchanges.
+
+    id: `destination/rule` as written in the policy, or `default`. known: the destination is on the allow-list.
+    modes: rule id or family prefix -> mode (most specific wins, see `mode_of`). request_schema / response_schema:
+    opaque to policy, compiled by SchemaLock at load (None: admission only).
+    """
+
+    id: str
+    destination: str
+    known: bool
+    evidence: EvidenceClass
+    default_mode: Mode
+    modes: Mapping[str, Mode] = field(default_factory=dict)
+    tls: Tls = Tls.INTERCEPT
+    allow_private: bool = False
+    atomic: Atomic = Atomic.STREAM
+    request_schema: object | None = None
+    response_schema: object | None = None
+
+    def mode_of(self, rule: str) -> Mode:
+        """Mode of a dotted rule id: exact entry, else its families from the right, else the default."""
+        modes = self.modes
+        if modes:
+            while rule:
+                found = modes.get(rule)
+                if found is not None:
+                    return found
+                rule = rule.rpartition(".")[0]
+        return self.default_mode

@@ -1,0 +1,52 @@
+"""The closed list of reason codes.
+
+A reason code is what a sender's retry logic, a dashboard and an auditor key on: it never changes its meaning,
+and nothing outside this list appears in a verdict. `docs/verdicts.md` is generated from the descriptions here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a finding was made. The value is the wire form; the comment beside it is its meaning."""
+
+    # JSON admission (RFC 8259, I-JSON RFC 7493)
+    JSON_SYNTAX = "json_syntax"  # not one JSON text
+    JSON_ENCODING = "json_encoding"  # not UTF-8, a byte order mark, or a lone surrogate
+    JSON_DUPLICATE_KEY = "json_duplicate_key"  # the same key twice in one object
+    JSON_DEPTH = "json_depth"  # nested deeper than allowed
+    JSON_NUMBER_RANGE = "json_number_range"  # a number outside the interoperable range
+    JSON_TRAILING = "json_trailing"  # something follows the value
+    JSON_INCOMPLETE = "json_incomplete"  # the body ended inside the value
+    # schema
+    SCHEMA_VIOLATION = "schema_violation"  # the document does not satisfy the route's schema
+    SCHEMA_NOT_STREAMABLE = "schema_not_streamable"  # too large to buffer, and the schema cannot be cut
+    SCHEMA_DRIFT = "schema_drift"  # differs from the locked schema
+    SCHEMA_UNKNOWN_ROUTE = "schema_unknown_route"  # no operation in the API description matches
+    ROW_INVALID = "row_invalid"  # a form, CSV or NDJSON row does not satisfy the row schema
+    # body framing and size
+    BODY_TOO_LARGE = "body_too_large"
+    CODING_BOMB = "coding_bomb"  # expands beyond the allowed ratio or size
+    CODING_UNSUPPORTED = "coding_unsupported"  # unknown, stacked or malformed content coding
+    FRAMING_INVALID = "framing_invalid"  # ambiguous HTTP framing (RFC 9112 section 6.3)
+    MEDIA_TYPE = "media_type"  # the content type is not allowed on this route
+    # egress
+    DESTINATION_UNKNOWN = "destination_unknown"
+    DESTINATION_PRIVATE = "destination_private"  # private, link-local, loopback or metadata address
+    HOST_MISMATCH = "host_mismatch"  # SNI, Host/:authority and certificate disagree
+    TLS_UNVERIFIED = "tls_unverified"  # the upstream's certificate does not verify
+    PROTOCOL_DENIED = "protocol_denied"  # raw TCP, UDP or an unknown protocol
+    SELF_CONNECT = "self_connect"  # the proxy was asked to call itself
+    OPAQUE = "opaque"  # passed through without being read, by policy
+    # identity
+    IDENTITY_REQUIRED = "identity_required"
+    IDENTITY_REJECTED = "identity_rejected"
+    # the house itself
+    CHECK_ERROR = "check_error"  # a check raised or returned garbage
+    CHECK_TIMEOUT = "check_timeout"
+    OVERFLOW = "overflow"  # a bounded queue or buffer is full
+    EVIDENCE_UNAVAILABLE = "evidence_unavailable"  # the record could not be made durable
+    HALTED = "halted"
+    SHUTTING_DOWN = "shutting_down"
