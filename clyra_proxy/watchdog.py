@@ -66,8 +66,7 @@ class Watchdog:
         return entered > 0.0 and time.monotonic() - entered > self.budget
 
     def _look(self) -> None:
-        main = threading.main_thread().ident
-        assert main is not None
+        main = threading.main_thread().ident or 0
         while not self._stop.wait(self.budget / 4):
             if self._late():
                 signal.pthread_kill(main, _SIGNAL)
