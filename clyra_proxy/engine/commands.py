@@ -1,0 +1,30 @@
+"""Commands between our layers and the connection handler that mitmproxy does not have.
+
+`AwaitRoom` is how a layer that produces a lot at once (a spooled body) paces itself: the layer blocks until what was
+written before has left, so that a body is never queued whole in a socket's write buffer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy.commands import Command
+from mitmproxy.proxy.events import CommandCompleted
+
+
+class AwaitRoom(Command):
+    """Block the layer until the write buffers of all connections but `source` have room."""
+
+    blocking = True
+
+    def __init__(self, source: Connection) -> None:
+        self.source = source
+
+
+@dataclass(repr=False)
+class AwaitRoomCompleted(CommandCompleted):
+    """There is room again (or the connections are gone, which later writes will find out)."""
+
+    command: AwaitRoom
+    reply: None = None

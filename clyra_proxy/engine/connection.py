@@ -1,0 +1,336 @@
+"""One client connection with its upstream connections: reads bytes, runs the layers, writes bytes.
+
+Replaces mitmproxy's `ConnectionHandler` internals and keeps its guarantees:
+- layers run to completion one event at a time, never re-entered (mitmproxy issue 7027): events that arise meanwhile
+  wait in a queue, guarded by a busy flag, instead of behind an asyncio lock;
+- hooks run inline (`dispatch`); only a hook that really waits becomes a task;
+- what one event writes leaves in one write per connection, in order, always before a close of that connection;
+- reading stops while what was read cannot leave (`room`), so memory is bounded by buffers, never by bodies;
+- a fault in a layer ends the connection, it is never logged and passed over: a lost chunk would be a changed body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy.connection import Client, Connection, ConnectionState
+from mitmproxy.http import HTTPFlow
+from mitmproxy.proxy import commands, events, server, server_hooks
+
+from clyra_proxy.engine.client import ClientState, attach
+from clyra_proxy.engine.commands import AwaitRoom, AwaitRoomCompleted
+from clyra_proxy.engine.dial import DialError, connect, is_own_listener, resolve
+from clyra_proxy.engine.hooks import ClyraDialHook, ClyraDoneHook, Dial
+
+if TYPE_CHECKING:
+    from mitmproxy.proxy.mode_specs import ProxyMode
+
+    from clyra_proxy.engine.master import EngineMaster
+
+logger = logging.getLogger(__name__)
+
+READ_BYTES = 65536
+DIALS_PER_ADDRESS = 8
+"""Connections of one client to one address that may be opening at the same time."""
+
+
+class ConnectionHandler(server.LiveConnectionHandler):
+    """mitmproxy's handler with our event loop, our dialling and our timeouts."""
+
+    def __init__(
+        self, engine: EngineMaster, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, mode: ProxyMode
+    ) -> None:
+        super().__init__(reader, writer, engine.options, mode)
+        self.engine = engine
+        self.settings = engine.settings
+        self.max_conns.default_factory = lambda: asyncio.Semaphore(DIALS_PER_ADDRESS)
+        self._queue: deque[events.Event] = deque()
+        self._busy = False
+        self._over = False
+        self._unsent: dict[Connection, list[bytes]] = {}
+        self._head_timer: asyncio.TimerHandle | None = None
+        self.state = ClientState(
+            settings=engine.settings,
+            abort=self.abort,
+            done=self._done,
+            expect_head=self._expect_head,
+            head_received=self._head_received,
+            draining=engine.is_draining,
+        )
+        attach(self.client, self.state)
+
+    # -- life of the client connection ---------------------------------------------------------------------------
+
+    async def handle_client(self) -> None:
+        """Serve the client until it is gone; every exchange has had its `clyra_done` when this returns."""
+        self._expect_head()
+        try:
+            await super().handle_client()
+        finally:
+            self._over = True
+            self._head_received()
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Exchanges usually end by themselves when the client goes; those stuck in a hook get their end here."""
+        if self.state.flows:
+            self.state.idle.clear()
+            try:
+                async with asyncio.timeout(self.settings.hook_timeout_s + 1):
+                    await self.state.idle.wait()
+            except TimeoutError:
+                for flow in list(self.state.flows.values()):
+                    self._done(flow)
+
+    def _done(self, flow: HTTPFlow) -> None:
+        """End an exchange, once."""
+        if self.state.flows.pop(flow.id, None) is None:
+            return
+        try:
+            self.engine.dispatch.run(ClyraDoneHook(flow))
+        finally:
+            self.engine.exchange_ended()
+            if not self.state.flows:
+                self.state.idle.set()
+
+    def abort(self, reason: str) -> None:
+        """Close the client and all its upstreams at once, without a farewell."""
+        if not self.client.error:
+            self.client.error = reason
+        for connection, io in list(self.transports.items()):
+            connection.state = ConnectionState.CLOSED
+            if io.handler is not None:
+                io.handler.cancel(reason)
+
+    # -- slow heads ----------------------------------------------------------------------------------------------
+
+    def _expect_head(self) -> None:
+        if self._head_timer is None and not self._over:
+            loop = asyncio.get_running_loop()
+            self._head_timer = loop.call_later(self.settings.header_timeout_s, self.abort, "head took too long")
+
+    def _head_received(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    # -- events and commands -------------------------------------------------------------------------------------
+
+    async def server_event(self, event: events.Event) -> None:
+        """mitmproxy's entry; nothing in here waits."""
+        self.process(event)
+
+    def process(self, event: events.Event) -> None:
+        """Run the layers on `event` and on whatever it causes."""
+        queue = self._queue
+        queue.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        self.timeout_watchdog.last_activity = time.time()
+        try:
+            handle = self.layer.handle_event
+            while queue:
+                for command in handle(queue.popleft()):
+                    self._execute(command)
+        except Exception as error:
+            queue.clear()
+            self._unsent.clear()
+            logger.exception("A layer failed with %s; the connection is closed.", type(error).__name__)
+            self.abort("internal error")
+        finally:
+            self._busy = False
+            if self._unsent:
+                self._flush()
+
+    def _execute(self, command: commands.Command) -> None:
+        if isinstance(command, commands.SendData):
+            connection = command.connection
+            unsent = self._unsent.get(connection)
+            if unsent is None:
+                self._unsent[connection] = [command.data]
+            else:
+                unsent.append(command.data)
+        elif isinstance(command, commands.StartHook):
+            self._start_hook(command)
+        elif isinstance(command, commands.OpenConnection):
+            self._open(command)
+        elif isinstance(command, commands.CloseConnection):
+            self._flush()
+            if command.connection in self.transports:
+                half = isinstance(command, commands.CloseTcpConnection) and command.half_close
+                self.close_connection(command.connection, half)
+        elif isinstance(command, AwaitRoom):
+            self._flush()
+            self._task(self._await_room(command))
+        elif isinstance(command, commands.RequestWakeup):
+            self.wakeup_timer.add(self._task(self.wakeup(command)))
+        elif isinstance(command, commands.Log):
+            if command.level >= logging.WARNING:
+                logger.log(command.level, "%s", command.message[:300])
+        else:
+            raise TypeError(f"unknown command {type(command).__name__}")
+
+    def _task(self, work: Any) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self.engine.keep(task)
+        return task
+
+    def _start_hook(self, hook: commands.StartHook) -> None:
+        waiting = self.engine.dispatch.run(hook)
+        if not hook.blocking:
+            return
+        if waiting is None:
+            self._queue.append(events.HookCompleted(hook))
+        else:
+            waiting.add_done_callback(lambda _: self.process(events.HookCompleted(hook)))
+
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        """For hooks that mitmproxy's own code fires outside of layers."""
+        waiting = self.engine.dispatch.run(hook)
+        if waiting is not None:
+            await waiting
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, {}
+        for connection, chunks in unsent.items():
+            io = self.transports.get(connection)
+            if io is not None and io.writer is not None and not io.writer.is_closing():
+                io.writer.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+
+    def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
+        """Connection chatter of mitmproxy: only what is at least a warning is worth a line."""
+        if level >= logging.WARNING:
+            logger.log(level, "%s", message[:300], exc_info=exc_info)
+
+    # -- reading with backpressure ---------------------------------------------------------------------------------
+
+    async def handle_connection(self, connection: Connection) -> None:
+        """Read one connection to its end, then keep it while our side may still send."""
+        cancelled = None
+        reader = self.transports[connection].reader
+        assert reader is not None  # noqa: S101 - as in mitmproxy
+        is_client = connection is self.client
+        while True:
+            try:
+                data = await reader.read(READ_BYTES)
+                if not data:
+                    break
+                if is_client and not self.state.speaks_http:
+                    self._expect_head()
+                self.process(events.DataReceived(connection, data))
+                if self._crowded(connection):
+                    await self._room(connection)
+            except OSError:
+                break
+            except asyncio.CancelledError as error:
+                cancelled = error
+                break
+        if cancelled is None:
+            connection.state &= ~ConnectionState.CAN_READ  # TCP connections can be half-closed.
+        else:
+            connection.state = ConnectionState.CLOSED
+        self.process(events.ConnectionClosed(connection))
+        if connection.state is ConnectionState.CAN_WRITE:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        io = self.transports.pop(connection)
+        if io.writer is not None:
+            io.writer.close()
+        if cancelled is not None:
+            raise cancelled
+
+    def _crowded(self, source: Connection) -> bool:
+        for connection, io in self.transports.items():
+            if connection is not source and io.writer is not None:
+                transport: Any = getattr(io.writer, "transport", None)
+                if transport is not None and transport.get_write_buffer_size() > READ_BYTES:
+                    return True
+        return False
+
+    async def _room(self, source: Connection) -> None:
+        """Wait until the write buffers of every other connection are below their low-water mark."""
+        for connection, io in list(self.transports.items()):
+            if connection is not source and io.writer is not None:
+                try:
+                    await io.writer.drain()
+                except OSError:
+                    if io.handler is not None:
+                        io.handler.cancel("error sending data")
+
+    async def _await_room(self, command: AwaitRoom) -> None:
+        await self._room(command.source)
+        self.process(AwaitRoomCompleted(command))
+
+    # -- upstream ------------------------------------------------------------------------------------------------
+
+    def _open(self, command: commands.OpenConnection) -> None:
+        if self._over:
+            self._queue.append(events.OpenConnectionCompleted(command, "client is gone"))
+            return
+        io = server.ConnectionIO()
+        self.transports[command.connection] = io
+        io.handler = self._task(self.open_connection(command))
+
+    async def open_connection(self, command: commands.OpenConnection) -> None:
+        """Dial, then serve the upstream connection until it ends."""
+        upstream = command.connection
+        hook_data = server_hooks.ServerConnectionHookData(client=self.client, server=upstream)
+        try:
+            reader, writer = await self._dial(hook_data)
+        except (DialError, asyncio.CancelledError) as error:
+            self.transports.pop(upstream, None)
+            reason = str(error) or "connection cancelled"
+            await self.handle_hook(server_hooks.ServerConnectErrorHook(hook_data))
+            self.process(events.OpenConnectionCompleted(command, reason))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        upstream.timestamp_tcp_setup = time.time()
+        upstream.state = ConnectionState.OPEN
+        upstream.peername = writer.get_extra_info("peername")
+        upstream.sockname = writer.get_extra_info("sockname")
+        io = self.transports[upstream]
+        io.reader, io.writer = reader, writer
+        await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
+        self.process(events.OpenConnectionCompleted(command, None))
+        try:
+            await self.handle_connection(upstream)
+        finally:
+            upstream.timestamp_end = time.time()
+            await self.handle_hook(server_hooks.ServerDisconnectedHook(hook_data))
+
+    async def _dial(
+        self, hook_data: server_hooks.ServerConnectionHookData
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        upstream = hook_data.server
+        if not upstream.address:
+            raise DialError("no destination given")
+        await self.handle_hook(server_hooks.ServerConnectHook(hook_data))
+        if upstream.error:
+            raise DialError(upstream.error)
+        host, port = upstream.address[:2]
+        addresses = await resolve(host, port)
+        if is_own_listener(addresses, port, self.engine.addresses):
+            raise DialError("the destination is this proxy itself")
+        flows = tuple(flow for flow in self.state.dialling if (flow.request.host, flow.request.port) == (host, port))
+        dial = Dial(self.client, upstream, host, port, addresses, flows)
+        await self.handle_hook(ClyraDialHook(dial))
+        if not self.engine.dispatch.listens(ClyraDialHook.name):
+            dial.approve(*addresses)
+        if dial.error or self._over or self.client.error:
+            raise DialError(dial.error or "client is gone")
+        upstream.timestamp_start = time.time()
+        async with self.max_conns[(host, port)]:
+            return await connect(dial.approved, port, self.settings.connect_timeout_s)
+
+    async def on_timeout(self) -> None:
+        """Nothing moved for `idle_timeout_s`."""
+        if isinstance(self.client, Client):
+            self.abort("idle for too long")

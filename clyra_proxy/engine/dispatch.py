@@ -1,0 +1,148 @@
+"""Hook dispatch: compiled once, and fail-closed.
+
+mitmproxy walks every addon for every hook and, when an addon raises, logs it and lets the flow go on. Here a table
+of bound methods per hook is built once; a hook nobody listens to costs one dictionary look-up; the `update` hook does
+not exist. Synchronous methods run inline on the event loop. A method that raises, or an asynchronous one that
+outlives its budget, ends in `on_hook_failure` of the addons, and what the hook was about does not proceed:
+a flow is marked failed (`failed`), everything else costs the client its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from mitmproxy.addonmanager import traverse
+from mitmproxy.hooks import Hook, all_hooks
+from mitmproxy.http import HTTPFlow
+
+from clyra_proxy.engine.client import ClientState
+
+logger = logging.getLogger(__name__)
+
+type Callback = Callable[[Any], Awaitable[None] | None]
+
+FAILED = "clyra_failed"
+"""Key in `flow.metadata`: name of the hook that failed."""
+
+_ENDINGS = frozenset({"error", "clyra_done", "websocket_end", "client_disconnected", "server_disconnected"})
+"""Hooks that only report: when one addon fails, the others are still told."""
+
+
+class HookTimeout(Exception):  # noqa: N818 - handed to addons, not raised through
+    """An asynchronous hook did not finish within its budget."""
+
+
+def failed(flow: HTTPFlow) -> bool:
+    """Whether a hook failed on this flow; it must not proceed."""
+    return FAILED in flow.metadata
+
+
+class Dispatch:
+    """The compiled table. `rebuild` is the only way to change what is called."""
+
+    def __init__(self, addons: Sequence[object], timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._table: dict[str, tuple[Callback, ...]] = {}
+        self._arguments: dict[str, Callable[[Hook], Any]] = {}
+        self._on_failure: tuple[Callable[[Any, str, BaseException], None], ...] = ()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.rebuild(addons)
+
+    def rebuild(self, addons: Sequence[object]) -> None:
+        """Compile the table from `addons` and their sub-addons, in order."""
+        chain = list(traverse(addons))
+        table: dict[str, tuple[Callback, ...]] = {}
+        for name, hook in all_hooks.items():
+            found = tuple(method for addon in chain if callable(method := getattr(addon, name, None)))
+            names = [field.name for field in fields(hook)]  # type: ignore[arg-type]
+            if found and len(names) == 1:
+                table[name] = found
+                self._arguments[name] = attrgetter(names[0])
+        self._on_failure = tuple(
+            method for addon in chain if callable(method := getattr(addon, "on_hook_failure", None))
+        )
+        self._table = table
+
+    def listens(self, name: str) -> bool:
+        """Whether any addon has this hook."""
+        return name in self._table
+
+    def run(self, hook: Hook) -> asyncio.Task[None] | None:
+        """Call every method of `hook`. None when all is done; otherwise a task that ends when it is (never raises)."""
+        name = hook.name
+        callbacks = self._table.get(name)
+        if callbacks is None:
+            return None
+        data = self._arguments[name](hook)
+        for index, callback in enumerate(callbacks):
+            try:
+                pending = callback(data)
+            except Exception as error:  # noqa: BLE001 - every fault of an addon is a declared outcome
+                self._fail(data, name, error)
+                if name not in _ENDINGS:
+                    return None
+            else:
+                if pending is not None:
+                    return self._start(self._finish(name, data, pending, callbacks[index + 1 :]))
+        return None
+
+    def _start(self, rest: Any) -> asyncio.Task[None] | None:
+        """Run the coroutine up to its first real wait; only then does a task exist that others must await."""
+        loop = asyncio.get_running_loop()
+        task: asyncio.Task[None] = asyncio.Task(rest, loop=loop, eager_start=True)
+        if task.done():
+            return None
+        budget = loop.call_later(self._timeout_s, task.cancel)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: budget.cancel())
+        return task
+
+    async def _finish(self, name: str, data: Any, pending: Awaitable[None], rest: tuple[Callback, ...]) -> None:
+        queue: list[Callback | None] = [None, *rest]
+        for callback in queue:
+            try:
+                waited = pending if callback is None else callback(data)
+                if waited is not None:
+                    await waited
+            except asyncio.CancelledError:
+                self._fail(data, name, HookTimeout(f"{name} took longer than {self._timeout_s} s"))
+                return
+            except Exception as error:  # noqa: BLE001 - as in `run`
+                self._fail(data, name, error)
+                if name not in _ENDINGS:
+                    return
+
+    def _fail(self, data: Any, name: str, error: BaseException) -> None:
+        # Type and place only: the text of an exception may quote a body.
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
+        logger.error("Hook %s failed with %s%s; the exchange is stopped.", name, type(error).__name__, place)
+        _stop(data, name)
+        for handler in self._on_failure:
+            try:
+                handler(data, name, error)
+            except Exception as second:  # noqa: BLE001 - the exchange is stopped already
+                logger.error("on_hook_failure failed with %s.", type(second).__name__)  # noqa: TRY400
+
+
+def _stop(data: Any, name: str) -> None:
+    """Make sure that what the hook was about does not proceed."""
+    if isinstance(data, HTTPFlow):
+        data.metadata[FAILED] = name
+        return
+    for attribute in ("client", "context"):
+        owner = getattr(data, attribute, None)
+        if owner is not None:
+            data = getattr(owner, "client", owner)
+            break
+    state = getattr(data, "clyra", None)
+    if isinstance(state, ClientState):
+        state.abort(f"hook {name} failed")
