@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from clyra_proxy.verdict.model import Mode
+from clyra_proxy.verdict.model import Action, Mode
+
+if TYPE_CHECKING:
+    from clyra_proxy.stream.limits import BodyLimits
 
 
 class Tls(StrEnum):
@@ -32,9 +36,13 @@ class EvidenceClass(StrEnum):
 class Route:
     """The compiled answer of `CompiledPolicy.match`; immutable and shared between exchanges.
 
-    id: `destination/rule` as written in the policy, or `default`. known: the destination is on the allow-list.
-    modes: rule id or family prefix -> mode (most specific wins, see `mode_of`). request_schema / response_schema:
-    opaque to policy, compiled by SchemaLock at load (None: admission only).
+    id: `destination/rule` as written in the policy, `destination` when none of its rules matched, or `default`.
+    known: the destination is on the allow-list; unknown_action: what `egress.destination` asks for when it is not.
+    modes: rule id or family -> mode (most specific wins, see `mode_of`). mode: `enforce` when any rule can act here.
+    allow_private: private, loopback and shared addresses may be dialled (metadata services never).
+    limits: SchemaLock's body limits. media: content types allowed for requests with a body, lower case without
+    parameters (empty: any). request_schema / response_schema: opaque to policy, compiled by SchemaLock at load
+    (None: admission only).
     """
 
     id: str
@@ -46,8 +54,17 @@ class Route:
     tls: Tls = Tls.INTERCEPT
     allow_private: bool = False
     atomic: Atomic = Atomic.STREAM
+    unknown_action: Action = Action.MARK
+    limits: BodyLimits | None = None
+    media: frozenset[str] = frozenset()
     request_schema: object | None = None
     response_schema: object | None = None
+    on_error: Action = Action.BLOCK
+    mode: Mode = field(init=False)
+
+    def __post_init__(self) -> None:
+        acting = self.default_mode is Mode.ENFORCE or Mode.ENFORCE in self.modes.values()
+        object.__setattr__(self, "mode", Mode.ENFORCE if acting else Mode.SHADOW)
 
     def mode_of(self, rule: str) -> Mode:
         """Mode of a dotted rule id: exact entry, else its families from the right, else the default."""

@@ -1,0 +1,225 @@
+"""From a policy document to what the data path reads: one hash, one generation, one `match`.
+
+Guarantees: the same document and files give the same hash on every machine; `match` never raises and never blocks;
+a destination that two entries claim, or a file that cannot be used, is a PolicyError or SchemaError here and not a
+surprise in traffic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import rfc8785
+
+from clyra_proxy.egress.hosts import InvalidHostError, normalise_host, normalise_pattern
+from clyra_proxy.errors import PolicyError
+from clyra_proxy.policy.destinations import DestinationSettings, MatchRule, RouteSettings, SchemaBinding
+from clyra_proxy.policy.matching import NO_RULE, HostTable, RuleTable, bare_media_type, ports_of
+from clyra_proxy.policy.models import Egress, PolicyDocument
+from clyra_proxy.policy.paths import normalise_path
+from clyra_proxy.policy.route import EvidenceClass, Route, Tls
+from clyra_proxy.verdict.model import Action, Mode
+
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110 section 9.2.1, without TRACE, which is not a read of a resource)."""
+
+CACHED_ROUTES = 8192
+LONGEST_CACHED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A route as reads and as writes see it."""
+
+    read: Route
+    write: Route
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    name: str
+    otherwise: _Pair
+    table: RuleTable
+    rules: tuple[_Pair, ...]
+
+
+class CompiledPolicy:
+    """A policy in force. sha256: hex, over the effective policy and the files it names. generation: counts reloads."""
+
+    __slots__ = ("_cached", "_default", "_hosts", "document", "generation", "sha256")
+
+    def __init__(
+        self,
+        document: PolicyDocument,
+        sha256: str,
+        generation: int,
+        hosts: HostTable[_Destination],
+        default: _Pair,
+    ) -> None:
+        self.document = document
+        self.sha256 = sha256
+        self.generation = generation
+        self._hosts = hosts
+        self._default = default
+        self._cached = lru_cache(maxsize=CACHED_ROUTES)(self._find)
+
+    def match(self, host: str, port: int, method: str, path: str, content_type: str = "") -> Route:
+        """The route of a request. path: as sent, with or without query. content_type: as sent, or ""."""
+        path = path.partition("?")[0]
+        if len(path) + len(content_type) + len(host) + len(method) > LONGEST_CACHED:
+            return self._find(host, port, method, path, content_type)
+        return self._cached(host, port, method, path, content_type)
+
+    def _find(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:
+        method = method.upper()
+        pair = self._pair(host, port, method, path, content_type)
+        return pair.read if method in READ_METHODS else pair.write
+
+    def _pair(self, host: str, port: int, method: str, path: str, content_type: str) -> _Pair:
+        try:
+            destination = self._hosts.find(normalise_host(host), port)
+        except InvalidHostError:
+            return self._default
+        if destination is None:
+            return self._default
+        position = destination.table.find(method, normalise_path(path), bare_media_type(content_type))
+        return destination.otherwise if position == NO_RULE else destination.rules[position]
+
+
+def compile_policy(
+    document: PolicyDocument, base_dir: Path, generation: int = 1, spool_directory: Path | None = None
+) -> CompiledPolicy:
+    """Compile for the data path. base_dir: folder that file names start from. Raises PolicyError, SchemaError."""
+    compiler = _Compiler(document, base_dir, spool_directory)
+    hosts: HostTable[_Destination] = HostTable()
+    for name, settings in document.destinations.items():
+        destination = compiler.destination(name, settings)
+        for host in settings.hosts:
+            taken = hosts.add(normalise_pattern(host), ports_of(settings), destination)
+            if taken is not None:
+                raise PolicyError(
+                    f"destinations.{name}.hosts: `{host}` belongs to destination `{taken.name}` already.",
+                    "A request must have one destination.",
+                    "Give them different hosts or ports, or make one a rule of the other.",
+                )
+    return CompiledPolicy(document, policy_hash(document, base_dir), generation, hosts, compiler.default())
+
+
+class _Compiler:
+    def __init__(self, document: PolicyDocument, base_dir: Path, spool_directory: Path | None) -> None:
+        self._document = document
+        self._base_dir = base_dir
+        self._limits = document.data_platform.schemalock.limits.compiled(spool_directory)
+        self._unknown = Action.BLOCK if document.enforcement.egress is Egress.STRICT else Action.MARK
+        self._bound: dict[str, object] = {}
+
+    def default(self) -> _Pair:
+        return self._routes("default", "", None, None, known=False)
+
+    def destination(self, name: str, settings: DestinationSettings) -> _Destination:
+        return _Destination(
+            name=name,
+            otherwise=self._routes(name, name, settings, None, known=not settings.only_rules),
+            table=RuleTable(settings.rules),
+            rules=tuple(
+                self._routes(f"{name}/{rule.name}", name, settings, rule, known=True) for rule in settings.rules
+            ),
+        )
+
+    def _routes(
+        self, route_id: str, name: str, settings: DestinationSettings | None, rule: MatchRule | None, *, known: bool
+    ) -> _Pair:
+        layers = [layer for layer in (rule, settings) if layer is not None]
+        evidence = self._document.evidence
+        return _Pair(
+            read=self._route(route_id, name, settings, layers, evidence.reads, known),
+            write=self._route(route_id, name, settings, layers, evidence.writes, known),
+        )
+
+    def _route(
+        self,
+        route_id: str,
+        name: str,
+        settings: DestinationSettings | None,
+        layers: Sequence[RouteSettings],
+        evidence: EvidenceClass,
+        known: bool,
+    ) -> Route:
+        enforcement = self._document.enforcement
+        modes: Mapping[str, Mode] = enforcement.rules
+        for layer in reversed(layers):
+            modes = overlay_modes(modes, layer.modes)
+        binding = next((layer.schema_ for layer in layers if layer.schema_ is not None), None)
+        request_schema, response_schema = self._bind(binding)
+        return Route(
+            id=route_id,
+            destination=name,
+            known=known,
+            evidence=next((layer.evidence for layer in layers if layer.evidence is not None), evidence),
+            default_mode=enforcement.mode,
+            modes=modes,
+            tls=settings.tls if settings is not None else Tls.INTERCEPT,
+            allow_private=settings.allow_private if settings is not None else False,
+            atomic=next(
+                (layer.atomic for layer in layers if layer.atomic is not None),
+                self._document.data_platform.schemalock.atomic,
+            ),
+            unknown_action=self._unknown,
+            limits=self._limits,
+            media=frozenset(binding.media) if binding is not None else frozenset(),
+            request_schema=request_schema,
+            response_schema=response_schema,
+            on_error=Action[enforcement.on_error.name],
+        )
+
+    def _bind(self, binding: SchemaBinding | None) -> tuple[object | None, object | None]:
+        if binding is None or not binding.files:
+            return None, None
+        from clyra_proxy.schemalock.binding import bind
+
+        key = binding.model_dump_json()
+        if key not in self._bound:
+            self._bound[key] = bind(binding, self._base_dir)
+        bound = self._bound[key]
+        return bound, bound
+
+
+def overlay_modes(below: Mapping[str, Mode], above: Mapping[str, Mode]) -> Mapping[str, Mode]:
+    """Modes of a layer over those below it: a family named above also replaces that family's single rules below."""
+    kept = {name: mode for name, mode in below.items() if name.partition(".")[0] not in above}
+    return {**kept, **above}
+
+
+def policy_hash(document: PolicyDocument, base_dir: Path) -> str:
+    """SHA-256 (hex) over the RFC 8785 form of the effective policy and the digests of the files it names.
+
+    Tests and the name of the profile do not count: they do not change a decision. Raises PolicyError.
+    """
+    effective = document.model_dump(mode="json", by_alias=True, exclude={"tests", "extends"})
+    files = {name: _digest(base_dir / name, name) for name in referenced_files(document)}
+    return hashlib.sha256(rfc8785.dumps({"policy": effective, "files": files})).hexdigest()
+
+
+def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
+    """Every file the policy names, as written, sorted."""
+    files = {document.identity.client_ca, document.enforcement.upstream_ca}
+    for destination in document.destinations.values():
+        for layer in (destination, *destination.rules):
+            if layer.schema_ is not None:
+                files.update(layer.schema_.files)
+    return tuple(sorted(file for file in files if file is not None))
+
+
+def _digest(path: Path, name: str) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PolicyError(
+            f"The policy names the file {name}, which cannot be read.",
+            f"{path}: {error.strerror}.",
+            "File names start from the folder of the policy file.",
+        ) from error

@@ -1,0 +1,102 @@
+"""From a policy file to a validated document: parse, lay over the profile, validate, or say exactly what is wrong.
+
+Guarantees: an unknown key, a bad value or an unknown rule is an error with file, line, dotted path and the nearest
+name that exists; all problems of a file are reported at once; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from pydantic import ValidationError
+
+from clyra_proxy.errors import PolicyError
+from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.policy.problems import Problem, explain
+from clyra_proxy.policy.profiles import profile_chain
+from clyra_proxy.policy.source import Source, parse
+
+MAX_FILE_BYTES = 4 << 20
+
+
+class InvalidPolicyError(PolicyError):
+    """A policy that parses and does not validate. problems: all of them, in file order."""
+
+    def __init__(self, name: str, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__(
+            "\n".join(str(problem) for problem in problems),
+            "" if len(problems) == 1 else f"{name} has {len(problems)} problems.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A document with what is needed to explain it. base_dir: folder that relative file names start from."""
+
+    document: PolicyDocument
+    source: Source
+    base_dir: Path
+
+
+def load_policy(path: Path) -> PolicyDocument:
+    """The effective document of the file at `path`. Raises PolicyError."""
+    return load_with_source(path).document
+
+
+def load_with_source(path: Path) -> LoadedPolicy:
+    """As `load_policy`, keeping source lines. Raises PolicyError."""
+    source = parse(read_text(path), str(path))
+    return LoadedPolicy(build_document(source), source, path.resolve().parent)
+
+
+def parse_policy(text: str, name: str = "policy") -> PolicyDocument:
+    """The effective document of a policy given as text. Raises PolicyError."""
+    return build_document(parse(text, name))
+
+
+def build_document(source: Source) -> PolicyDocument:
+    """Lay `source` over the profile it extends and validate. Raises PolicyError."""
+    merged: dict[str, object] = {}
+    for profile in profile_chain(source):
+        merged = merge(merged, {key: value for key, value in profile.data.items() if key != "extends"})
+    merged = merge(merged, source.data)
+    try:
+        return PolicyDocument.model_validate_json(orjson.dumps(merged))
+    except ValidationError as error:
+        raise InvalidPolicyError(source.name, explain(error, source, merged)) from error
+    except orjson.JSONEncodeError as error:
+        raise PolicyError(f"{source.name}: a number is too large.", str(error), "Use at most 64 bits.") from error
+
+
+def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """`over` laid over `base`: mappings merge key by key, every other value replaces. Neither is changed."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            result[key] = merge(below, value)
+        else:
+            result[key] = value
+    return result
+
+
+def read_text(path: Path) -> str:
+    """The file's text. Raises PolicyError when it cannot be read, is too large, or is not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise PolicyError(f"{path} is larger than {MAX_FILE_BYTES} bytes.", todo="Split schemas out into files.")
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise PolicyError(
+            f"Cannot read the policy {path}.",
+            f"The system says: {error.strerror}.",
+            "Give an existing file with --policy, or write one with `clyra init`.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path} is not UTF-8.", f"Byte {error.start} is wrong.", "Save it as UTF-8.") from error

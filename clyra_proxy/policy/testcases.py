@@ -1,0 +1,59 @@
+"""Test cases of a policy: a request as a client would send it, and what must be decided.
+
+They run through the real decision code (`clyra_proxy.policy.testing`), in the same order as live traffic.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, model_validator
+
+from clyra_proxy.policy.section import FilePath, Section
+from clyra_proxy.verdict.model import Decision
+from clyra_proxy.verdict.reasons import Reason
+
+
+class CaseRequest(Section):
+    """The request of a case."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] = Field(description="Absolute URL.")
+    method: str = Field("GET", description="HTTP method.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Request headers; Host follows from the URL.")
+    json_body: Any = Field(None, alias="json", description="Body given as a value and sent as JSON.")
+    body: str | None = Field(None, description="Body given as text and sent as UTF-8.")
+    body_file: FilePath | None = Field(None, description="Body read from a file beside the policy.")
+    resolves_to: list[str] = Field(
+        default_factory=list, description="Addresses the host resolves to; empty leaves the address check out."
+    )
+    sni: str | None = Field(None, description="TLS server name, when it differs from the host of the URL.")
+
+    @model_validator(mode="after")
+    def _one_body(self) -> CaseRequest:
+        given = {"json": "json_body", "body": "body", "body_file": "body_file"}
+        named = [key for key, field in given.items() if field in self.model_fields_set]
+        if len(named) > 1:
+            raise ValueError(f"`{named[0]}` and `{named[1]}` both give the body; keep one")
+        return self
+
+
+class CaseExpectation(Section):
+    """What must be decided. Only what is given is compared."""
+
+    decision: Decision | None = Field(None, description="`allow`, `mark`, `block` or `error`.")
+    would: str | None = Field(None, description="Action that shadow rules ask for: `allow`, `mark` or `block`.")
+    rule: str | None = Field(None, description="Rule id of the deciding finding; `none` when nothing was found.")
+    reason: Reason | None = Field(None, description="Reason code of the deciding finding.")
+    path: str | None = Field(None, description="JSON pointer of the deciding finding.")
+    route: str | None = Field(None, description="Route that matched, `destination/rule`.")
+    status: int | None = Field(None, description="HTTP status of the denial.")
+
+
+class TestCase(Section):
+    """One case."""
+
+    __test__ = False  # not a pytest class
+
+    name: Annotated[str, StringConstraints(min_length=1)] = Field(description="What the case shows.")
+    request: CaseRequest = Field(description="The request as a client would send it.")
+    expect: CaseExpectation = Field(description="What must be decided.")
