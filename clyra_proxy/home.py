@@ -109,3 +109,8 @@ class Home:
     def proxy_state(self) -> Path:
         """JSON written by a ready proxy: {"pid", "host", "port", "health": "host:port", "mode", "workers"}."""
         return self.run / "proxy.json"
+
+    @property
+    def proxy_control(self) -> Path:
+        """Unix socket (0600) on which a running proxy takes commands: status, reload, restart, stop."""
+        return self.run / "proxy.sock"

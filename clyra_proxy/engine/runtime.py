@@ -1,0 +1,56 @@
+"""What one worker's addons share: the policy in force, the recorder, the verdict log, the settings.
+
+Rule: `policy.current` is read once at the start of an exchange and kept by it; a reload swaps one reference, so an
+exchange never sees two policies, and nothing needs a lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clyra_proxy.engine.selftest_pass import SelfTestPass
+    from clyra_proxy.engine.settings import EngineSettings
+    from clyra_proxy.evidence.client import RecorderClient
+    from clyra_proxy.home import Home
+    from clyra_proxy.policy.compiler import CompiledPolicy
+    from clyra_proxy.policy.route import Route
+    from clyra_proxy.telemetry.verdict_log import VerdictLog
+
+
+class PolicyHolder:
+    """The compiled policy in force."""
+
+    __slots__ = ("current",)
+
+    def __init__(self, current: CompiledPolicy) -> None:
+        self.current = current
+
+    def swap(self, candidate: CompiledPolicy) -> None:
+        """Put `candidate` in force for every exchange that begins from now on."""
+        self.current = candidate
+
+
+@dataclass(slots=True)
+class Runtime:
+    """One worker's shared state.
+
+    worker: number of the worker, from 0. draining: no new work is wanted; finish what there is. selftest: set only
+    while the start-up self-test runs, and valid only for who knows its secret.
+    """
+
+    home: Home
+    policy: PolicyHolder
+    settings: EngineSettings
+    recorder: RecorderClient
+    verdict_log: VerdictLog
+    worker: int = 0
+    draining: bool = False
+    selftest: SelfTestPass | None = field(default=None)
+
+    def match(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:
+        """The route for a request: the self-test's own while it runs, otherwise what policy says."""
+        if self.selftest is not None and (route := self.selftest.route(host, port, path)) is not None:
+            return route
+        return self.policy.current.match(host, port, method, path, content_type)
