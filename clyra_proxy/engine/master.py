@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from mitmproxy import master, options
 
+from clyra_proxy.engine.connection import ConnectionHandler
 from clyra_proxy.engine.dispatch import Dispatch
 from clyra_proxy.engine.hooks import ClyraProtocolHook, Protocol
 from clyra_proxy.engine.listen import Listeners
 from clyra_proxy.engine.protocols import ProtocolChoice
-from clyra_proxy.engine.settings import EngineSettings
+from clyra_proxy.engine.settings import EngineSettings, Listener
 from clyra_proxy.engine.tls import EngineTls
 
 logger = logging.getLogger(__name__)
@@ -86,6 +89,19 @@ class EngineMaster(master.Master):
             await self.should_exit.wait()
         finally:
             await self.stop()
+
+    async def listen_on(self, listener: Listener, lent: socket.socket) -> asyncio.Server:
+        """Also accept from a bound socket that the caller keeps (workers share what their supervisor opened)."""
+        return await self._listeners.borrow(listener, lent)
+
+    def idle_connections(self, silent_s: float) -> list[ConnectionHandler]:
+        """Client connections with no exchange under way on which nothing has moved for `silent_s` seconds."""
+        latest = time.time() - silent_s
+        return [
+            handler
+            for handler in self._listeners.connections
+            if not handler.state.flows and handler.timeout_watchdog.last_activity < latest
+        ]
 
     async def stop(self) -> None:
         """Stop listening and end every connection, in flight or not."""
