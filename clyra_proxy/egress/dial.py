@@ -1,0 +1,83 @@
+"""Which of the resolved addresses may be dialled: all of them, or none.
+
+Guarantees: one bad address among good ones refuses the lot, so a name that answers differently each time cannot slip
+one through; what is approved is what is dialled, literally, so there is no second resolution to rebind; cloud
+metadata, link-local, multicast and reserved addresses stay refused where `allow_private` opens the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from clyra_proxy.egress.addresses import INTERNAL, Reach, reach_of
+from clyra_proxy.egress.hosts import is_address
+from clyra_proxy.egress.names import named_host
+from clyra_proxy.exchange import Destination
+from clyra_proxy.policy.route import Route
+from clyra_proxy.verdict.model import Action, Finding, Phase
+from clyra_proxy.verdict.rules import RULES
+
+_PRIVATE_ADDRESS = RULES["egress.private_address"]
+_HOST_MISMATCH = RULES["egress.host_mismatch"]
+_SELF_CONNECT = RULES["egress.self_connect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """addresses: to dial, in this order, and no other; empty when an enforced finding refuses the dial."""
+
+    addresses: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def approve_dial(
+    destination: Destination,
+    route: Route,
+    addresses: Sequence[str],
+    *,
+    own_listener: bool = False,
+    named_addresses: Iterable[str] | None = None,
+) -> Approval:
+    """Judge every address that the destination's name resolved to.
+
+    addresses: IP literals in resolver order. own_listener: one of them with the port is our own listening socket.
+    named_addresses: for redirected plain HTTP, what the Host field's name resolves to (None: it was not resolved).
+    """
+    findings = [*_self_connect(route, own_listener), *_addresses(route, addresses)]
+    if destination.transparent and destination.scheme == "http" and not destination.sni:
+        findings.extend(_unbound_name(destination, route, addresses, named_addresses))
+    refused = any(finding.enforced and finding.action is Action.BLOCK for finding in findings)
+    return Approval(() if refused else tuple(addresses), tuple(findings))
+
+
+def _self_connect(route: Route, own_listener: bool) -> list[Finding]:
+    finding = _SELF_CONNECT.finding(route, Phase.DIAL) if own_listener else None
+    return [] if finding is None else [finding]
+
+
+def _addresses(route: Route, addresses: Sequence[str]) -> list[Finding]:
+    for address in addresses:
+        reach = reach_of(address)
+        if reach is Reach.PUBLIC or (route.allow_private and reach in INTERNAL):
+            continue
+        detail = {"reach": reach.value, "address": address}
+        finding = _PRIVATE_ADDRESS.finding(route, Phase.DIAL, detail=detail)
+        return [] if finding is None else [finding]
+    return []
+
+
+def _unbound_name(
+    destination: Destination, route: Route, addresses: Sequence[str], named_addresses: Iterable[str] | None
+) -> list[Finding]:
+    """The Host field of redirected plain HTTP is a claim; it holds only if the name resolves to the address."""
+    name = named_host(destination)
+    if name == destination.host:
+        return []
+    named = {name} if is_address(name) else set(named_addresses or ())
+    wanted = {ip_address(address) for address in named}
+    if addresses and all(ip_address(address) in wanted for address in addresses):
+        return []
+    finding = _HOST_MISMATCH.finding(route, Phase.DIAL, detail={"between": "Host field and original address"})
+    return [] if finding is None else [finding]
