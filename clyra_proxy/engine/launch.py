@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from clyra_proxy.atomic_file import write_atomically
+from clyra_proxy.engine import certificates
 from clyra_proxy.engine.listeners import is_loopback
 from clyra_proxy.errors import StartupError, UsageError
 from clyra_proxy.home import Home
@@ -61,6 +62,7 @@ class Launch:
     @classmethod
     def prepare(cls, home: Home, policy_file: Path | None, wishes: Wishes) -> Launch:
         """Load the policy, resolve, check. Raises PolicyError, StartupError or UsageError."""
+        unused = is_unused(home)
         home.create()
         _probe_disk(home)
         path = policy_file or home.policy
@@ -72,6 +74,9 @@ class Launch:
                 "Other machines could reach it and send requests in your name.",
                 "Set `identity.required: true` with `identity.agents` in the policy, or bind 127.0.0.1.",
             )
+        if unused:
+            certificates.create_ca(home)
+        certificates.load_ca(home)
         health_host, health_port = _endpoint(wishes.health, document.telemetry.health_port)
         return cls(
             home=home,
@@ -129,6 +134,11 @@ class WorkerConfig:
         fields = json.loads(text)
         fields["sockets"] = tuple(tuple(slot) for slot in fields["sockets"])
         return cls(**fields)
+
+
+def is_unused(home: Home) -> bool:
+    """Whether nobody has ever worked with this data folder, so that making an authority surprises no client."""
+    return not any(any(folder.glob("*")) for folder in (home.ca, home.recorder, home.verdicts) if folder.is_dir())
 
 
 def usable_cores() -> int:

@@ -58,15 +58,18 @@ class Listeners:
             self._servers.append(server)
             self.addresses += tuple(bound.getsockname()[:2] for bound in server.sockets)
 
-    async def borrow(self, listener: Listener, lent: socket.socket) -> asyncio.Server:
-        """Accept from a bound socket that somebody else owns; closing the server ends our share of it only."""
+    async def borrow(self, listener: Listener, lent: socket.socket, *, lasting: bool) -> asyncio.Server:
+        """Accept from a bound socket that somebody else owns; closing the server ends our share of it only.
+
+        lasting: the address is one of ours for good (requests to it are refused as requests to ourselves).
+        """
         mode = proxy_mode(listener)
         server = await asyncio.start_server(
             self._acceptor(listener, mode), sock=lent.dup(), backlog=self._engine.settings.backlog
         )
         self._servers.append(server)
         address = lent.getsockname()[:2]
-        if address not in self.addresses:
+        if lasting and address not in self.addresses:
             self.addresses += (address,)
         return server
 

@@ -90,9 +90,9 @@ class EngineMaster(master.Master):
         finally:
             await self.stop()
 
-    async def listen_on(self, listener: Listener, lent: socket.socket) -> asyncio.Server:
+    async def listen_on(self, listener: Listener, lent: socket.socket, *, lasting: bool = True) -> asyncio.Server:
         """Also accept from a bound socket that the caller keeps (workers share what their supervisor opened)."""
-        return await self._listeners.borrow(listener, lent)
+        return await self._listeners.borrow(listener, lent, lasting=lasting)
 
     def idle_connections(self, silent_s: float) -> list[ConnectionHandler]:
         """Client connections with no exchange under way on which nothing has moved for `silent_s` seconds."""

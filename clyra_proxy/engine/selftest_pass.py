@@ -9,6 +9,7 @@ random bits which never leave the process.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
@@ -19,12 +20,12 @@ AGENT = "clyra-selftest"
 HOST = "127.0.0.1"
 
 
-def _enforce_everything() -> Route:
+def _enforce_everything(evidence: EvidenceClass) -> Route:
     return Route(
-        id="selftest",
+        id=f"selftest/{evidence.value}",
         destination="selftest",
         known=True,
-        evidence=EvidenceClass.REQUIRED,
+        evidence=evidence,
         default_mode=Mode.ENFORCE,
         allow_private=True,
     )
@@ -32,11 +33,16 @@ def _enforce_everything() -> Route:
 
 @dataclass(frozen=True, slots=True)
 class SelfTestPass:
-    """Valid for requests to `port` on 127.0.0.1 whose path starts with `prefix`, and for nothing else."""
+    """Valid for requests to `port` on 127.0.0.1 whose path is `prefix` and an evidence class, and for nothing else.
+
+    The class is part of the path because enforcement must be provable while the recorder is away.
+    """
 
     port: int
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
-    enforced: Route = field(default_factory=_enforce_everything)
+    routes: Mapping[str, Route] = field(
+        default_factory=lambda: {kind.value: _enforce_everything(kind) for kind in EvidenceClass}, repr=False
+    )
 
     @property
     def prefix(self) -> str:
@@ -47,7 +53,13 @@ class SelfTestPass:
         if port != self.port or host != HOST:
             return None
         start = path[: len(self.prefix)].encode("utf-8", "surrogateescape")
-        return self.enforced if compare_digest(start, self.prefix.encode()) else None
+        if not compare_digest(start, self.prefix.encode()):
+            return None
+        return self.routes.get(path[len(self.prefix) :])
+
+    def owns(self, route: Route) -> bool:
+        """Whether `route` is one of ours."""
+        return any(route is mine for mine in self.routes.values())
 
     def vouches(self, agent: str, token: str) -> bool:
         """Whether proxy credentials are the self-test's own (policy may require every caller to authenticate)."""

@@ -1,0 +1,171 @@
+"""What a worker drives: the policy in force, the recorder link, the verdict log and the engine, as one.
+
+A reload has two steps so that all workers change together or none does: `prepare` reads, compiles and checks without
+touching anything in force; `commit` swaps one reference. Compilation runs in a thread, the event loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from pathlib import Path
+
+import addons
+from clyra_proxy.engine import certificates
+from clyra_proxy.engine.control import Message
+from clyra_proxy.engine.launch import WorkerConfig
+from clyra_proxy.engine.master import EngineMaster, build_master
+from clyra_proxy.engine.runtime import PolicyHolder, Runtime
+from clyra_proxy.engine.selftest import SelfTestWatch, run_selftest
+from clyra_proxy.engine.settings import EngineSettings, Listener, Mode
+from clyra_proxy.errors import StartupError
+from clyra_proxy.evidence.client import RecorderClient
+from clyra_proxy.home import Home
+from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy
+from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.telemetry.verdict_log import VerdictLog
+
+SELFTEST_AGAIN_S = 2.0
+
+log = logging.getLogger("clyra.worker")
+
+
+class WorkerEngine:
+    """Made from what the supervisor handed over; `start` makes it serve."""
+
+    master: EngineMaster
+    runtime: Runtime
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
+        self._home = Home(Path(config.home))
+        self._listener = Listener(config.host, config.port, Mode(config.mode), config.upstream)
+        self._servers: dict[int, list[asyncio.Server]] = {}
+        self._prepared: CompiledPolicy | None = None
+        self._recorded = False
+        self._proving: asyncio.Task[None] | None = None
+
+    async def start(self) -> Message:
+        """Load, check, prove, then accept. Returns what to report; raises ClyraError with the reason it cannot."""
+        policy = await asyncio.to_thread(self._compile, self._config.policy_json, self._config.generation)
+        authority = certificates.load_ca(self._home)
+        settings = self._settings(policy.document)
+        self.runtime = await self._connect(policy, settings)
+        watch = SelfTestWatch(self.runtime)
+        self.master = build_master(settings, [*addons.build_addons(self.runtime), watch])
+        await self.master.start()
+        self._recorded = await run_selftest(self.master, self.runtime, watch)
+        if not self._recorded:
+            self._proving = asyncio.create_task(self._prove_until_recorded(watch), name="self-test")
+        await self._accept(self._config.slot)
+        return {"policy": summarise(policy), "ca_expires": f"{authority.expires:%Y-%m-%d}", **self.describe()}
+
+    async def obey(self, message: Message) -> Message:
+        """Carry out a command of the supervisor; the answer."""
+        match message["command"]:
+            case "prepare":
+                policy = await asyncio.to_thread(self._compile, message["policy_json"], message["generation"])
+                certificates.load_ca(self._home)
+                self._prepared = policy
+                return {"ok": True, "sha256": policy.sha256}
+            case "commit" if self._prepared is not None:
+                self.master.reload_certificates()
+                self.runtime.policy.swap(self._prepared)
+                self._prepared = None
+            case "discard":
+                self._prepared = None
+            case "adopt":
+                await self._accept(message["slot"])
+            case "release":
+                for server in self._servers.pop(message["slot"], ()):
+                    server.close()
+            case other:
+                return {"ok": False, "what": f"A worker cannot {other}.", "why": "", "todo": ""}
+        return {"ok": True}
+
+    def describe(self) -> Message:
+        """How the worker is right now. obstacles: why traffic should not come yet, empty when it may."""
+        policy = self.runtime.policy.current
+        return {
+            "generation": policy.generation,
+            "sha256": policy.sha256,
+            "connections": self.master.active_connections(),
+            "exchanges": self.master.active_exchanges(),
+            "recorded": self._recorded,
+            "obstacles": self._obstacles(),
+        }
+
+    async def close(self) -> None:
+        """Hand over what is queued for the recorder and the log, then let go."""
+        if self._proving is not None:
+            self._proving.cancel()
+        await self.runtime.recorder.close()
+        await asyncio.to_thread(self.runtime.verdict_log.close)
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _compile(self, policy_json: str, generation: int) -> CompiledPolicy:
+        document = PolicyDocument.model_validate_json(policy_json, by_alias=True)
+        return compile_policy(document, Path(self._config.policy_folder), generation, self._home.spool)
+
+    def _settings(self, document: PolicyDocument) -> EngineSettings:
+        folder = Path(self._config.policy_folder)
+        trust = document.enforcement.upstream_ca
+        return EngineSettings(
+            confdir=self._home.ca,
+            listeners=(),
+            upstream_trust=folder / trust if trust else None,
+            client_certificate=document.identity.client_ca is not None,
+            header_timeout_s=self._config.header_timeout_s,
+        )
+
+    async def _connect(self, policy: CompiledPolicy, settings: EngineSettings) -> Runtime:
+        telemetry = policy.document.telemetry
+        verdict_log = VerdictLog(
+            self._home.verdict_log, max_bytes=telemetry.verdict_log_bytes, keep=telemetry.verdict_log_files
+        )
+        recorder = RecorderClient(self._home)
+        await recorder.start()
+        return Runtime(self._home, PolicyHolder(policy), settings, recorder, verdict_log, worker=self._config.slot)
+
+    async def _accept(self, slot: int) -> None:
+        if slot not in self._servers:
+            self._servers[slot] = []
+            for descriptor in self._config.sockets[slot]:
+                lent = socket.socket(fileno=descriptor)
+                try:
+                    self._servers[slot].append(await self.master.listen_on(self._listener, lent))
+                finally:
+                    lent.detach()  # the descriptor stays open: the slot may be adopted again later
+
+    async def _prove_until_recorded(self, watch: SelfTestWatch) -> None:
+        """Repeat the self-test while the recorder is away; a failure now keeps us from being ready, and is said."""
+        while not self._recorded:
+            await asyncio.sleep(SELFTEST_AGAIN_S)
+            try:
+                self._recorded = await run_selftest(self.master, self.runtime, watch)
+            except StartupError as error:
+                log.error("%s", error)  # noqa: TRY400 - said in words
+
+    def _obstacles(self) -> list[str]:
+        obstacles = []
+        if self.runtime.recorder.state != "ready":
+            obstacles.append("the recorder is not reachable")
+        if not self._recorded:
+            obstacles.append("the self-test has not been recorded yet")
+        return obstacles
+
+
+def summarise(policy: CompiledPolicy) -> Message:
+    """What the banner says about a policy."""
+    document = policy.document
+    rules = sum(len(destination.rules) for destination in document.destinations.values())
+    return {
+        "sha256": policy.sha256,
+        "generation": policy.generation,
+        "destinations": len(document.destinations),
+        "routes": len(document.destinations) + rules + 1,
+        "mode": document.enforcement.mode.value,
+        "rules": {name: mode.value for name, mode in document.enforcement.rules.items()},
+    }
