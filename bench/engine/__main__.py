@@ -1,0 +1,226 @@
+"""`python -m bench.engine`: measures, prints tables of ratios, and ends with one JSON line.
+
+Reading the line: http_ratio and https_ratio are Clyra's requests per second over stock mitmdump's, one worker each on
+the same single core; two_worker_ratio is two workers over one with nothing pinned; added_p95_ms is the 95th
+percentile at 200 requests per second in an open loop minus that of a direct connection (the worse of HTTP and HTTPS);
+rss_growth is the growth of a worker's resident memory between 20k and 120k exchanges, as a fraction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.engine import peers, streaming
+from bench.engine.contenders import Contender, start_clyra, start_mitmdump
+from bench.engine.generator import Generator, MissingToolError, Target
+from bench.engine.report import Report
+from bench.engine.upstream import Nginx, Sink, kilobyte_of_json
+from tests.support.certificates import Authority
+
+PROXY_CPU = 0
+OTHER_CPU = 1
+HTTP = "keep-alive HTTP, 1 KB JSON POST, 16 connections, closed loop"
+HTTPS = "keep-alive HTTPS (CONNECT, intercepted), 1 KB JSON POST, 16 connections, closed loop"
+LATENCY_HTTP = "HTTP at 200 requests/s, open loop, 95th percentile"
+LATENCY_HTTPS = "HTTPS at 200 requests/s, open loop, 95th percentile"
+TWO = "one worker and two, nothing pinned, HTTP, 32 connections"
+UPLOAD = "streamed upload of a JSON array of records"
+FIRST = "server-sent events, time to first event"
+DELAY = "server-sent events, delay per event, 95th percentile"
+MEMORY = "resident memory of one worker"
+
+
+@dataclass
+class Bench:
+    """One run's settings and its machinery."""
+
+    rounds: int
+    seconds: float
+    megabytes: int
+    exchanges: tuple[int, int]
+    pinned: bool
+    folder: Path
+    console: Console
+    report: Report = field(default_factory=Report)
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.authority = Authority(self.folder / "authority")
+        self.body = self.folder / "order.json"
+        self.body.write_bytes(kilobyte_of_json())
+        self.generator = Generator(self.folder, OTHER_CPU if self.pinned else None)
+        other = self.on(OTHER_CPU)
+        self.nginx = Nginx.start(self.folder / "nginx", self.authority, kilobyte_of_json(8), other)
+        self.stack.enter_context(self.nginx.process)
+        self.sink = Sink.start(self.folder, other)
+        self.stack.enter_context(self.sink.process)
+
+    def on(self, cpu: int) -> tuple[str, ...]:
+        return ("taskset", "-c", str(cpu)) if self.pinned else ()
+
+    def mitmdump(self, *options: str) -> Contender:
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        found = start_mitmdump(folder, self.authority, self.on(PROXY_CPU), *options)
+        self.stack.enter_context(found.process)
+        return found
+
+    def clyra(self, workers: int = 1, *, pinned: bool = True) -> Contender:
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        alone = pinned and self.pinned
+        prefix = self.on(PROXY_CPU) if alone else ()
+        found = start_clyra(folder, self.authority, prefix, workers=workers, recorder_cpu=OTHER_CPU if alone else None)
+        self.stack.enter_context(found.process)
+        return found
+
+    def say(self, text: str) -> None:
+        self.console.print(f"[dim]{text}[/dim]")
+
+
+def throughput(bench: Bench, contenders: list[Contender]) -> None:
+    """Alternated rounds of the four groups that compare everybody."""
+    nginx = bench.nginx
+    direct_plain, direct_tls = (
+        Target(f"127.0.0.1:{nginx.port}"),
+        Target(f"127.0.0.1:{nginx.tls_port}", trust=bench.authority.certificate),
+    )
+    rows = [("direct", direct_plain, direct_tls)]
+    rows += [(one.name, one.plain(nginx), one.secure(nginx)) for one in contenders]
+    for number in range(bench.rounds):
+        bench.say(f"round {number + 1} of {bench.rounds}")
+        for name, plain, secure in rows:
+            for closed, paced, target in ((HTTP, LATENCY_HTTP, plain), (HTTPS, LATENCY_HTTPS, secure)):
+                measured = bench.generator.run(target, body=bench.body, seconds=bench.seconds)
+                bench.report.add(closed, name, measured.rps)
+                paced_run = bench.generator.run(
+                    target, body=bench.body, rate=200, connections=32, seconds=max(3.0, bench.seconds), warmup=1.5
+                )
+                bench.report.add(paced, name, paced_run.p95)
+
+
+def workers(bench: Bench) -> None:
+    """One worker against two with client, upstream and recorder on the same two cores."""
+    one, two = bench.clyra(1, pinned=False), bench.clyra(2, pinned=False)
+    for _ in range(bench.rounds):
+        for found in (one, two):
+            measured = bench.generator.run(
+                found.plain(bench.nginx), body=bench.body, connections=32, seconds=bench.seconds, pinned=False
+            )
+            bench.report.add(TWO, found.name, measured.rps)
+    one.process.stop()
+    two.process.stop()
+
+
+def streams(bench: Bench, contenders: list[Contender]) -> None:
+    """Upload and events, through the same plain-HTTP path."""
+    origin = f"127.0.0.1:{bench.sink.port}"
+    rows = [("direct", Target(origin))] + [(one.name, Target(origin, one.address)) for one in contenders]
+    for _ in range(max(2, bench.rounds - 2)):
+        for name, target in rows:
+            bench.report.add(UPLOAD, name, streaming.upload(target, bench.megabytes))
+            times = streaming.events(target)
+            bench.report.add(FIRST, name, times.first)
+            bench.report.add(DELAY, name, times.p95)
+
+
+def memory(bench: Bench) -> float:
+    """Growth of a fresh worker between the two exchange counts, as a fraction."""
+    fresh = bench.clyra(1)
+    first, last = bench.exchanges
+    target = fresh.plain(bench.nginx)
+    bench.generator.run(target, body=bench.body, requests=first)
+    early = fresh.resident()
+    bench.generator.run(target, body=bench.body, requests=last - first)
+    late = fresh.resident()
+    fresh.process.stop()
+    bench.report.add(MEMORY, f"after {first:,} exchanges", early / 1e6)
+    bench.report.add(MEMORY, f"after {last:,} exchanges", late / 1e6)
+    return late / early - 1
+
+
+def run(bench: Bench, with_peers: bool) -> dict[str, float]:
+    """Everything; returns the closing line's numbers."""
+    report = bench.report
+    mitmdump = bench.mitmdump()
+    streaming_mitmdump = bench.mitmdump("stream_large_bodies=1m")
+    clyra = bench.clyra()
+    contenders = [mitmdump, clyra]
+    if with_peers:
+        contenders += peers.start_all(bench.folder, bench.authority, bench.on(PROXY_CPU), bench.stack, bench.say)
+    throughput(bench, contenders)
+    bench.say("streams")
+    named = replace(streaming_mitmdump, name="mitmdump, stream_large_bodies=1m")
+    streams(bench, [mitmdump, named, clyra])
+    for contender in (*contenders, named):
+        contender.process.stop()
+    bench.say("workers")
+    workers(bench)
+    bench.say("memory")
+    growth = memory(bench)
+    added = [report.median(group, "clyra") - report.median(group, "direct") for group in (LATENCY_HTTP, LATENCY_HTTPS)]
+    return {
+        "http_ratio": round(report.ratio(HTTP, "clyra", "mitmdump"), 2),
+        "https_ratio": round(report.ratio(HTTPS, "clyra", "mitmdump"), 2),
+        "two_worker_ratio": round(report.ratio(TWO, "clyra x2", "clyra"), 2),
+        "added_p95_ms": round(max(added), 2),
+        "rss_growth": round(growth, 3),
+    }
+
+
+def show(bench: Bench) -> None:
+    report, console = bench.report, bench.console
+    placed = "Proxies on core 0; load, upstream and recorder on core 1." if bench.pinned else "Nothing pinned."
+    report.notes[HTTP] = placed
+    report.show(console, HTTP, "requests/s", "mitmdump")
+    report.show(console, HTTPS, "requests/s", "mitmdump")
+    report.show(console, LATENCY_HTTP, "ms", "direct", 2)
+    report.show(console, LATENCY_HTTPS, "ms", "direct", 2)
+    report.show(console, TWO, "requests/s", "clyra")
+    report.notes[UPLOAD] = "clyra validates every record against its schema; the others look at nothing."
+    report.show(console, UPLOAD, "MB/s", "direct")
+    report.show(console, FIRST, "ms", "direct", 2)
+    report.show(console, DELAY, "ms", "direct", 2)
+    report.show(console, MEMORY, "MB", f"after {bench.exchanges[0]:,} exchanges", 1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench.engine", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short rounds, for a first look; no number to quote")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement")
+    parser.add_argument("--peers", action="store_true", help="also other proxies, where they install")
+    chosen = parser.parse_args()
+    console = Console(width=120)
+    pinned = {PROXY_CPU, OTHER_CPU} <= os.sched_getaffinity(0)
+    quick = chosen.quick
+    with tempfile.TemporaryDirectory(prefix="clyra-bench-") as folder, ExitStack() as stack:
+        try:
+            bench = Bench(
+                rounds=2 if quick else chosen.rounds,
+                seconds=1.0 if quick else chosen.seconds,
+                megabytes=10 if quick else 100,
+                exchanges=(2_000, 12_000) if quick else (20_000, 120_000),
+                pinned=pinned,
+                folder=Path(folder),
+                console=console,
+                stack=stack,
+            )
+            line = run(bench, chosen.peers)
+        except MissingToolError as error:
+            console.print(f"[red]The benchmark cannot run:[/red] {error}")
+            return 2
+        show(bench)
+    print(json.dumps(line))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
