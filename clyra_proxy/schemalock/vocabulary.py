@@ -75,6 +75,17 @@ def walk(schema: Schema, pointer: str = "") -> Iterator[tuple[str, Schema, int]]
         stack.extend(reversed(below))
 
 
+def in_place_references(schema: Schema) -> Iterator[str]:
+    """Every `$ref` that sees the same instance as `schema`: its own, and those of its in-place applicators."""
+    stack: list[Schema] = [schema]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if isinstance(reference := node.get("$ref"), str):
+                yield reference
+            stack.extend(child for keyword, _, child in children(node) if keyword in IN_PLACE)
+
+
 def lookup(document: Any, pointer: str) -> Any:
     """The value at a JSON pointer. Raises LookupError when there is none."""
     node = document
