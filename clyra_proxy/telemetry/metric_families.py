@@ -1,0 +1,58 @@
+"""Which metrics there are: name, meaning, labels, buckets, each said once.
+
+Labels take values from closed lists only (decisions, rule ids, reasons, check ids), so the number of series is bounded
+whatever clients send. Names follow the Prometheus conventions (base units, `_total` for counters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+_CHECK = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25)
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric. A gauge is given per worker (label `worker`); counters and histograms are summed over workers."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_ALL = (
+    Family("clyra_exchanges_total", Kind.COUNTER, "Exchanges decided.", ("decision", "mode")),
+    Family("clyra_denials_total", Kind.COUNTER, "Exchanges answered by Clyra in place of the upstream.", ("reason",)),
+    Family("clyra_findings_total", Kind.COUNTER, "Findings made.", ("rule", "mode")),
+    Family("clyra_coverage_total", Kind.COUNTER, "How much of bodies the checks saw.", ("direction", "seen")),
+    Family("clyra_body_bytes_total", Kind.COUNTER, "Bytes that came in.", ("direction",)),
+    Family("clyra_released_bytes_total", Kind.COUNTER, "Bytes the gates let go onward.", ("direction",)),
+    Family("clyra_transport_errors_total", Kind.COUNTER, "Exchanges ended by a transport failure."),
+    Family("clyra_websocket_sessions_total", Kind.COUNTER, "WebSocket sessions ended."),
+    Family("clyra_verdict_lines_lost_total", Kind.COUNTER, "Verdict lines that could not be written."),
+    Family("clyra_worker_cpu_seconds_total", Kind.COUNTER, "Processor time used by workers."),
+    Family("clyra_exchange_seconds", Kind.HISTOGRAM, "Duration of exchanges, upstream included.", (), _LATENCY),
+    Family("clyra_upstream_seconds", Kind.HISTOGRAM, "Time spent waiting for the upstream.", (), _LATENCY),
+    Family("clyra_check_seconds", Kind.HISTOGRAM, "Processor time of one check on one exchange.", ("check",), _CHECK),
+    Family("clyra_worker_connections", Kind.GAUGE, "Client connections open.", ("worker",)),
+    Family("clyra_worker_exchanges", Kind.GAUGE, "Exchanges in flight.", ("worker",)),
+    Family("clyra_worker_resident_bytes", Kind.GAUGE, "Resident memory.", ("worker",)),
+    Family("clyra_policy_generation", Kind.GAUGE, "Generation of the policy in force.", ("worker",)),
+    Family("clyra_recorder_ready", Kind.GAUGE, "1 when the recorder takes records.", ("worker",)),
+    Family("clyra_evidence_queue_records", Kind.GAUGE, "Records waiting for the recorder.", ("worker",)),
+    Family("clyra_verdict_lines_pending", Kind.GAUGE, "Verdict lines waiting to be written.", ("worker",)),
+)
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})
