@@ -1,1 +1,53 @@
-"""The data path, one small mitmproxy addon a concern, in the order an exchange meets them."""
+"""The data path, one small mitmproxy addon a concern, in the order an exchange meets them.
+
+    client -> identify -> egress -> schema -> gate -> record -> upstream
+                                                        |
+    client <- gate <- schema <---------------------- upstream
+                       at the end: gate (final verdict) -> record (outcome) -> telemetry (log line)
+
+Every hook runs down this list. Checks only add findings to the `Exchange`; `gate` alone turns findings into a
+decision; `guard` hears of everything that fails. Hooks, in the order of one exchange: `http_connect`,
+`tls_clienthello`, `requestheaders`, (body through its gate: `clyra_refused`), `clyra_release`, `clyra_dial`,
+`responseheaders`, (body), `websocket_message`, `clyra_done`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from clyra_proxy.checks import BodyCheck
+
+if TYPE_CHECKING:
+    from clyra_proxy.engine.runtime import Runtime
+
+
+def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) -> list[object]:
+    """The data path of one worker. checks: body checks in order; by default all that Clyra has."""
+    from addons.egress import Egress
+    from addons.gate import Gate
+    from addons.guard import Guard
+    from addons.identify import Identify
+    from addons.messages import Messages
+    from addons.record import Record
+    from addons.schema import Schema
+    from addons.telemetry import Telemetry
+
+    checks = default_checks() if checks is None else checks
+    return [
+        Guard(),
+        Identify(runtime),
+        Egress(runtime),
+        Schema(runtime, checks),
+        Messages(runtime, checks),
+        Gate(),
+        Record(runtime),
+        Telemetry(runtime),
+    ]
+
+
+def default_checks() -> tuple[BodyCheck, ...]:
+    """Every body check of the house, in the order they look at a body."""
+    from clyra_proxy.schemalock.check import SchemaCheck
+
+    return (SchemaCheck(),)

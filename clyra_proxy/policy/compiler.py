@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 
 from clyra_proxy.egress.hosts import InvalidHostError, normalise_host, normalise_pattern
 from clyra_proxy.errors import PolicyError
+from clyra_proxy.identity.resolve import IdentityResolver
 from clyra_proxy.policy.destinations import DestinationSettings, MatchRule, RouteSettings, SchemaBinding
 from clyra_proxy.policy.matching import NO_RULE, HostTable, RuleTable, bare_media_type, ports_of
 from clyra_proxy.policy.models import Egress, PolicyDocument
@@ -48,9 +50,12 @@ class _Destination:
 
 
 class CompiledPolicy:
-    """A policy in force. sha256: hex, over the effective policy and the files it names. generation: counts reloads."""
+    """A policy in force. sha256: hex, over the effective policy and the files it names. generation: counts reloads.
 
-    __slots__ = ("_cached", "_default", "_hosts", "document", "generation", "sha256")
+    callers: tells who is calling, by the policy's `identity` section.
+    """
+
+    __slots__ = ("_cached", "_default", "_hosts", "callers", "document", "generation", "sha256")
 
     def __init__(
         self,
@@ -59,8 +64,10 @@ class CompiledPolicy:
         generation: int,
         hosts: HostTable[_Destination],
         default: _Pair,
+        callers: IdentityResolver,
     ) -> None:
         self.document = document
+        self.callers = callers
         self.sha256 = sha256
         self.generation = generation
         self._hosts = hosts
@@ -106,7 +113,9 @@ def compile_policy(
                     "A request must have one destination.",
                     "Give them different hosts or ports, or make one a rule of the other.",
                 )
-    return CompiledPolicy(document, policy_hash(document, base_dir), generation, hosts, compiler.default())
+    sha256 = policy_hash(document, base_dir)
+    callers = IdentityResolver(document.identity, base_dir)
+    return CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers)
 
 
 class _Compiler:
@@ -199,9 +208,18 @@ def policy_hash(document: PolicyDocument, base_dir: Path) -> str:
 
     Tests and the name of the profile do not count: they do not change a decision. Raises PolicyError.
     """
-    effective = document.model_dump(mode="json", by_alias=True, exclude={"tests", "extends"})
-    files = {name: _digest(base_dir / name, name) for name in referenced_files(document)}
-    return hashlib.sha256(rfc8785.dumps({"policy": effective, "files": files})).hexdigest()
+    whole = {"policy": effective_values(document), "files": file_digests(document, base_dir)}
+    return hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
+
+
+def effective_values(document: PolicyDocument) -> dict[str, Any]:
+    """The policy as JSON values, every default filled in, without its tests and the name of its profile."""
+    return document.model_dump(mode="json", by_alias=True, exclude={"tests", "extends"})
+
+
+def file_digests(document: PolicyDocument, base_dir: Path) -> dict[str, str]:
+    """SHA-256 (hex) of every file the policy names, by its name as written. Raises PolicyError."""
+    return {name: _digest(base_dir / name, name) for name in referenced_files(document)}
 
 
 def referenced_files(document: PolicyDocument) -> tuple[str, ...]:

@@ -1,0 +1,134 @@
+"""Opening the gate on a body: what the head says, which checks want to look, what is refused before any byte."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from clyra_proxy.checks import BodyCheck
+from clyra_proxy.exchange import Exchange, Head
+from clyra_proxy.policy.route import Atomic
+from clyra_proxy.stream.body_gate import Gate
+from clyra_proxy.stream.content_coding import CodingError, Decoder, open_decoder
+from clyra_proxy.stream.gate import BodyRefused
+from clyra_proxy.stream.limits import DEFAULT_LIMITS, BodyLimits
+from clyra_proxy.stream.spool import Spool
+from clyra_proxy.stream.watch import Watch, check_error, refuses
+from clyra_proxy.verdict.model import Coverage, Finding, Mode, Phase, Seen
+from clyra_proxy.verdict.rules import BY_REASON, RULES, Rule
+
+
+def open_gate(
+    exchange: Exchange,
+    phase: Phase,
+    checks: Sequence[BodyCheck],
+    limits: BodyLimits | None = None,
+    *,
+    salt: bytes | None = None,
+    spool_folder: Path | None = None,
+) -> Gate:
+    """The gate for one body of `exchange`. limits: default is the route's own. salt: 32 bytes, default random.
+
+    Sets the tally's media type, then opens a session of every check that has business with the body. What the head
+    alone settles (declared length, unreadable coding, a check that cannot start) becomes a finding in the exchange at
+    once, and if it is enforced the gate refuses whatever it is given.
+    """
+    request = phase is Phase.REQUEST_BODY
+    head: Head | None = exchange.request if request else exchange.response
+    media_type, coding, length = _read_head(head)
+    tally = exchange.request_body if request else exchange.response_body
+    tally.media_type = media_type
+    limits = limits or exchange.route.limits or DEFAULT_LIMITS
+    watches, faults = _open_sessions(exchange, phase, checks)
+    decoder: Decoder | None = None
+    if coding and watches:
+        try:
+            decoder = open_decoder(coding, limits)
+        except CodingError as error:
+            faults.append(_finding(BY_REASON[error.reason], exchange, phase, watches, error.detail))
+    if length > limits.max_body:
+        faults.append(_finding(RULES["body.too_large"], exchange, phase, [], {"limit": limits.max_body}))
+    enforcing = any(watch.enforcing for watch in watches)
+    spool = None
+    if request and enforcing and exchange.route.atomic is Atomic.SPOOL:
+        spool = Spool(spool_folder or limits.spool_directory)
+    gate = Gate(
+        exchange,
+        phase,
+        watches,
+        decoder,
+        limits,
+        salt=salt or secrets.token_bytes(32),
+        length=length,
+        spool=spool,
+    )
+    for finding in faults:
+        if finding.mode is not Mode.OFF:
+            gate.refuse(finding)
+    if decoder is None and coding and any(f.rule == "body.coding_unsupported" for f in faults):
+        gate.go_blind()
+    return gate
+
+
+def _read_head(head: Head | None) -> tuple[str, str, int]:
+    """Content-Type, Content-Encoding and Content-Length (-1 when absent) in one pass over the fields."""
+    media_type, codings, length = "", [], -1
+    if head is not None:
+        for name, value in head.fields:
+            size = len(name)
+            if size == 12:
+                if not media_type and name.lower() == b"content-type":
+                    media_type = value.decode("latin-1")
+            elif size == 16:
+                if name.lower() == b"content-encoding":
+                    codings.append(value.decode("latin-1"))
+            elif size == 14 and name.lower() == b"content-length" and value.isdigit():
+                length = int(value)
+    return media_type, ",".join(codings), length
+
+
+def _open_sessions(exchange: Exchange, phase: Phase, checks: Sequence[BodyCheck]) -> tuple[list[Watch], list[Finding]]:
+    watches: list[Watch] = []
+    faults: list[Finding] = []
+    for check in checks:
+        if phase not in check.phases:
+            continue
+        try:
+            session = check.open(exchange, phase)
+            if session is not None:
+                watches.append(Watch(check, session, phase))
+        except Exception as error:  # noqa: BLE001 - a check that cannot start has a declared outcome
+            mode = exchange.route.mode_of(check.id)
+            faults.append(check_error(check.id, check.on_error, mode, phase, type(error).__name__))
+    return watches, faults
+
+
+def _finding(
+    rule: Rule, exchange: Exchange, phase: Phase, watches: list[Watch], detail: dict[str, str | int]
+) -> Finding:
+    blind = any(watch.enforcing for watch in watches)
+    mode = Mode.ENFORCE if blind else rule.mode(exchange.route)
+    return Finding("body", rule.id, rule.reason, rule.action, mode, phase, detail=detail)
+
+
+def inspect_message(exchange: Exchange, checks: Sequence[BodyCheck], content: bytes) -> Coverage:
+    """Show one whole WebSocket message to every check that wants messages; what was seen of it.
+
+    Findings go into the exchange. Raises BodyRefused when an enforced one refuses the message.
+    """
+    watches, faults = _open_sessions(exchange, Phase.MESSAGE, checks)
+    exchange.findings.extend(finding for finding in faults if finding.mode is not Mode.OFF)
+    for finding in faults:
+        if refuses(finding):
+            raise BodyRefused(finding)
+    coverage = Coverage(Seen.HEADERS_ONLY, "websocket")
+    for watch in watches:
+        try:
+            watch.feed(content, len(content), exchange.findings)
+            if watch.attached:
+                watch.finish(len(content), exchange.findings)
+        finally:
+            exchange.check_ns[watch.check_id] = exchange.check_ns.get(watch.check_id, 0) + watch.ns
+        coverage = getattr(watch.session, "coverage", Coverage(Seen.FULL))
+    return coverage
