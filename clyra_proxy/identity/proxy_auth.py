@@ -42,6 +42,11 @@ def new_token() -> tuple[str, str]:
     return token, f"sha256${salt}${_digest(salt, token)}"
 
 
+def is_agent_id(text: str) -> bool:
+    """Whether `text` can be an agent's id."""
+    return _AGENT.fullmatch(text) is not None
+
+
 def read_credentials(value: str) -> Credentials | None:
     """The credentials of a Proxy-Authorization field; None when it is not Basic, malformed or unreasonable."""
     scheme, _, encoded = value.strip(" \t").partition(" ")
@@ -52,7 +57,7 @@ def read_credentials(value: str) -> Credentials | None:
     except (binascii.Error, UnicodeDecodeError):
         return None
     agent, plus, run = user.partition("+")
-    if not colon or not _AGENT.fullmatch(agent) or (plus and not _RUN.fullmatch(run)):
+    if not colon or not is_agent_id(agent) or (plus and not _RUN.fullmatch(run)):
         return None
     return Credentials(agent, run, token)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.policy.models import PolicyDocument
@@ -63,11 +63,16 @@ def build_document(source: Source) -> PolicyDocument:
     merged: dict[str, object] = {}
     for profile in profile_chain(source):
         merged = merge(merged, {key: value for key, value in profile.data.items() if key != "extends"})
-    merged = merge(merged, source.data)
+    return validate(PolicyDocument, source, merge(merged, source.data))
+
+
+def validate[Model: BaseModel](model: type[Model], source: Source, data: Mapping[str, object] | None = None) -> Model:
+    """`data` (default: the source's own) as `model`; problems are told by the lines of `source`. Raises PolicyError."""
+    data = source.data if data is None else data
     try:
-        return PolicyDocument.model_validate_json(orjson.dumps(merged))
+        return model.model_validate_json(orjson.dumps(data))
     except ValidationError as error:
-        raise InvalidPolicyError(source.name, explain(error, source, merged)) from error
+        raise InvalidPolicyError(source.name, explain(error, model, source, data)) from error
     except orjson.JSONEncodeError as error:
         raise PolicyError(f"{source.name}: a number is too large.", str(error), "Use at most 64 bits.") from error
 

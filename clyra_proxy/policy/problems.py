@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.section import UNKNOWN_RULE
 from clyra_proxy.policy.source import Path, Source
 from clyra_proxy.verdict.rules import FAMILIES, RULES, is_configurable
@@ -33,21 +32,21 @@ class Problem:
         return f"{place}: {subject}{self.message}" + (f" {self.hint}" if self.hint else "")
 
 
-def explain(error: ValidationError, source: Source, merged: object) -> tuple[Problem, ...]:
-    """Problems of a failed validation, in file order, each said once."""
+def explain(error: ValidationError, model: type[BaseModel], source: Source, merged: object) -> tuple[Problem, ...]:
+    """Problems of a failed validation of `model`, in file order, each said once."""
     problems: dict[tuple[str, str], Problem] = {}
     for details in error.errors(include_url=False, include_context=True):
-        problem = _problem(details, source, merged)
+        problem = _problem(details, model, source, merged)
         problems.setdefault((problem.path, problem.message), problem)
     return tuple(sorted(problems.values(), key=lambda problem: problem.line or 0))
 
 
-def _problem(details: ErrorDetails, source: Source, merged: object) -> Problem:
+def _problem(details: ErrorDetails, model: type[BaseModel], source: Source, merged: object) -> Problem:
     path = written_path(details["loc"], merged)
     kind = details["type"]
     message, hint = _sentence(details["msg"]), ""
     if kind == "extra_forbidden":
-        message, hint = "unknown key.", _nearest(str(path[-1]), fields_at(path[:-1]))
+        message, hint = "unknown key.", _nearest(str(path[-1]), fields_at(model, path[:-1]))
     elif kind == UNKNOWN_RULE:
         configurable = [name for name in (*RULES, *FAMILIES) if is_configurable(name)]
         hint = _nearest(str(details.get("ctx", {}).get("name", "")), configurable)
@@ -86,13 +85,13 @@ def path_is_internal(part: str) -> bool:
     return part == "[key]" or "[" in part or "-" in part
 
 
-def fields_at(path: Path) -> list[str]:
-    """Keys that the section at `path` accepts; empty where keys are free."""
-    kind: object = PolicyDocument
+def fields_at(model: type[BaseModel], path: Path) -> list[str]:
+    """Keys that the section at `path` below `model` accepts; empty where keys are free."""
+    kind: object = model
     for part in path:
         kind = _inside(kind, part)
-    model = _model_of(kind)
-    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+    section = _model_of(kind)
+    return [] if section is None else [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _inside(kind: object, part: str | int) -> object:

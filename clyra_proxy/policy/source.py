@@ -40,9 +40,10 @@ _CoreLoader.add_implicit_resolver(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A parsed file. data: its mapping. lines: path of every key and item -> line, counted from 1."""
+    """A parsed file. text: as written. data: its mapping. lines: path of every key and item -> line, from 1."""
 
     name: str
+    text: str
     data: dict[str, object]
     lines: Mapping[Path, int] = field(default_factory=dict)
 
@@ -61,7 +62,7 @@ def parse(text: str, name: str) -> Source:
     try:
         node = loader.get_single_node()
         if node is None:
-            return Source(name, {})
+            return Source(name, text, {})
         reader = _Reader(loader, name)
         data = reader.read(node, ())
     except yaml.YAMLError as error:
@@ -70,7 +71,7 @@ def parse(text: str, name: str) -> Source:
         loader.dispose()
     if not isinstance(data, dict):
         raise PolicyError(f"{name}:1: the policy is not a mapping.", "A policy is `section: settings`.")
-    return Source(name, data, reader.lines)
+    return Source(name, text, data, reader.lines)
 
 
 class _Reader:

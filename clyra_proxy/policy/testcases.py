@@ -6,8 +6,9 @@ They run through the real decision code (`clyra_proxy.policy.testing`), in the s
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from clyra_proxy.policy.section import FilePath, Section
 from clyra_proxy.verdict.model import Decision
@@ -27,6 +28,14 @@ class CaseRequest(Section):
         default_factory=list, description="Addresses the host resolves to; empty leaves the address check out."
     )
     sni: str | None = Field(None, description="TLS server name, when it differs from the host of the URL.")
+
+    @field_validator("url")
+    @classmethod
+    def _readable_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError(f"`{url}` names no host and port")
+        return url
 
     @model_validator(mode="after")
     def _one_body(self) -> CaseRequest:

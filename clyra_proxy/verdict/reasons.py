@@ -1,7 +1,8 @@
 """The closed list of reason codes.
 
 A reason code is what a sender's retry logic, a dashboard and an auditor key on: it never changes its meaning,
-and nothing outside this list appears in a verdict. `docs/verdicts.md` is generated from the descriptions here.
+and nothing outside this list appears in a verdict. Each has one rule in `clyra_proxy.verdict.rules`, where its
+description, severity and usual action stand; `docs/verdicts.md` is generated from there.
 """
 
 from __future__ import annotations

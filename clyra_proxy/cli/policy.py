@@ -1,0 +1,183 @@
+"""`clyra policy`: check, show, compare and test policy files, and make what they need.
+
+Exit codes: 0 pass, 1 the policy is wrong, the policies differ or a case failed, 2 there is nothing to judge, 64 usage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from clyra_proxy.cli.options import HomeOption, JsonOption
+from clyra_proxy.cli.output import painted, print_json, wants_colour
+from clyra_proxy.errors import CannotTellError, PolicyError
+from clyra_proxy.home import Home
+from clyra_proxy.identity.proxy_auth import is_agent_id, new_token
+from clyra_proxy.policy.compiler import compile_policy, effective_values
+from clyra_proxy.policy.diff import diff_policies
+from clyra_proxy.policy.editor_schema import editor_schema
+from clyra_proxy.policy.load import InvalidPolicyError, LoadedPolicy, load_with_source
+from clyra_proxy.policy.testing import CaseResult, all_cases, run_cases
+
+app = typer.Typer(name="policy", no_args_is_help=True, help="Check, show, compare and test policy files.")
+
+PolicyArgument = Annotated[
+    Path | None, typer.Argument(help="Policy file; the one in the data folder when left out.", show_default=False)
+]
+
+
+def _file(path: Path | None, home: Path | None) -> Path:
+    return path if path is not None else Home.locate(home).policy
+
+
+@app.command()
+def check(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Say whether a policy, with every file it names, can be put in force."""
+    file = _file(path, home)
+    try:
+        loaded = load_with_source(file)
+        policy = compile_policy(loaded.document, loaded.base_dir)
+    except PolicyError as error:
+        if not as_json:
+            raise
+        print_json({"policy": str(file), "valid": False, "problems": _problems(error)})
+        raise typer.Exit(1) from error
+    enforcement = loaded.document.enforcement
+    facts: dict[str, Any] = {
+        "policy": str(file),
+        "valid": True,
+        "sha256": policy.sha256,
+        "extends": loaded.document.extends,
+        "mode": enforcement.mode.value,
+        "egress": enforcement.egress.value,
+        "destinations": len(loaded.document.destinations),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    typer.echo(f"{file}: valid")
+    for name in ("extends", "mode", "egress", "destinations", "sha256"):
+        typer.echo(f"  {name}: {facts[name]}")
+
+
+def _problems(error: PolicyError) -> list[dict[str, Any]]:
+    if isinstance(error, InvalidPolicyError):
+        return [
+            {"file": one.file, "line": one.line, "path": one.path, "message": one.message, "hint": one.hint}
+            for one in error.problems
+        ]
+    return [{"file": None, "line": None, "path": "", "message": error.what, "hint": error.todo}]
+
+
+@app.command()
+def show(
+    path: PolicyArgument = None,
+    effective: Annotated[bool, typer.Option("--effective", help="With profile and defaults filled in.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a policy as it is read; with --effective, as it is in force."""
+    loaded = load_with_source(_file(path, home))
+    values = effective_values(loaded.document) if effective else loaded.source.data
+    if as_json:
+        print_json(values)
+    else:
+        typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="Policy file in force.")],
+    after: Annotated[Path, typer.Argument(help="Policy file to compare with it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Print every setting in which two effective policies differ; exit 1 when they do."""
+    old, new = load_with_source(before), load_with_source(after)
+    changes = diff_policies(old.document, old.base_dir, new.document, new.base_dir)
+    if as_json:
+        print_json({"same": not changes, "changes": [change.to_json() for change in changes]})
+    else:
+        colours = {"added": "green", "removed": "red", "changed": "yellow"}
+        for change in changes:
+            typer.echo(painted(str(change), colours[change.kind], wants_colour()))
+        if not changes:
+            typer.echo("No difference.")
+    if changes:
+        raise typer.Exit(1)
+
+
+@app.command("test")
+def run_tests(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Run the cases written in a policy or beside it (NAME.tests.yaml) through the real decision code."""
+    file = _file(path, home)
+    loaded = load_with_source(file)
+    results = _run(loaded, file)
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        print_json(
+            {"passed": len(results) - len(failed), "failed": len(failed), "cases": [_row(one) for one in results]}
+        )
+    else:
+        for result in results:
+            mark = painted("pass", "green", wants_colour()) if result.passed else painted("FAIL", "red", wants_colour())
+            typer.echo(f"{mark}  {result.name}")
+            for difference in result.differences:
+                typer.echo(f"      {difference}")
+        typer.echo(f"{len(results) - len(failed)} of {len(results)} cases pass")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _run(loaded: LoadedPolicy, file: Path) -> list[CaseResult]:
+    from clyra_proxy.schemalock.check import SchemaCheck
+
+    cases = all_cases(loaded.document, file)
+    if not cases:
+        raise CannotTellError(
+            f"{file} has no test cases.",
+            "There is nothing to judge.",
+            f"Write them under `tests:`, or into {file.with_suffix('.tests.yaml').name} beside it.",
+        )
+    policy = compile_policy(loaded.document, loaded.base_dir)
+    return run_cases(policy, cases, loaded.base_dir, [SchemaCheck()])
+
+
+def _row(result: CaseResult) -> dict[str, Any]:
+    deciding = result.verdict.deciding
+    return {
+        "name": result.name,
+        "passed": result.passed,
+        "route": result.route,
+        "decision": result.verdict.decision.value,
+        "would": result.verdict.would_action.word,
+        "rule": deciding.rule if deciding is not None else None,
+        "reason": deciding.reason.value if deciding is not None else None,
+        "differences": list(result.differences),
+    }
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the policy file, for editors."""
+    print_json(editor_schema())
+
+
+@app.command()
+def token(
+    agent: Annotated[str, typer.Argument(help="Agent id the token is for.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token for an agent, and the hash of it that goes into the policy. The token is shown once."""
+    if not is_agent_id(agent):
+        raise typer.BadParameter("an agent id is 1 to 64 letters, digits, `_`, `.` or `-`", param_hint="AGENT")
+    secret, digest = new_token()
+    if as_json:
+        print_json({"agent": agent, "token": secret, "policy": {"identity": {"agents": {agent: {"token": digest}}}}})
+        return
+    typer.echo(f"token (shown once): {secret}")
+    typer.echo(f"use it as: http://{agent}:{secret}@HOST:PORT")
+    typer.echo("into the policy:")
+    typer.echo(yaml.safe_dump({"identity": {"agents": {agent: {"token": digest}}}}, sort_keys=False), nl=False)
