@@ -45,6 +45,7 @@ class Fleet:
         self._metrics = metrics
         self._hopeless = hopeless
         self._workers: list[WorkerProcess | None] = [None] * len(listeners)
+        self._processes: set[WorkerProcess] = set()  # every live one, successors that are still starting included
         self._backoffs = [Backoff() for _ in listeners]
         self._revivals: dict[int, asyncio.Task[None]] = {}
         self._changing = asyncio.Lock()  # one reload, revival or rolling restart at a time
@@ -68,7 +69,7 @@ class Fleet:
         try:
             return (await asyncio.gather(*(worker.until_ready() for worker in starting)))[0]
         except StartupError:
-            self.kill()
+            await self.end()
             raise
 
     async def reload(self, document: PolicyDocument) -> Message:
@@ -120,12 +121,14 @@ class Fleet:
         await asyncio.gather(*(worker.drain(self.launch.drain_s) for worker in self.workers))
         self.close()
 
-    def kill(self) -> None:
-        """End every worker at once."""
+    async def end(self) -> None:
+        """End every worker at once, those still starting included; nothing is left when this returns."""
         self._stopping = True
-        for worker in self.workers:
-            worker.kill()
         self.close()
+        processes = list(self._processes)
+        for worker in processes:
+            worker.kill()
+        await asyncio.gather(*(worker.gone for worker in processes))
 
     def close(self) -> None:
         for sockets in self._listeners:
@@ -160,9 +163,12 @@ class Fleet:
             life=self._life_read,
         )
         inherited = [self._life_read, *(descriptor for sockets in descriptors for descriptor in sockets)]
-        return await WorkerProcess.spawn(config, self._metrics, inherited, self._on_exit)
+        worker = await WorkerProcess.spawn(config, self._metrics, inherited, self._on_exit)
+        self._processes.add(worker)
+        return worker
 
     def _on_exit(self, worker: WorkerProcess) -> None:
+        self._processes.discard(worker)
         mark_process_dead(worker.pid, path=str(self._metrics))  # type: ignore[no-untyped-call]
         if self._stopping or self._workers[worker.slot] is not worker or not worker.ready.done():
             return  # meant to go, already replaced, or still being waited for by whoever started it

@@ -63,7 +63,6 @@ class Supervisor:
             self.launch = self.launch.at_port(bound_port(self._listeners))
             metrics = _fresh_folder(self._home.run / "metrics")
             self._fleet = Fleet(self.launch, self._listeners, metrics, self._give_up)
-            stack.callback(self._fleet.kill)
             health = HealthServer(
                 self.launch.health_host, self.launch.health_port, self._board, lambda: collect_metrics(metrics)
             )
@@ -86,6 +85,7 @@ class Supervisor:
             return await self._wind_down()
         finally:
             watching.cancel()
+            await self._fleet.end()
             self._home.proxy_state.unlink(missing_ok=True)
             self._home.proxy_control.unlink(missing_ok=True)
             if self._recorder is not None:
@@ -195,7 +195,7 @@ class Supervisor:
         if drained.done():
             return 0
         drained.cancel()
-        self._fleet.kill()
+        await self._fleet.end()
         if self._fatal is not None:
             raise self._fatal
         log.warning("stopped at once; requests in flight were cut")

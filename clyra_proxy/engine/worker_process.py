@@ -117,14 +117,15 @@ class WorkerProcess:
         if event == "failed":
             self._failure = StartupError(message["what"], message["why"], message["todo"])
         elif event in {"ready", "beat"}:
-            self.report = {**self.report, **message}
             if event == "ready" and not self.ready.done():
                 self.state = WorkerState.READY
-                self.ready.set_result(self.report)
+                self.ready.set_result(dict(message))
+                del message["policy"]  # for the banner; it would grow stale
+            self.report = message
 
     def _on_exit(self, exited: asyncio.Task[int]) -> None:
         self.state = WorkerState.GONE
-        if not self.ready.done():
+        if not self.ready.done() and not exited.cancelled():
             asyncio.create_task(self._fail(exited.result()))  # noqa: RUF006 - short, and the future it settles is kept
 
     async def _fail(self, status: int) -> None:
