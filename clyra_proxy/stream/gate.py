@@ -1,13 +1,15 @@
 """The gate: raw body bytes in, released raw bytes out.
 
 Guarantees: (1) in enforce mode no byte leaves before every enforcing session's watermark has passed it, and the last
-byte of the body never leaves before `finish()` succeeded, so an upstream never receives a complete bad document;
+byte of the body never leaves before `finish()` succeeded, so an upstream never receives a complete bad document (a
+body of rows or events without a declared length is the exception: each row leaves once judged, and the end of the
+message, which the engine withholds until `finish()`, is what completes it);
 (2) in shadow mode bytes leave unchanged and at once; (3) bytes that leave are the bytes that came, in order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from clyra_proxy.verdict.model import Coverage, Finding, Mode
@@ -31,8 +33,8 @@ class BodyGate(Protocol):
         """Take the next raw bytes; return what may leave now (possibly nothing). Raises BodyRefused."""
         ...
 
-    def finish(self) -> Sequence[bytes]:
-        """The body ended; return all that was held back. Raises BodyRefused."""
+    def finish(self) -> Iterable[bytes]:
+        """The body ended; return all that was held back (lazily, when it was spooled). Raises BodyRefused."""
         ...
 
     def abort(self) -> None:

@@ -1,0 +1,172 @@
+"""From what policy binds to a route (files) to what the data path asks for: one compiled choice per body.
+
+Guarantees: every document is read, judged hostile or not, and compiled when the policy is loaded; nothing is read or
+compiled while traffic flows. A part of an API description that cannot be enforced is quarantined and answers as
+"no schema, by quarantine", never as a pass without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.schemalock.compile import CompiledSchema, compile_schema
+from clyra_proxy.schemalock.document import load_document
+from clyra_proxy.schemalock.hostile import inspect_schema
+from clyra_proxy.schemalock.media import Kind, Media, covers
+from clyra_proxy.schemalock.openapi import ApiDescription, Body, MediaEntry, load_openapi
+from clyra_proxy.verdict.model import Phase
+from clyra_proxy.verdict.reasons import Reason
+
+
+class Bound(Protocol):
+    """What binds a route's bodies to files; names are relative to the policy's folder (see policy's SchemaBinding)."""
+
+    @property
+    def request(self) -> str | None: ...
+    @property
+    def response(self) -> str | None: ...
+    @property
+    def openapi(self) -> str | None: ...
+    @property
+    def rows(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What applies to one body. schema: None for admission only. required: an empty body is a violation.
+
+    refusal: the body is not wanted at all (undeclared media type, unknown operation). note: coverage says it.
+    """
+
+    schema: CompiledSchema | None = None
+    required: bool = False
+    refusal: Reason | None = None
+    note: str = ""
+
+
+ADMISSION_ONLY = Choice()
+_WRONG_MEDIA = Choice(refusal=Reason.MEDIA_TYPE)
+_UNKNOWN = Choice(refusal=Reason.SCHEMA_UNKNOWN_ROUTE)
+_QUARANTINED = Choice(note="quarantined")
+_ROW_KINDS = frozenset({Kind.NDJSON, Kind.CSV, Kind.FORM})
+
+
+class SchemaPlan(Protocol):
+    """The schemas of one route. Immutable; shared between exchanges."""
+
+    def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
+        """What applies to this body."""
+        ...
+
+    def schemas(self) -> Mapping[str, CompiledSchema]:
+        """Every schema by a name a person recognises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectPlan:
+    """Schemas named in the policy. rows: for the rows of NDJSON, CSV and form-encoded requests."""
+
+    request: CompiledSchema | None = None
+    response: CompiledSchema | None = None
+    rows: CompiledSchema | None = None
+
+    def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
+        if phase is not Phase.REQUEST_BODY:
+            return Choice(self.response) if self.response is not None else ADMISSION_ONLY
+        if media.kind in _ROW_KINDS and self.rows is not None:
+            return Choice(self.rows, required=True)
+        if media.kind is Kind.CSV:
+            return ADMISSION_ONLY if self.request is None else _WRONG_MEDIA
+        if self.request is None:
+            return ADMISSION_ONLY
+        if media.kind in (Kind.OTHER, Kind.NONE):
+            return _WRONG_MEDIA
+        return Choice(self.request, required=True)
+
+    def schemas(self) -> Mapping[str, CompiledSchema]:
+        named = {"request": self.request, "response": self.response, "rows": self.rows}
+        return {name: schema for name, schema in named.items() if schema is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedPlan:
+    """Schemas of an API description: the operation is found per exchange. compiled: by pointer into the document."""
+
+    description: ApiDescription
+    compiled: Mapping[tuple[str, str], CompiledSchema] = field(default_factory=dict)
+    rows: CompiledSchema | None = None
+
+    def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
+        operation = self.description.find(exchange.request.method, exchange.request.path)
+        request = phase is Phase.REQUEST_BODY
+        if operation is None:
+            return _UNKNOWN if request else ADMISSION_ONLY
+        if request:
+            if media.kind in _ROW_KINDS and self.rows is not None:
+                return Choice(self.rows, required=True)
+            body = operation.request
+        else:
+            body = operation.response(exchange.response.status if exchange.response else 0)
+        if body is None:
+            return ADMISSION_ONLY
+        return self._of_body(body, media, "request" if request else "response")
+
+    def _of_body(self, body: Body, media: Media, way: str) -> Choice:
+        if body.fault is not None:
+            return _QUARANTINED
+        entry = _entry_for(body, media.essence)
+        if entry is None:
+            return _WRONG_MEDIA if way == "request" and body.entries else ADMISSION_ONLY
+        if entry.fault is not None:
+            return _QUARANTINED
+        return Choice(self.compiled.get((way, entry.pointer)), required=body.required and way == "request")
+
+    def schemas(self) -> Mapping[str, CompiledSchema]:
+        found: dict[str, CompiledSchema] = {}
+        for operation in self.description.operations:
+            for place, entry in operation.entries():
+                schema = self.compiled.get((place.partition(" ")[0], entry.pointer))
+                if schema is not None:
+                    found[f"{operation.method.upper()} {operation.path} {place} {entry.media}"] = schema
+        return found
+
+
+def bind(binding: Bound, base_dir: Path) -> SchemaPlan | None:
+    """Read and compile what a route is bound to. Raises SchemaError, naming file and place."""
+    rows = _compile_file(base_dir, binding.rows) if binding.rows else None
+    if binding.openapi:
+        description = load_openapi(base_dir / binding.openapi, name=binding.openapi)
+        return DescribedPlan(description, _compile_operations(description), rows)
+    request = _compile_file(base_dir, binding.request) if binding.request else None
+    response = _compile_file(base_dir, binding.response) if binding.response else None
+    if request is None and response is None and rows is None:
+        return None
+    return DirectPlan(request, response, rows)
+
+
+def _compile_file(base_dir: Path, name: str) -> CompiledSchema:
+    document = load_document(base_dir / name, name=name)
+    inspect_schema(document.value, source=name)
+    return compile_schema(document.value, source=name)
+
+
+def _compile_operations(description: ApiDescription) -> dict[tuple[str, str], CompiledSchema]:
+    compiled: dict[tuple[str, str], CompiledSchema] = {}
+    for operation in description.operations:
+        for place, entry in operation.entries():
+            key = (place.partition(" ")[0], entry.pointer)
+            if entry.schema is not None and entry.fault is None and key not in compiled:
+                source = f"{description.document.name}#{entry.pointer}"
+                compiled[key] = compile_schema(entry.schema, source=source)
+    return compiled
+
+
+def _entry_for(body: Body, essence: str) -> MediaEntry | None:
+    """The most specific declared entry that covers the media type."""
+    matching = [entry for entry in body.entries if covers(entry.media, essence)]
+    return min(matching, key=lambda entry: (entry.media.count("*"), -len(entry.media)), default=None)

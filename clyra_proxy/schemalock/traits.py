@@ -1,0 +1,64 @@
+"""What a schema document says about itself: the property names it spells out, and whether big integers matter to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from clyra_proxy.schemalock import vocabulary
+
+BASE = "urn:clyra:schema"
+"""The URI under which a document is registered for everything derived from it."""
+
+_SAFE = 1 << 53
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+
+
+def property_names(documents: Iterable[Any]) -> frozenset[str]:
+    """Names that appear in `properties`, `required` and the dependent keywords: public, unlike a body's other keys."""
+    names: set[str] = set()
+    for document in documents:
+        for _, node, _ in vocabulary.walk(document):
+            if not isinstance(node, dict):
+                continue
+            for keyword in ("properties", "dependentSchemas", "dependentRequired"):
+                if isinstance(found := node.get(keyword), dict):
+                    names.update(found)
+            if isinstance(required := node.get("required"), list):
+                names.update(name for name in required if isinstance(name, str))
+    return frozenset(names)
+
+
+def is_exact(documents: Iterable[Any]) -> bool:
+    """True when an integer beyond 64 bits, rounded to binary64, could change a verdict.
+
+    That is so for divisors, for uniqueness, and for constants and bounds that are themselves beyond 2^53.
+    """
+    for document in documents:
+        for _, node, _ in vocabulary.walk(document):
+            if not isinstance(node, dict):
+                continue
+            if "multipleOf" in node or "uniqueItems" in node:
+                return True
+            if any(_is_big(node[keyword]) for keyword in _BOUNDS if keyword in node):
+                return True
+            if any(_holds_big(node[keyword]) for keyword in ("const", "enum") if keyword in node):
+                return True
+    return False
+
+
+def _is_big(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _SAFE
+
+
+def _holds_big(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+        elif _is_big(item):
+            return True
+    return False

@@ -1,0 +1,53 @@
+"""Asking a validator, and turning its first objection into places: never into values.
+
+A JSON pointer into a body holds property names. A name that the schema spells out is public; any other is the sender's
+data (a map keyed by e-mail address, say) and is written `*`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from clyra_proxy.schemalock.traits import BASE
+from clyra_proxy.schemalock.vocabulary import escape
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Where a document breaks its schema.
+
+    path: instance steps. schema_pointer: RFC 6901 pointer of the keyword in the schema document. keyword: its name.
+    """
+
+    path: tuple[str | int, ...]
+    schema_pointer: str
+    keyword: str
+
+
+def first_objection(validator: jsonschema_rs.Validator, value: Any, skipped: tuple[str, ...] = ()) -> Objection | None:
+    """The first place where `value` is refused, or None. skipped: schema steps that belong to a wrapper of ours."""
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return Objection(tuple(error.instance_path), _schema_pointer(error, skipped), error.kind.name)
+    return None
+
+
+def pointer(steps: tuple[str | int, ...], public: frozenset[str]) -> str:
+    """RFC 6901 pointer of instance steps, with every name that is not `public` written `*`."""
+    return "".join(
+        f"/{step}" if isinstance(step, int) else f"/{escape(step)}" if step in public else "/*" for step in steps
+    )
+
+
+def _schema_pointer(error: jsonschema_rs.ValidationError, skipped: tuple[str, ...]) -> str:
+    location = error.absolute_keyword_location
+    if location is not None and location.startswith(BASE):
+        return location[len(BASE) :].removeprefix("#") or "/"
+    steps = [str(step) for step in error.schema_path]
+    if tuple(steps[: len(skipped)]) == skipped:
+        steps = steps[len(skipped) :]
+    return "".join(f"/{escape(step)}" for step in steps) or "/"
