@@ -106,6 +106,11 @@ class Home:
         return self.root / "run"
 
     @property
+    def metrics(self) -> Path:
+        """Folder where each worker publishes its metrics; emptied when the proxy starts."""
+        return self.run / "metrics"
+
+    @property
     def proxy_state(self) -> Path:
         """JSON written by a ready proxy: {"pid", "host", "port", "health": "host:port", "mode", "workers"}."""
         return self.run / "proxy.json"

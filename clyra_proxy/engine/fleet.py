@@ -12,9 +12,6 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
-
-from prometheus_client.multiprocess import mark_process_dead
 
 from clyra_proxy.engine.backoff import Backoff
 from clyra_proxy.engine.control import Message
@@ -35,14 +32,12 @@ class Fleet:
         self,
         launch: Launch,
         listeners: list[list[socket.socket]],
-        metrics: Path,
         hopeless: Callable[[StartupError], None],
     ) -> None:
         self.launch = launch
         self.generation = 1
         self.restarts = 0
         self._listeners = listeners
-        self._metrics = metrics
         self._hopeless = hopeless
         self._workers: list[WorkerProcess | None] = [None] * len(listeners)
         self._processes: set[WorkerProcess] = set()  # every live one, successors that are still starting included
@@ -163,13 +158,12 @@ class Fleet:
             life=self._life_read,
         )
         inherited = [self._life_read, *(descriptor for sockets in descriptors for descriptor in sockets)]
-        worker = await WorkerProcess.spawn(config, self._metrics, inherited, self._on_exit)
+        worker = await WorkerProcess.spawn(config, inherited, self._on_exit)
         self._processes.add(worker)
         return worker
 
     def _on_exit(self, worker: WorkerProcess) -> None:
         self._processes.discard(worker)
-        mark_process_dead(worker.pid, path=str(self._metrics))  # type: ignore[no-untyped-call]
         if self._stopping or self._workers[worker.slot] is not worker or not worker.ready.done():
             return  # meant to go, already replaced, or still being waited for by whoever started it
         if worker.ready.exception() is None:

@@ -14,10 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from clyra_proxy.errors import StartupError
 
@@ -58,13 +56,6 @@ class Board:
         latest = self.latest
         obstacles = ("the supervisor's event loop does not answer",) if latest.stale else latest.obstacles
         return (503 if obstacles else 200), {"ready": not obstacles, "waiting_for": list(obstacles), **latest.detail}
-
-
-def collect_metrics(folder: Path) -> bytes:
-    """All workers' metrics summed, in the Prometheus text format."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
 
 
 class _Handler(BaseHTTPRequestHandler):

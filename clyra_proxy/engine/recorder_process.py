@@ -15,6 +15,7 @@ import sys
 from clyra_proxy.engine.backoff import Backoff
 from clyra_proxy.errors import StartupError
 from clyra_proxy.home import Home
+from clyra_proxy.policy.proving import Evidence
 
 READY_LIMIT_S = 20.0
 STOP_LIMIT_S = 15.0
@@ -25,8 +26,9 @@ log = logging.getLogger("clyra.supervisor")
 class RecorderProcess:
     """One supervised recorder for one data folder."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, evidence: Evidence) -> None:
         self._home = home
+        self._evidence = evidence
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self.restarts = 0
@@ -96,6 +98,8 @@ class RecorderProcess:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "clyra_proxy.engine.leash", str(os.getpid())),
             *(sys.executable, "-P", "-m", "recorder.main", "serve", "--home", str(self._home.root)),
+            *("--seal-records", str(self._evidence.seal_after_records)),
+            *("--seal-age", str(self._evidence.seal_after_seconds)),
             stdin=asyncio.subprocess.DEVNULL,
             process_group=0,
         )

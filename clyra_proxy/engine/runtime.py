@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clyra_proxy.home import Home
     from clyra_proxy.policy.compiler import CompiledPolicy
     from clyra_proxy.policy.route import Route
+    from clyra_proxy.telemetry.metrics import WorkerMetrics
     from clyra_proxy.telemetry.verdict_log import VerdictLog
 
 
@@ -45,6 +46,7 @@ class Runtime:
     settings: EngineSettings
     recorder: RecorderClient
     verdict_log: VerdictLog
+    metrics: WorkerMetrics
     worker: int = 0
     draining: bool = False
     selftest: SelfTestPass | None = field(default=None)

@@ -26,12 +26,13 @@ from clyra_proxy.engine.fleet import Fleet
 from clyra_proxy.engine.launch import Launch
 from clyra_proxy.engine.listeners import bound_port, open_listeners
 from clyra_proxy.engine.notify import notify, notify_reloading
-from clyra_proxy.engine.readiness import Board, HealthServer, Snapshot, collect_metrics
+from clyra_proxy.engine.readiness import Board, HealthServer, Snapshot
 from clyra_proxy.engine.recorder_process import RecorderProcess
 from clyra_proxy.engine.worker_process import HANG_LIMIT_S
 from clyra_proxy.errors import ClyraError, StartupError
 from clyra_proxy.home import Home
 from clyra_proxy.policy.load import load_policy
+from clyra_proxy.telemetry.exposition import render
 
 WATCH_INTERVAL_S = 0.25
 ALIVE_LIMIT_S = HANG_LIMIT_S / 2
@@ -48,7 +49,7 @@ class Supervisor:
         self._announce = announce
         self._home = launch.home
         self._board = Board()
-        self._recorder = RecorderProcess(launch.home) if launch.with_recorder else None
+        self._recorder = RecorderProcess(launch.home, launch.document.evidence) if launch.with_recorder else None
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
         self._draining = False
@@ -61,10 +62,10 @@ class Supervisor:
             certificates.publish(self._home)
             self._listeners = open_listeners(self.launch.host, self.launch.port, self.launch.workers)
             self.launch = self.launch.at_port(bound_port(self._listeners))
-            metrics = _fresh_folder(self._home.run / "metrics")
-            self._fleet = Fleet(self.launch, self._listeners, metrics, self._give_up)
+            metrics = _fresh_folder(self._home.metrics)
+            self._fleet = Fleet(self.launch, self._listeners, self._give_up)
             health = HealthServer(
-                self.launch.health_host, self.launch.health_port, self._board, lambda: collect_metrics(metrics)
+                self.launch.health_host, self.launch.health_port, self._board, lambda: render(metrics)
             )
             stack.callback(health.close)
             self._install_signals()

@@ -16,6 +16,7 @@ from clyra_proxy.engine import certificates
 from clyra_proxy.engine.control import Message
 from clyra_proxy.engine.launch import WorkerConfig
 from clyra_proxy.engine.master import EngineMaster, build_master
+from clyra_proxy.engine.metering import Metering
 from clyra_proxy.engine.runtime import PolicyHolder, Runtime
 from clyra_proxy.engine.selftest import SelfTestWatch, run_selftest
 from clyra_proxy.engine.settings import EngineSettings, Listener, Mode
@@ -24,6 +25,7 @@ from clyra_proxy.evidence.client import RecorderClient
 from clyra_proxy.home import Home
 from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy
 from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.telemetry.metrics import WorkerMetrics
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 
 SELFTEST_AGAIN_S = 2.0
@@ -55,6 +57,7 @@ class WorkerEngine:
         watch = SelfTestWatch(self.runtime)
         self.master = build_master(settings, [*addons.build_addons(self.runtime), watch])
         await self.master.start()
+        self._metering = Metering(self.runtime, self.master)
         self._recorded = await run_selftest(self.master, self.runtime, watch)
         if not self._recorded:
             self._proving = asyncio.create_task(self._prove_until_recorded(watch), name="self-test")
@@ -102,6 +105,7 @@ class WorkerEngine:
             self._proving.cancel()
         await self.runtime.recorder.close()
         await asyncio.to_thread(self.runtime.verdict_log.close)
+        self._metering.close()
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -125,9 +129,11 @@ class WorkerEngine:
         verdict_log = VerdictLog(
             self._home.verdict_log, max_bytes=telemetry.verdict_log_bytes, keep=telemetry.verdict_log_files
         )
-        recorder = RecorderClient(self._home)
+        recorder = RecorderClient(self._home, queue_events=policy.document.evidence.queue_records)
         await recorder.start()
-        return Runtime(self._home, PolicyHolder(policy), settings, recorder, verdict_log, worker=self._config.slot)
+        slot = self._config.slot
+        holder, metrics = PolicyHolder(policy), WorkerMetrics(slot)
+        return Runtime(self._home, holder, settings, recorder, verdict_log, metrics, worker=slot)
 
     async def _accept(self, slot: int) -> None:
         if slot not in self._servers:

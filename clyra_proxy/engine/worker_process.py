@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 
 from clyra_proxy.engine.control import Channel, ChannelClosed, Message
 from clyra_proxy.engine.launch import WorkerConfig
@@ -50,7 +48,7 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls, config: WorkerConfig, metrics: Path, inherited: list[int], on_exit: Callable[[WorkerProcess], None]
+        cls, config: WorkerConfig, inherited: list[int], on_exit: Callable[[WorkerProcess], None]
     ) -> WorkerProcess:
         """Start the process and hand it its configuration. `inherited`: descriptors it must keep open."""
         ours, theirs = socket.socketpair()
@@ -60,7 +58,6 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno(), *inherited],
                 process_group=0,
-                env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
             )
         worker = cls(config.slot, process, await Channel.over(ours))
         worker.gone.add_done_callback(lambda _: on_exit(worker))
