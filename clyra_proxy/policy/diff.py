@@ -58,8 +58,8 @@ def _flat(value: Mapping[str, object]) -> Flat:
 
 
 def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
-    """Mappings, and lists of named mappings (rules), are walked; other lists are one value."""
-    if isinstance(value, Mapping) and value:
+    """Mappings and lists of named mappings (rules) are walked, an empty mapping is nothing; other lists are one value."""
+    if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _leaves(f"{path}.{key}" if path else str(key), inner)
     elif isinstance(value, list) and value and all(isinstance(item, Mapping) and "name" in item for item in value):
@@ -77,4 +77,4 @@ def _shown(value: object) -> str:
         return "null"
     if isinstance(value, list):
         return f"[{', '.join(_shown(item) for item in value)}]"
-    return "{}" if value == {} else str(value)
+    return str(value)

@@ -74,7 +74,11 @@ def validate[Model: BaseModel](model: type[Model], source: Source, data: Mapping
     except ValidationError as error:
         raise InvalidPolicyError(source.name, explain(error, model, source, data)) from error
     except orjson.JSONEncodeError as error:
-        raise PolicyError(f"{source.name}: a number is too large.", str(error), "Use at most 64 bits.") from error
+        raise PolicyError(
+            f"{source.name}: a value cannot be used.",
+            f"{error}.",
+            "Whole numbers have at most 64 bits, and text is Unicode without surrogates.",
+        ) from error
 
 
 def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
@@ -101,7 +105,7 @@ def read_text(path: Path) -> str:
         raise PolicyError(
             f"Cannot read the policy {path}.",
             f"The system says: {error.strerror}.",
-            "Give an existing file with --policy, or write one with `clyra init`.",
+            "Give an existing policy file, or write one with `clyra init`.",
         ) from error
     except UnicodeDecodeError as error:
         raise PolicyError(f"{path} is not UTF-8.", f"Byte {error.start} is wrong.", "Save it as UTF-8.") from error

@@ -58,8 +58,8 @@ class Source:
 
 def parse(text: str, name: str) -> Source:
     """Read a YAML mapping; an empty document is an empty mapping. Raises PolicyError with file and line."""
-    loader = _CoreLoader(text)
     try:
+        loader = _CoreLoader(text)
         node = loader.get_single_node()
         if node is None:
             return Source(name, text, {})
@@ -67,8 +67,8 @@ def parse(text: str, name: str) -> Source:
         data = reader.read(node, ())
     except yaml.YAMLError as error:
         raise _syntax_error(error, name) from error
-    finally:
-        loader.dispose()
+    except RecursionError as error:
+        raise PolicyError(f"{name}: the document is nested too deeply.", todo="A policy needs ten levels.") from error
     if not isinstance(data, dict):
         raise PolicyError(f"{name}:1: the policy is not a mapping.", "A policy is `section: settings`.")
     return Source(name, text, data, reader.lines)

@@ -20,6 +20,7 @@ from clyra_proxy.errors import PolicyError
 from clyra_proxy.exchange import Destination, Exchange, RequestHead
 from clyra_proxy.policy.compiler import CompiledPolicy
 from clyra_proxy.policy.load import read_text, validate
+from clyra_proxy.policy.media import inspect_media
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.section import Section
 from clyra_proxy.policy.source import parse
@@ -101,6 +102,7 @@ def _exchange(policy: CompiledPolicy, request: CaseRequest, length: int) -> Exch
 
 def _judge(exchange: Exchange, request: CaseRequest, body: bytes, checks: Sequence[BodyCheck]) -> None:
     exchange.findings.extend(inspect_head(exchange))
+    exchange.findings.extend(inspect_media(exchange))
     if request.resolves_to:
         exchange.findings.extend(approve_dial(exchange.destination, exchange.route, request.resolves_to).findings)
     if not body:
