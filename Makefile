@@ -1,0 +1,52 @@
+# `make test` sets up everything on a bare machine and runs every test; `make help` lists the rest.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+TEST_PACKAGES := curl:curl openssl:openssl node:nodejs npm:npm nginx:nginx git:git
+BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
+
+.PHONY: help setup test test-comprehensive lint format docs bench-engine bench-schema demo clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 22
+
+setup: ## the environment with all development tools
+	@./run_proxy.sh setup dev
+
+test: setup ## lint, then every test but the comprehensive ones
+	@.ci/system-packages $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory lint
+	$(PYTEST)
+
+test-comprehensive: setup ## every test, the long ones too
+	@.ci/system-packages $(TEST_PACKAGES)
+	$(PYTEST) -m "comprehensive or not comprehensive"
+
+lint: setup ## ruff, mypy, import contracts, shellcheck
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/shellcheck run_proxy.sh .ci/run .ci/system-packages
+
+format: setup ## rewrite the code as ruff wants it
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+docs: setup ## the documentation, into site/
+	.venv/bin/mkdocs build --strict
+
+bench-engine: setup ## throughput, latency, streams and memory against stock mitmdump (OPTIONS="--quick --peers")
+	@.ci/system-packages $(BENCH_PACKAGES)
+	$(PYTHON) -m bench.engine $(OPTIONS)
+
+bench-schema: setup ## speed and memory of the streaming validator
+	$(PYTHON) -m bench.schema $(OPTIONS)
+
+demo: ## the whole story against a local upstream
+	@./run_proxy.sh demo
+
+clean: ## remove what was built; the data folder stays
+	rm -rf .venv .tools site dist .pytest_cache .mypy_cache .ruff_cache
