@@ -36,12 +36,12 @@ def program(place: Path, text: str) -> None:
 
 
 def start(checkout: Path, *words: str, **env: str) -> tuple[int, str]:
-    """Run the copied script with nothing of this machine's environment but what is given."""
+    """Run the copied script with nothing of this machine's environment but what is given; messages, then output."""
     home = checkout.parent
     fixed = {"PATH": str(home / "bin"), "HOME": str(home), **env}
     clean = ["env", "-i", *(f"{name}={value}" for name, value in fixed.items())]
     done = run([*clean, str(checkout / "run_proxy.sh"), *words], cwd=home)
-    return done.returncode, done.stdout + done.stderr
+    return done.returncode, done.stderr + done.stdout
 
 
 FAKE_UV = """#!/usr/bin/env bash
