@@ -14,12 +14,13 @@ from mitmproxy.proxy.events import CommandCompleted
 
 
 class AwaitRoom(Command):
-    """Block the layer until the write buffers of all connections but `source` have room."""
+    """Block the layer until what `source` feeds has room: its upstreams if it is the client, else the client."""
 
     blocking = True
 
-    def __init__(self, source: Connection) -> None:
+    def __init__(self, source: Connection, stream_id: int) -> None:
         self.source = source
+        self.stream_id = stream_id
 
 
 @dataclass(repr=False)

@@ -25,6 +25,7 @@ from clyra_proxy.engine.client import ClientState, attach
 from clyra_proxy.engine.commands import AwaitRoom, AwaitRoomCompleted
 from clyra_proxy.engine.dial import DialError, connect, is_own_listener, resolve
 from clyra_proxy.engine.hooks import ClyraDialHook, ClyraDoneHook, Dial
+from clyra_proxy.engine.http_events import Credit
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.mode_specs import ProxyMode
@@ -36,6 +37,11 @@ logger = logging.getLogger(__name__)
 READ_BYTES = 65536
 DIALS_PER_ADDRESS = 8
 """Connections of one client to one address that may be opening at the same time."""
+
+
+def _full(writer: Any) -> bool:
+    size: int = writer.transport.get_write_buffer_size()
+    return size > READ_BYTES
 
 
 class ConnectionHandler(server.LiveConnectionHandler):
@@ -53,13 +59,22 @@ class ConnectionHandler(server.LiveConnectionHandler):
         self._over = False
         self._unsent: dict[Connection, list[bytes]] = {}
         self._head_timer: asyncio.TimerHandle | None = None
+        self._room = asyncio.Event()
+        self._withheld = False
+        self._relief: asyncio.Task[None] | None = None
         self.state = ClientState(
             settings=engine.settings,
             abort=self.abort,
+            begun=self._begun,
             done=self._done,
+            fault=engine.dispatch.report,
             expect_head=self._expect_head,
             head_received=self._head_received,
             draining=engine.is_draining,
+            crowded_up=self._crowded_up,
+            crowded_down=self._crowded_down,
+            room_made=self._room_made,
+            withhold=self._withhold,
         )
         attach(self.client, self.state)
 
@@ -72,6 +87,7 @@ class ConnectionHandler(server.LiveConnectionHandler):
             await super().handle_client()
         finally:
             self._over = True
+            self._room.set()
             self._head_received()
             await self._settle()
 
@@ -85,6 +101,10 @@ class ConnectionHandler(server.LiveConnectionHandler):
             except TimeoutError:
                 for flow in list(self.state.flows.values()):
                     self._done(flow)
+
+    def _begun(self, flow: HTTPFlow) -> None:
+        self.state.flows[flow.id] = flow
+        self.engine.exchange_began()
 
     def _done(self, flow: HTTPFlow) -> None:
         """End an exchange, once."""
@@ -223,8 +243,8 @@ class ConnectionHandler(server.LiveConnectionHandler):
                 if is_client and not self.state.speaks_http:
                     self._expect_head()
                 self.process(events.DataReceived(connection, data))
-                if self._crowded(connection):
-                    await self._room(connection)
+                if not self.state.may_read(connection, is_client):
+                    await self._wait_for_room(connection, is_client)
             except OSError:
                 break
             except asyncio.CancelledError as error:
@@ -246,18 +266,48 @@ class ConnectionHandler(server.LiveConnectionHandler):
         if cancelled is not None:
             raise cancelled
 
-    def _crowded(self, source: Connection) -> bool:
-        for connection, io in self.transports.items():
-            if connection is not source and io.writer is not None:
-                transport: Any = getattr(io.writer, "transport", None)
-                if transport is not None and transport.get_write_buffer_size() > READ_BYTES:
-                    return True
-        return False
+    def _crowded_up(self) -> bool:
+        return any(
+            _full(io.writer)
+            for connection, io in self.transports.items()
+            if connection is not self.client and io.writer
+        )
 
-    async def _room(self, source: Connection) -> None:
-        """Wait until the write buffers of every other connection are below their low-water mark."""
+    def _crowded_down(self) -> bool:
+        io = self.transports.get(self.client)
+        return io is not None and io.writer is not None and _full(io.writer)
+
+    def _room_made(self) -> None:
+        """Something that waited inside has left: wake readers, and let HTTP/2 peers have their windows back."""
+        self._room.set()
+        if self._withheld:
+            self._withheld = False
+            self._queue.append(Credit())
+
+    def _withhold(self, source: Connection) -> None:
+        """An HTTP/2 peer is owed window updates. If a full socket is the reason, its drain must tell us."""
+        self._withheld = True
+        if self._relief is None and (self._crowded_down() if source is not self.client else self._crowded_up()):
+            self._relief = self._task(self._relieve(source))
+
+    async def _relieve(self, source: Connection) -> None:
+        await self._drain(source)
+        self._relief = None
+        self._withheld = False
+        self.process(Credit())
+
+    async def _wait_for_room(self, source: Connection, is_client: bool) -> None:
+        """Wait until what `source` sends can leave again."""
+        while not self._over and not self.state.may_read(source, is_client):
+            self._room.clear()
+            await self._drain(source)
+            if not self._over and not self.state.may_read(source, is_client):
+                await self._room.wait()
+
+    async def _drain(self, source: Connection) -> None:
+        """Wait until the sockets that `source` feeds are below their low-water mark."""
         for connection, io in list(self.transports.items()):
-            if connection is not source and io.writer is not None:
+            if (connection is self.client) != (source is self.client) and io.writer is not None:
                 try:
                     await io.writer.drain()
                 except OSError:
@@ -265,7 +315,14 @@ class ConnectionHandler(server.LiveConnectionHandler):
                         io.handler.cancel("error sending data")
 
     async def _await_room(self, command: AwaitRoom) -> None:
-        await self._room(command.source)
+        source = command.source
+        is_client = source is self.client
+        while self._crowded_up() if is_client else self._crowded_down():
+            await self._drain(source)
+        may_send = self.state.may_send_up if is_client else self.state.may_send_down
+        while not self._over and not may_send(command.stream_id):
+            self._room.clear()
+            await self._room.wait()
         self.process(AwaitRoomCompleted(command))
 
     # -- upstream ------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ mitmproxy walks every addon for every hook and, when an addon raises, logs it an
 of bound methods per hook is built once; a hook nobody listens to costs one dictionary look-up; the `update` hook does
 not exist. Synchronous methods run inline on the event loop. A method that raises, or an asynchronous one that
 outlives its budget, ends in `on_hook_failure` of the addons, and what the hook was about does not proceed:
-a flow is marked failed (`failed`), everything else costs the client its connection.
+a flow is marked failed (`failed`), everything else costs the client its connection. The one exception: when an
+`on_hook_failure` returns True (the exchange is only observed), the other addons are still asked and the flow goes on.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Dispatch:
         self._timeout_s = timeout_s
         self._table: dict[str, tuple[Callback, ...]] = {}
         self._arguments: dict[str, Callable[[Hook], Any]] = {}
-        self._on_failure: tuple[Callable[[Any, str, BaseException], None], ...] = ()
+        self._on_failure: tuple[Callable[[Any, str, BaseException], object], ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
         self.rebuild(addons)
 
@@ -83,13 +84,16 @@ class Dispatch:
             try:
                 pending = callback(data)
             except Exception as error:  # noqa: BLE001 - every fault of an addon is a declared outcome
-                self._fail(data, name, error)
-                if name not in _ENDINGS:
+                if not self._fail(data, name, error) and name not in _ENDINGS:
                     return None
             else:
                 if pending is not None:
                     return self._start(self._finish(name, data, pending, callbacks[index + 1 :]))
         return None
+
+    def report(self, flow: HTTPFlow, name: str, error: BaseException) -> None:
+        """A fault met outside of a hook (in a body gate, say): same path, same consequence."""
+        self._fail(flow, name, error)
 
     def _start(self, rest: Any) -> asyncio.Task[None] | None:
         """Run the coroutine up to its first real wait; only then does a task exist that others must await."""
@@ -111,26 +115,30 @@ class Dispatch:
                 if waited is not None:
                     await waited
             except asyncio.CancelledError:
-                self._fail(data, name, HookTimeout(f"{name} took longer than {self._timeout_s} s"))
-                return
+                if not self._fail(data, name, HookTimeout(f"{name} took longer than {self._timeout_s} s")):
+                    return
             except Exception as error:  # noqa: BLE001 - as in `run`
-                self._fail(data, name, error)
-                if name not in _ENDINGS:
+                if not self._fail(data, name, error) and name not in _ENDINGS:
                     return
 
-    def _fail(self, data: Any, name: str, error: BaseException) -> None:
+    def _fail(self, data: Any, name: str, error: BaseException) -> bool:
+        """Tell the addons; stop what the hook was about unless one of them lets it go on. Returns whether it does."""
         # Type and place only: the text of an exception may quote a body.
         frame = error.__traceback__
         while frame is not None and frame.tb_next is not None:
             frame = frame.tb_next
         place = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
-        logger.error("Hook %s failed with %s%s; the exchange is stopped.", name, type(error).__name__, place)
-        _stop(data, name)
+        goes_on = False
         for handler in self._on_failure:
             try:
-                handler(data, name, error)
-            except Exception as second:  # noqa: BLE001 - the exchange is stopped already
+                goes_on = handler(data, name, error) is True or goes_on
+            except Exception as second:  # noqa: BLE001 - the exchange is stopped below
                 logger.error("on_hook_failure failed with %s.", type(second).__name__)  # noqa: TRY400
+        consequence = "only observed, it goes on" if goes_on else "the exchange is stopped"
+        logger.error("Hook %s failed with %s%s; %s.", name, type(error).__name__, place, consequence)
+        if not goes_on:
+            _stop(data, name)
+        return goes_on
 
 
 def _stop(data: Any, name: str) -> None:

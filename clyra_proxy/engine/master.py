@@ -78,7 +78,7 @@ class EngineMaster(master.Master):
 
     async def start(self) -> None:
         """Load certificates and listen. Raises StartupError."""
-        self.tls.configure({"confdir", "certs"})
+        self.tls.load_authority()
         await self._listeners.open(self.settings.listeners)
 
     async def run(self) -> None:

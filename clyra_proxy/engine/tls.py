@@ -16,11 +16,15 @@ class EngineTls(TlsConfig):
     name = "tlsconfig"
     request = None  # type: ignore[assignment]
 
+    def load_authority(self) -> None:
+        """Read the certificate authority and certificates from `confdir`."""
+        self.configure({"confdir", "certs"})  # type: ignore[no-untyped-call]
+
     def reload(self) -> None:
         """Read the certificate authority and certificates again; new handshakes use them. Raises on a bad file."""
         previous = self.certstore
         try:
-            self.configure({"confdir", "certs"})
+            self.load_authority()
         except Exception:
             self.certstore = previous
             raise

@@ -1,0 +1,70 @@
+"""HTTP framing that two readers could understand differently is refused (RFC 9112 sections 5, 6 and 11.2).
+
+Guarantee: a message that passes here has exactly one reading of where its body ends: no transfer coding but chunked,
+never both lengths, one Host, no bare CR, NUL or line folding in a field. HTTP/2 cleartext upgrades are not offered
+on, because after one we could no longer read the connection.
+"""
+
+from __future__ import annotations
+
+from mitmproxy import http
+from mitmproxy.net.http.validate import validate_headers
+
+HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"http2-settings"})
+NOT_IN_TRAILERS = HOP_BY_HOP | {
+    b"authorization", b"content-encoding", b"content-length", b"content-range", b"content-type", b"cookie", b"host",
+    b"set-cookie", b"trailer", b"transfer-encoding",
+}  # fmt: skip
+"""Fields that change how a message is framed, routed or authorised (RFC 9110 section 6.5.1)."""
+
+
+def message_problem(message: http.Message) -> str:
+    """Why the head of this message is ambiguous, in a few words without content; "" when it is sound."""
+    try:
+        validate_headers(message)
+    except ValueError:
+        return "invalid or ambiguous header fields"
+    for name, value in message.data.headers.fields:
+        if b"\r" in value or b"\n" in value or b"\0" in value:
+            return "control characters in a header field"
+        if len(name) == 17 and name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            return "a transfer coding other than chunked"
+    return ""
+
+
+def request_problem(request: http.Request) -> str:
+    """`message_problem` and what holds for requests alone."""
+    if request.data.scheme not in (b"http", b"https", b""):
+        return "unknown URL scheme"
+    if request.data.method == b"PRI":
+        return "HTTP/2 without TLS is not offered"
+    hosts = sum(1 for name, _ in request.data.headers.fields if len(name) == 4 and name.lower() == b"host")
+    if hosts > 1:
+        return "more than one Host"
+    if b"\r" in request.data.path or b"\0" in request.data.path:
+        return "control characters in the request target"
+    return message_problem(request)
+
+
+def strip_h2c(request: http.Request) -> None:
+    """Take an offer to switch to cleartext HTTP/2 out of the request (RFC 9110 section 7.8: a proxy may)."""
+    if request.headers.get("upgrade", "").lower() == "h2c":
+        for name in ("upgrade", "http2-settings", "connection"):
+            request.headers.pop(name, None)
+
+
+def strip_alternatives(response: http.Response) -> None:
+    """Take out Alt-Svc (RFC 7838): it invites the client to reach the origin past this proxy."""
+    response.headers.pop("alt-svc", None)
+
+
+def sound_trailers(trailers: http.Headers) -> http.Headers | None:
+    """The trailer fields that may be passed on; None when there are none."""
+    fields = [(name, value) for name, value in trailers.fields if name.lower() not in NOT_IN_TRAILERS]
+    return http.Headers(fields) if fields else None
+
+
+def has_length(message: http.Message) -> bool:
+    """Whether the end of the body shows in the message itself (Content-Length or chunked)."""
+    headers = message.headers
+    return "content-length" in headers or "transfer-encoding" in headers

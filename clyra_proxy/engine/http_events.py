@@ -1,0 +1,28 @@
+"""HTTP events that mitmproxy does not have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitmproxy import http
+from mitmproxy.proxy.events import Event
+from mitmproxy.proxy.layers.http._base import HttpEvent
+
+
+@dataclass
+class Informational(HttpEvent):
+    """A 1xx response other than 101: passed on, the final one still follows (RFC 9110 section 15.2)."""
+
+    response: http.Response
+
+
+@dataclass
+class StopReading(HttpEvent):
+    """The client has its complete answer; the rest of its request is not wanted.
+
+    HTTP/1: the connection is closed. HTTP/2: RST_STREAM with NO_ERROR (RFC 9113 section 8.1).
+    """
+
+
+class Credit(Event):
+    """Room was made somewhere: HTTP/2 connections may hand out the window updates they withheld."""

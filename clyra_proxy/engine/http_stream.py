@@ -1,0 +1,288 @@
+"""One HTTP exchange between a client and an upstream, with a gate in each direction.
+
+Guarantees (h1 and h2 alike, whole bodies and streams alike; nothing is ever buffered whole by accident):
+- nothing goes upstream, not even a connection, before the first byte was released by the request gate (or the request
+  has ended without one) and `clyra_release` has returned;
+- only released bytes leave; when a gate refuses, the message it guards stays provably incomplete: the connection is
+  closed short of Content-Length or without the last chunk, or the stream is reset (RST_STREAM CANCEL);
+- the client gets `exchange.denial` whenever nothing of a response was sent yet, at once, without its request body
+  being awaited: at most `drain_bytes` of it are read off, so that the answer is not lost to a connection reset;
+- a response head is held until its first released byte, so a refused answer is a clean denial;
+- every exchange ends in exactly one `clyra_done`.
+
+The state of each direction is one of a few words (`Side`). The request half lives here, the response half in
+`http_response`; both are one class because they share the exchange, its denial and its end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mitmproxy import flow as mitmproxy_flow
+from mitmproxy import http
+from mitmproxy.net.http import url
+from mitmproxy.proxy import events, layer
+from mitmproxy.proxy.layers.http import GetHttpConnection, HTTPMode, SendHttp
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    ResponseTrailers,
+)
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook, HttpRequestHook
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from clyra_proxy.engine.commands import AwaitRoom
+from clyra_proxy.engine.framing import has_length, request_problem, strip_h2c
+from clyra_proxy.engine.hooks import ClyraRefusedHook, ClyraReleaseHook
+from clyra_proxy.engine.http_events import Informational
+from clyra_proxy.engine.http_response import ResponseSide
+from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
+from clyra_proxy.stream.gate import BodyRefused
+
+
+class GuardedHttpStream(ResponseSide):
+    """Replaces mitmproxy's HttpStream. See the module."""
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Count body bytes that must wait because a hook or a dial is pending; reading stops when they are many."""
+        if self._paused is not None:
+            self.park(event)
+        yield from super().handle_event(event)
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if self.parked:
+            self.unpark(event)
+        handler = _HANDLERS.get(type(event))
+        if handler is not None and not self.finished:
+            yield from handler(self, event)
+
+    # -- the request head ------------------------------------------------------------------------------------------
+
+    def _on_request_head(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
+        flow = self.flow = http.HTTPFlow(self.context.client, self.context.server)
+        request = flow.request = event.request
+        flow.live = True
+        problem = request_problem(request)
+        if request.data.method.upper() == b"CONNECT":
+            if not problem and self.mode is HTTPMode.regular and not request.is_http2:
+                yield from self.handle_connect()
+                return
+            problem = "CONNECT is not offered here"
+        problem = problem or self._find_destination(request)
+        if problem:
+            flow.metadata[FRAMING] = problem
+            self.client_side = Side.DONE  # Where its body ends cannot be told: nothing of it is read.
+        strip_h2c(request)
+        self.state.streams.add(self.stream_id)
+        self.state.begun(flow)
+        yield HttpRequestHeadersHook(flow)
+        self.exchange = flow.metadata.get("clyra")
+        if problem:
+            yield from self.fail(problem, 400)
+        elif self.stopped():
+            yield from self.deny()
+        else:
+            if self.exchange is not None:
+                self.request_gate = self.exchange.request_gate
+            yield from self._answer_expectation(request)
+
+    def _find_destination(self, request: http.Request) -> str:
+        """Fill in where the request goes, as the mode says. Returns what is wrong, or ""."""
+        server = self.context.server
+        if self.mode is HTTPMode.transparent:
+            assert server.address is not None  # noqa: S101 - known before any request in this mode
+            request.data.host, request.data.port = server.address[:2]
+            request.data.scheme = b"https" if server.tls else b"http"
+        elif not request.data.host:
+            try:
+                host, port = url.parse_authority(request.host_header or "", check=True)
+            except ValueError:
+                return "no destination"
+            request.data.host = host
+            request.data.port = port or (443 if self.context.client.tls else 80)
+            request.data.scheme = b"https" if self.context.client.tls else b"http"
+        if self.mode is HTTPMode.regular and not request.is_http2:
+            request.data.authority = b""  # Origin-form: not every server takes absolute-form.
+        reverse = isinstance(self.context.client.proxy_mode, ReverseMode)
+        if reverse and not self.context.options.keep_host_header and server.address:
+            scheme = "https" if server.tls else "http"
+            request.host_header = url.hostport(scheme, server.address[0], server.address[1])
+        return ""
+
+    def _answer_expectation(self, request: http.Request) -> layer.CommandGenerator[None]:
+        """The body is wanted, by us: say so ourselves, and expect nothing of the upstream (RFC 9110 section 10.1.1)."""
+        if request.headers.get("expect", "").lower() == "100-continue":
+            request.headers.pop("expect")
+            go_on = http.Response.make(100)
+            go_on.headers.clear()
+            yield SendHttp(Informational(self.stream_id, go_on), self.context.client)
+
+    # -- the request body ------------------------------------------------------------------------------------------
+
+    def _on_request_data(self, event: RequestData) -> layer.CommandGenerator[None]:
+        data = event.data
+        if self.client_side is Side.DISCARD:
+            self.discarded += len(data)
+            if self.discarded > self.state.settings.drain_bytes:
+                yield from self.cut_client()
+            return
+        if self.request_gate is None:
+            if self.exchange is not None:
+                self.exchange.request_body.seen += len(data)
+                self.exchange.request_body.released += len(data)
+            yield from self._send_up((data,))
+            return
+        try:
+            released = self.request_gate.feed(data)
+        except BodyRefused:
+            yield from self._refuse()
+        except Exception as error:  # noqa: BLE001 - a fault in a gate is a declared outcome
+            yield from self._gate_failed(error)
+        else:
+            if released:
+                yield from self._send_up(released)
+
+    def _on_request_end(self, event: RequestEndOfMessage) -> layer.CommandGenerator[None]:
+        if self.client_side is Side.DISCARD:
+            yield from self.finish()
+            return
+        tail: Iterable[bytes] = ()
+        if self.request_gate is not None:
+            try:
+                tail = self.request_gate.finish()
+            except BodyRefused:
+                self.client_side = Side.DONE
+                yield from self._refuse()
+                return
+            except Exception as error:  # noqa: BLE001 - as above
+                self.client_side = Side.DONE
+                yield from self._gate_failed(error)
+                return
+        elif self.exchange is not None:
+            self.exchange.request_body.complete = True
+        self.client_side = Side.DONE
+        self.flow.request.timestamp_end = time.time()
+        yield HttpRequestHook(self.flow)
+        if self.stopped():
+            yield from self.deny()
+        else:
+            yield from self._end_up(tail)
+
+    def _end_up(self, tail: Iterable[bytes]) -> layer.CommandGenerator[None]:
+        """Send what was held back and end the message upstream."""
+        spooled = self.request_gate is not None and self.request_gate.spool
+        if self.up is Side.IDLE and not spooled and not tail and not (yield from self._start_up(end_stream=True)):
+            return
+        try:
+            sent = yield from self._send_up(tail, paced=spooled)
+            if sent and self.up is Side.IDLE:  # A spool that turned out empty.
+                sent = yield from self._start_up(end_stream=True)
+        except Exception as error:  # noqa: BLE001 - reading the spool back failed: what went up stays incomplete
+            yield from self._gate_failed(error)
+            return
+        if not sent or self.up is not Side.OPEN:
+            return
+        self.request_gate = None
+        yield SendHttp(RequestEndOfMessage(self.stream_id), self.context.server)
+        self.up = Side.DONE
+        if self.down is Side.DONE:
+            yield from self.finish()
+
+    def _send_up(self, chunks: Iterable[bytes], *, paced: bool = False) -> layer.CommandGenerator[bool]:
+        """Send released bytes, opening the way for the first. False when the way is closed."""
+        since = 0
+        for chunk in chunks:
+            if not chunk:
+                continue  # An empty chunk would end a chunked message.
+            if self.up is Side.IDLE and not (yield from self._start_up(end_stream=False)):
+                return False
+            if self.up is not Side.OPEN:
+                return False
+            yield SendHttp(RequestData(self.stream_id, chunk), self.context.server)
+            since += len(chunk)
+            if paced and since >= PACE_BYTES:
+                since = 0
+                yield AwaitRoom(self.context.client, self.stream_id)
+                if self.pending(RequestProtocolError, ResponseProtocolError):
+                    return False
+        return True
+
+    def _start_up(self, *, end_stream: bool) -> layer.CommandGenerator[bool]:
+        """Ask for release, connect, send the request head. False when the exchange has ended instead."""
+        flow = self.flow
+        yield ClyraReleaseHook(flow)
+        if self.stopped():
+            yield from self.deny()
+            return False
+        if self.pending(RequestProtocolError):
+            return False
+        self.state.dialling.append(flow)
+        connection, err = yield GetHttpConnection(
+            (flow.request.host, flow.request.port), flow.request.scheme == "https", None, "tcp"
+        )
+        self.state.dialling.remove(flow)
+        if err:
+            yield from self.server_failed(err)
+            return False
+        self.context.server = flow.server_conn = connection
+        if self.pending(RequestProtocolError):
+            return False
+        self.state.serving[connection] = self.stream_id
+        if self.exchange is not None and connection.peername:
+            self.exchange.destination.address = connection.peername[0]
+        request = flow.request
+        if request.is_http2 and connection.alpn != b"h2" and not end_stream and not has_length(request):
+            request.headers["transfer-encoding"] = "chunked"  # Else HTTP/1.1 could not tell where the body ends.
+        self.sent_up_ns = time.perf_counter_ns()
+        yield SendHttp(RequestHeaders(self.stream_id, request, end_stream), connection)
+        self.up = Side.OPEN
+        return True
+
+    # -- refusals and failures ---------------------------------------------------------------------------------------
+
+    def _refuse(self) -> layer.CommandGenerator[None]:
+        yield ClyraRefusedHook(self.flow)
+        yield from self.deny()
+
+    def _gate_failed(self, error: Exception) -> layer.CommandGenerator[None]:
+        self.state.fault(self.flow, "request body", error)
+        yield from self.deny()
+
+    def _on_client_error(self, event: RequestProtocolError) -> layer.CommandGenerator[None]:
+        """The client went away, reset its stream or broke its own framing."""
+        self.client_side = Side.CUT
+        if self.down not in (Side.DONE, Side.CUT):
+            self.flow.error = mitmproxy_flow.Error(event.message)
+            self.note_error(event.message)
+            yield from self.cut_up()
+            yield HttpErrorHook(self.flow)
+            self.down = Side.CUT
+            yield SendHttp(ResponseProtocolError(self.stream_id, "client error", ErrorCode.CANCEL), self.context.client)
+        else:
+            yield from self.cut_up()
+        yield from self.finish()
+
+
+_HANDLERS: dict[type[events.Event], Callable[[GuardedHttpStream, Any], layer.CommandGenerator[None]]] = {
+    RequestHeaders: GuardedHttpStream._on_request_head,
+    RequestData: GuardedHttpStream._on_request_data,
+    RequestEndOfMessage: GuardedHttpStream._on_request_end,
+    RequestProtocolError: GuardedHttpStream._on_client_error,
+    Informational: GuardedHttpStream.on_informational,
+    ResponseHeaders: GuardedHttpStream.on_response_head,
+    ResponseData: GuardedHttpStream.on_response_data,
+    ResponseTrailers: GuardedHttpStream.on_response_trailers,
+    ResponseEndOfMessage: GuardedHttpStream.on_response_end,
+    ResponseProtocolError: GuardedHttpStream.on_server_error,
+    events.Wakeup: GuardedHttpStream.on_wakeup,
+}
+"""Everything else is ignored. A request's trailers are dropped: no check has seen them (RFC 9110 section 6.5.1)."""
