@@ -17,8 +17,10 @@ class Telemetry:
 
     def __init__(self, runtime: Runtime) -> None:
         self._log = runtime.verdict_log
+        self._metrics = runtime.metrics
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange = exchange_of(flow)
         if exchange is not None:
             self._log.write(exchange)
+            self._metrics.count(exchange)

@@ -51,3 +51,4 @@ def settle(exchange: Exchange, runtime: Runtime) -> None:
         exchange.verdict = decide(exchange)
         runtime.recorder.outcome(exchange)
         runtime.verdict_log.write(exchange)
+        runtime.metrics.count(exchange)

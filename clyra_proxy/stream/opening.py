@@ -17,6 +17,7 @@ from clyra_proxy.stream.spool import Spool
 from clyra_proxy.stream.watch import Watch, check_error, refuses
 from clyra_proxy.verdict.model import Coverage, Finding, Mode, Phase, Seen
 from clyra_proxy.verdict.rules import BY_REASON, RULES, Rule
+from clyra_proxy.watchdog import WATCHDOG
 
 
 def open_gate(
@@ -94,6 +95,7 @@ def _open_sessions(exchange: Exchange, phase: Phase, checks: Sequence[BodyCheck]
     for check in checks:
         if phase not in check.phases:
             continue
+        WATCHDOG.enter()
         try:
             session = check.open(exchange, phase)
             if session is not None:
@@ -101,6 +103,8 @@ def _open_sessions(exchange: Exchange, phase: Phase, checks: Sequence[BodyCheck]
         except Exception as error:  # noqa: BLE001 - a check that cannot start has a declared outcome
             mode = exchange.route.mode_of(check.id)
             faults.append(check_error(check.id, check.on_error, mode, phase, type(error).__name__))
+        finally:
+            WATCHDOG.leave()
     return watches, faults
 
 

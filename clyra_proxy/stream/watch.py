@@ -14,6 +14,7 @@ from clyra_proxy.checks import EVERYTHING, BodyCheck, BodySession, Violation
 from clyra_proxy.stream.gate import BodyRefused
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase, Severity
 from clyra_proxy.verdict.reasons import Reason
+from clyra_proxy.watchdog import WATCHDOG, CheckTimeout
 
 _MOST_NOTES = 64
 """An enforcing session may note this many shadow findings in a row before it counts as broken."""
@@ -21,9 +22,9 @@ _MOST_NOTES = 64
 
 def check_error(check_id: str, on_error: Action, mode: Mode, phase: Phase, why: str) -> Finding:
     """The finding for a check that failed. why: a word for a person, never content."""
-    return Finding(
-        check_id, "check.error", Reason.CHECK_ERROR, on_error, mode, phase, Severity.HIGH, "", {"why": why}, error=True
-    )
+    late = why == CheckTimeout.__name__
+    rule, reason = ("check.timeout", Reason.CHECK_TIMEOUT) if late else ("check.error", Reason.CHECK_ERROR)
+    return Finding(check_id, rule, reason, on_error, mode, phase, Severity.HIGH, "", {"why": why}, error=True)
 
 
 def refuses(finding: Finding) -> bool:
@@ -67,6 +68,7 @@ class Watch:
     def feed(self, data: bytes, seen: int, findings: list[Finding]) -> None:
         """Give the session decoded bytes; `seen` counts all decoded so far. Raises BodyRefused."""
         start = perf_counter_ns()
+        WATCHDOG.enter()
         try:
             mark = self.session.feed(data)
         except Violation as violation:
@@ -79,11 +81,13 @@ class Watch:
             else:
                 self._fail("watermark", findings)
         finally:
+            WATCHDOG.leave()
             self.ns += perf_counter_ns() - start
 
     def finish(self, seen: int, findings: list[Finding]) -> None:
         """The body ended. Raises BodyRefused when the session objects or does not clear everything."""
         start = perf_counter_ns()
+        WATCHDOG.enter()
         try:
             for _ in range(_MOST_NOTES):
                 try:
@@ -103,6 +107,7 @@ class Watch:
         except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
             self._fail(type(error).__name__, findings)
         finally:
+            WATCHDOG.leave()
             self.ns += perf_counter_ns() - start
 
     def detach(self) -> None:
