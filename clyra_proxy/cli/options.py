@@ -19,3 +19,27 @@ HomeOption = Annotated[
 ]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+ProxyOption = Annotated[
+    str | None, typer.Option("--proxy", metavar="HOST:PORT", help="A proxy other than this data folder's.")
+]
+
+AgentOption = Annotated[
+    str | None,
+    typer.Option("--agent", envvar="CLYRA_AGENT", help="Agent id to present to the proxy."),
+]
+
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="CLYRA_AGENT_TOKEN",
+        help="The agent's token ('clyra policy token' makes one). Better given by environment.",
+        show_default=False,
+    ),
+]
+
+ExemptOption = Annotated[
+    list[str] | None,
+    typer.Option("--no-proxy", metavar="HOST", help="A host that clients may reach directly. Repeatable."),
+]
