@@ -42,6 +42,7 @@ _ALL = (
     Family("clyra_transport_errors_total", Kind.COUNTER, "Exchanges ended by a transport failure."),
     Family("clyra_websocket_sessions_total", Kind.COUNTER, "WebSocket sessions ended."),
     Family("clyra_verdict_lines_lost_total", Kind.COUNTER, "Verdict lines that could not be written."),
+    Family("clyra_evidence_records_lost_total", Kind.COUNTER, "Records declared lost (`sys.gap`)."),
     Family("clyra_worker_cpu_seconds_total", Kind.COUNTER, "Processor time used by workers."),
     Family("clyra_exchange_seconds", Kind.HISTOGRAM, "Duration of exchanges, upstream included.", (), _LATENCY),
     Family("clyra_upstream_seconds", Kind.HISTOGRAM, "Time spent waiting for the upstream.", (), _LATENCY),
