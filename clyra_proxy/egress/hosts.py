@@ -86,13 +86,11 @@ def is_address(host: str) -> bool:
 
 def _ascii_name(text: str, host: str) -> str:
     try:
-        return idna.encode(text.translate(_FULL_STOPS), uts46=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
-        pass
-    mapped = idna.uts46_remap(text.translate(_FULL_STOPS), std3_rules=False)
-    if mapped.isascii():  # fullwidth digits and letters map to an ASCII name or address
-        return mapped
-    raise InvalidHostError(f"`{host}` is not an internationalised host name")
+        mapped = idna.uts46_remap(text.translate(_FULL_STOPS), std3_rules=False)
+        # Fullwidth digits and letters map to an ASCII name or address, which the caller judges as such.
+        return mapped if mapped.isascii() else idna.encode(mapped, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise InvalidHostError(f"`{host}` is not an internationalised host name") from error
 
 
 def _ipv6(text: str, host: str) -> str:

@@ -62,9 +62,9 @@ def build(destinations: list[tuple[str, object, list[dict[str, object]]]]) -> Po
 def naive(document: PolicyDocument, host: str, port: int, method: str, path: str, media: str) -> str:
     """Walk every destination, then every rule, comparing piece by piece."""
     best: tuple[int, str] | None = None
-    for name, settings in document.destinations.items():
-        for pattern in settings.hosts:
-            if settings.ports != "any" and port not in settings.ports:
+    for name, entry in document.destinations.items():
+        for pattern in entry.hosts:
+            if entry.ports != "any" and port not in entry.ports:
                 continue
             weight = closeness(pattern, host)
             if weight >= 0 and (best is None or weight > best[0]):

@@ -1,0 +1,95 @@
+"""All resolved addresses pass, or nothing is dialled."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clyra_proxy.egress.addresses import INTERNAL, Reach, reach_of
+from clyra_proxy.egress.dial import approve_dial
+from clyra_proxy.exchange import Destination
+from tests.support.judging import route_under
+
+TARGET = Destination("api.example", 443, "https", "api.example", "api.example")
+STRICT = route_under("{extends: strict, destinations: {d: {hosts: [api.example]}}}")
+PRIVATE = route_under("{extends: strict, destinations: {d: {hosts: [api.example], allow_private: true}}}")
+SHADOW = route_under("{destinations: {d: {hosts: [api.example]}}}")
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["10.0.0.1"],
+        ["8.8.8.8", "10.0.0.1"],
+        ["10.0.0.1", "8.8.8.8"],
+        ["8.8.8.8", "::ffff:127.0.0.1"],
+        ["fe80::1"],
+        ["x"],
+    ],
+)
+def test_one_bad_address_refuses_all(addresses: list[str]) -> None:
+    approval = approve_dial(TARGET, STRICT, addresses)
+    assert approval.addresses == ()
+    assert [found.rule for found in approval.findings] == ["egress.private_address"]
+
+
+def test_good_addresses_are_approved_in_their_order() -> None:
+    approval = approve_dial(TARGET, STRICT, ["9.9.9.9", "8.8.8.8"])
+    assert approval.addresses == ("9.9.9.9", "8.8.8.8")
+    assert approval.findings == ()
+
+
+def test_shadow_only_says_so() -> None:
+    approval = approve_dial(TARGET, SHADOW, ["10.0.0.1"])
+    assert approval.addresses == ("10.0.0.1",)
+    assert [found.enforced for found in approval.findings] == [False]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "127.0.0.1", "::1", "100.64.0.1", "fc00::1"])
+def test_allow_private_opens_internal_addresses(address: str) -> None:
+    assert approve_dial(TARGET, PRIVATE, [address]).addresses == (address,)
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "169.254.1.1", "fd00:ec2::254", "224.0.0.1", "0.0.0.0", "240.0.0.1"]
+)
+def test_allow_private_never_opens_the_rest(address: str) -> None:
+    assert approve_dial(TARGET, PRIVATE, [address]).addresses == ()
+
+
+@given(st.lists(st.ip_addresses().map(str), min_size=1, max_size=5))
+def test_approval_is_all_or_nothing(addresses: list[str]) -> None:
+    for route, accepted in ((STRICT, {Reach.PUBLIC}), (PRIVATE, {Reach.PUBLIC, *INTERNAL})):
+        fine = all(reach_of(address) in accepted for address in addresses)
+        assert approve_dial(TARGET, route, addresses).addresses == (tuple(addresses) if fine else ())
+
+
+def test_calling_oneself_is_refused_even_in_shadow() -> None:
+    approval = approve_dial(TARGET, SHADOW, ["127.0.0.1"], own_listener=True)
+    assert approval.addresses == ()
+    assert approval.findings[0].rule == "egress.self_connect"
+
+
+def redirected(authority: str, sni: str = "", scheme: str = "http") -> Destination:
+    return Destination("198.51.100.7", 80, scheme, authority, sni, transparent=True)
+
+
+@pytest.mark.parametrize(
+    ("destination", "named", "fine"),
+    [
+        (redirected("a.example"), ["8.8.8.8", "1.1.1.1"], True),
+        (redirected("a.example"), ["1.1.1.1"], False),
+        (redirected("a.example"), None, False),
+        (redirected("8.8.8.8"), None, True),
+        (redirected("9.9.9.9"), None, False),
+        (redirected(""), None, True),
+        (redirected("a.example", "a.example", "https"), None, True),
+    ],
+)
+def test_the_host_field_of_redirected_plain_http_must_resolve_to_the_address(
+    destination: Destination, named: list[str] | None, fine: bool
+) -> None:
+    approval = approve_dial(destination, STRICT, ["8.8.8.8"], named_addresses=named)
+    assert (approval.addresses == ("8.8.8.8",)) is fine
+    assert [found.rule for found in approval.findings] == ([] if fine else ["egress.host_mismatch"])
