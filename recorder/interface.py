@@ -1,0 +1,8 @@
+"""Names both ends of the ingestion interface use."""
+
+from __future__ import annotations
+
+RECORDS_PATH = "/v0/records"
+RECORDS_MEDIA = "application/x-ndjson"
+SEAL_PATH = "/v0/seal"
+STATUS_PATH = "/v0/status"

@@ -1,0 +1,51 @@
+"""Ask the recorder on this machine, over its Unix socket: its status, or to seal a window."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from recorder.errors import RecorderError, SocketError
+from recorder.interface import SEAL_PATH, STATUS_PATH
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("recorder", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def get_status(path: Path, timeout: float = 10.0) -> dict[str, Any]:
+    """The status document. Raises SocketError when nobody answers."""
+    return _ask(path, "GET", STATUS_PATH, b"", timeout)
+
+
+def request_seal(path: Path, start: int | None, end: int | None, timeout: float = 600.0) -> dict[str, Any]:
+    """Ask for a bundle of [start, end); None means: after the last bundle, up to now. Raises RecorderError."""
+    words = " ".join("-" if bound is None else str(bound) for bound in (start, end))
+    return _ask(path, "POST", SEAL_PATH, words.encode(), timeout)
+
+
+def _ask(path: Path, method: str, target: str, body: bytes, timeout: float) -> dict[str, Any]:
+    connection = _UnixConnection(path, timeout)
+    try:
+        connection.request(method, target, body)
+        response = connection.getresponse()
+        document: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise SocketError(
+            f"No recorder answers on {path}.", f"{type(error).__name__}: {error}.", "Start it, or check --home."
+        ) from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise RecorderError(f"The recorder refused: {document.get('title', response.status)}")
+    return document

@@ -1,0 +1,117 @@
+"""The record envelope and what each record type may hold.
+
+Every field of a record is hashed, and a field nobody knows is refused: a silently ignored field is a place to hide.
+Each type has one JSON Schema, composed of `schemas/envelope.json` and `schemas/<typ>.json`; forward compatibility is by
+a new `v` or a new type, never by extra fields.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from recorder import canonical
+
+GENESIS_PREV = "0" * 64
+RECORDER_SOURCE = "recorder"
+SOURCE_FIELDS = frozenset(
+    ("typ", "trace", "agent", "claim", "act", "verdict", "io", "sd", "gov", "perf", "sec", "appr", "refs", "data")
+)
+"""What a source may hand in; everything else is the recorder's word."""
+
+TYPES = (
+    "pef.http_call",
+    "sys.clock",
+    "sys.close",
+    "sys.config",
+    "sys.gap",
+    "sys.genesis",
+    "sys.key",
+    "sys.spool",
+)
+
+
+class RecordError(ValueError):
+    """A record does not satisfy its schema. `code` is an S5 or S6 code of the verifier."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@cache
+def schema_of(typ: str) -> dict[str, Any]:
+    """The complete JSON Schema (Draft 2020-12) of one record type. Raises RecordError for an unknown type."""
+    if typ not in TYPES:
+        raise RecordError("W_TYPE_UNKNOWN", "this version does not know the record type")
+    schema = _load("envelope")
+    own = _load(typ)
+    schema["title"] = own["title"]
+    schema["properties"]["typ"] = {"const": typ}
+    schema["properties"]["data"] = own["properties"]["data"]
+    if "allOf" in own:
+        schema["allOf"] = own["allOf"]
+    return schema
+
+
+@cache
+def schemas_digest() -> str:
+    """Hex SHA-256 over all record schemas, as written into `sys.config`."""
+    every = {typ: schema_of(typ) for typ in TYPES}
+    return sha256(orjson.dumps(every, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+@cache
+def _validator(typ: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(schema_of(typ))
+
+
+def validate(record: dict[str, Any]) -> None:
+    """Raise RecordError unless `record` satisfies the schema of its type."""
+    validator = _validator(record["typ"])
+    if not validator.is_valid(record):
+        raise RecordError("E_SCHEMA", _first_error(validator, record))
+
+
+def encode(record: dict[str, Any]) -> bytes:
+    """Validate, and return the record's line (no newline). Raises RecordError."""
+    validate(record)
+    try:
+        return canonical.encode(record)
+    except canonical.CanonicalError as error:
+        raise RecordError(error.code, error.detail) from None
+
+
+def _first_error(validator: jsonschema_rs.Draft202012Validator, record: dict[str, Any]) -> str:
+    """Where the first violation is, without any value of the record."""
+    for error in validator.iter_errors(record):
+        where = "/".join(str(part) for part in error.instance_path)
+        rule = "/".join(str(part) for part in error.schema_path)
+        return f"field /{where[:100]} breaks {rule[:100]}"
+    return "does not satisfy its schema"
+
+
+def _load(name: str) -> dict[str, Any]:
+    loaded = orjson.loads((resources.files("recorder") / "schemas" / f"{name}.json").read_bytes())
+    assert isinstance(loaded, dict)  # noqa: S101 - our own packaged file
+    return loaded
+
+
+def timestamp(micros: int) -> str:
+    """Fixed-width UTC text of microseconds since the epoch, so that string order is time order."""
+    return (
+        datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{micros % 1_000_000:06d}Z"
+    )
+
+
+def micros_of(text: str) -> int:
+    """Inverse of `timestamp`. Raises ValueError."""
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond

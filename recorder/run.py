@@ -1,0 +1,86 @@
+"""One run of the recorder: open the store, listen, seal by size and age, stop gracefully on SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.errors import SocketError
+from recorder.layout import Layout
+from recorder.service import Service
+from recorder.store import Store
+
+log = logging.getLogger("recorder")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """tcp: `host:port` or "". seal_records / seal_age_s: 0 switches that trigger off. silence_s: see Writer."""
+
+    origin: str = ""
+    tcp: str = ""
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    client_ca: Path | None = None
+    seal_records: int = 100_000
+    seal_age_s: float = 86_400.0
+    silence_s: float = 120.0
+
+
+def serve(layout: Layout, settings: Settings) -> int:
+    """Record until told to stop; return the exit code."""
+    keys = layout.keys
+    store = Store(layout, keys.signing_key("log"), keys.signing_key("seal"), settings.origin)
+    log.info("log %s at size %d, %d intents open", store.origin, store.size, store.intents.open_count)
+    return asyncio.run(_serve(layout, settings, store))
+
+
+async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async def seal(start, end):
+        raise SocketError("no")
+
+    service = Service(layout, store, seal, settings.silence_s)
+    try:
+        if settings.tcp:
+            host, _, port = settings.tcp.rpartition(":")
+            bound = await service.listen_tcp(host, _port(port), _server_context(settings))
+            log.info("listening on %s:%d", host, bound)
+        await service.listen_unix()
+        log.info("ready on %s", layout.socket)
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        await service.stop()
+    return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise SocketError(f"--tcp needs HOST:PORT, not a port of {text!r}.")
+    return int(text)
+
+
+def _server_context(settings: Settings) -> ssl.SSLContext:
+    """TLS 1.3 with client certificates from our own authority only."""
+    if not (settings.certificate and settings.certificate_key and settings.client_ca):
+        raise SocketError(
+            "--tcp needs --tls-cert, --tls-key and --client-ca.", "Records are only taken over mutual TLS."
+        )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_cert_chain(settings.certificate, settings.certificate_key)
+        context.load_verify_locations(settings.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise SocketError(f"Cannot use the TLS files: {error}.") from None
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
