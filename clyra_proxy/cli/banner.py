@@ -11,7 +11,7 @@ def banner(launch: Launch, state: dict[str, Any], report: dict[str, Any]) -> str
     """launch: this run. state: as in proxy.json. report: the first worker's report."""
     url = f"http://{_bracketed(state['host'])}:{state['port']}"
     lines = [
-        f"Clyra proxy is ready on {url}",
+        f"Clyra proxy is {'running, not ready yet,' if report['obstacles'] else 'ready'} on {url}",
         *(f"  {name:<10} {value}" for name, value in _facts(launch, state, report)),
         *_for_clients(launch, url),
     ]
