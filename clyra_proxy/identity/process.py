@@ -1,9 +1,9 @@
 """Which process is behind a connection from this machine (Linux).
 
-The kernel's socket table gives the inode of the client's socket, and the open files of processes say whose it is.
-That reads many small files, so it runs in a thread and never on the event loop; processes that were the answer
-before are asked first, which makes the usual case a few files. The answer is an observation, not authentication: on
-another user's process, without the right to look, there is none. proc(5).
+The kernel gives the inode of the client's socket, and the open files of processes say whose it is. That reads many
+small files, so it runs in a thread and never on the event loop; processes that were the answer before are asked first,
+which makes the usual case a few files. The answer is an observation, not authentication: of another user's process,
+without the right to look, there is none. proc(5).
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 from clyra_proxy.exchange import Identity
+from clyra_proxy.identity.sockets import socket_inode
 
 _REMEMBERED = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.:@+-]")
@@ -58,7 +57,7 @@ class ProcessFinder:
 
     def look_up(self, client: tuple[str, int], proxy: tuple[str, int]) -> Process | None:
         """The same, blocking for as long as the search takes."""
-        inode = self._inode(client, proxy)
+        inode = socket_inode(client, proxy, self._proc)
         if inode is None:
             return None
         wanted = f"socket:[{inode}]"
@@ -66,21 +65,6 @@ class ProcessFinder:
             if self._holds(pid, wanted):
                 self._remember(pid)
                 return self._describe(pid)
-        return None
-
-    def _inode(self, client: tuple[str, int], proxy: tuple[str, int]) -> str | None:
-        for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
-            local, remote = _kernel_form(*client, family), _kernel_form(*proxy, family)
-            if local is None or remote is None:
-                continue
-            try:
-                lines = (self._proc / "net" / table).read_text("ascii").splitlines()
-            except OSError:
-                continue
-            for line in lines[1:]:
-                fields = line.split()
-                if fields[1] == local and fields[2] == remote and fields[9] != "0":
-                    return fields[9]
         return None
 
     def _candidates(self) -> Iterator[int]:
@@ -121,16 +105,3 @@ def _target(link: str) -> str:
         return os.readlink(link)  # noqa: PTH115 - thousands of calls, and a Path for each costs more than the call
     except OSError:
         return ""
-
-
-def _kernel_form(host: str, port: int, family: socket.AddressFamily) -> str | None:
-    """An address as /proc/net/tcp and tcp6 write it: 32-bit words in host byte order, and the port in hex."""
-    address = ip_address(host.partition("%")[0])
-    if family == socket.AF_INET6:
-        packed = address.packed if address.version == 6 else IPv6Address(f"::ffff:{address}").packed
-    elif address.version == 4:
-        packed = address.packed
-    else:
-        return None
-    words = (packed[start : start + 4] for start in range(0, len(packed), 4))
-    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{port:04X}"
