@@ -138,7 +138,10 @@ class WorkerConfig:
 
 def is_unused(home: Home) -> bool:
     """Whether nobody has ever worked with this data folder, so that making an authority surprises no client."""
-    return not any(any(folder.glob("*")) for folder in (home.ca, home.recorder, home.verdicts) if folder.is_dir())
+    try:
+        return not any(any(folder.glob("*")) for folder in (home.ca, home.recorder, home.verdicts) if folder.is_dir())
+    except OSError:
+        return False  # what cannot be looked into is not ours to fill; making the folder says why
 
 
 def usable_cores() -> int:

@@ -78,6 +78,7 @@ class Supervisor:
             if report is None:
                 return 0
             control = await serve_commands(self._home.proxy_control, self.command)
+            self._publish()
             state = self._write_state(health.address)
             notify("READY=1", f"STATUS=serving on {state['host']}:{state['port']}", f"MAINPID={os.getpid()}")
             self._announce(state, report)
