@@ -121,10 +121,11 @@ class RunningProxy:
         return document
 
     def verdicts(self) -> list[dict[str, Any]]:
-        """Every line of the verdict log so far, parsed."""
+        """Every line of the verdict log so far, parsed, but for those of the proxy's own self-test."""
         if not self.home.verdict_log.exists():
             return []
-        return [json.loads(line) for line in self.home.verdict_log.read_text().splitlines() if line]
+        lines = [json.loads(line) for line in self.home.verdict_log.read_text().splitlines() if line]
+        return [line for line in lines if line.get("actor", {}).get("app_name") != "clyra-selftest"]
 
     def wait_for_verdicts(self, count: int, seconds: float = 10.0) -> list[dict[str, Any]]:
         deadline = time.monotonic() + seconds
