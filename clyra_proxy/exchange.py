@@ -105,8 +105,9 @@ class TraceContext:
 
 @dataclass(slots=True)
 class BodyTally:
-    """Metadata of one direction's body: raw bytes seen, raw bytes released onward, salted commitment (hex)."""
+    """Metadata of one direction's body: raw bytes declared (-1: not), seen, released onward; salted commitment (hex)."""
 
+    declared: int = -1
     seen: int = 0
     released: int = 0
     complete: bool = False

@@ -56,25 +56,9 @@ class BufferedSession:
             text = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts.clear()
             with suppress(Unreadable):
-                self._judge_text(text)
+                judge_document(self._judge, self._admission, self._schema, text, required=self._required)
         self._judge.raise_notes()
         return EVERYTHING
-
-    def _judge_text(self, text: bytes) -> None:
-        if not text and not self._required:
-            return
-        try:
-            value = self._admission.parse(text)
-        except NotAdmitted as problem:
-            self._judge.refuse_text(problem)
-            value = problem.value
-        schema = self._schema
-        if schema is None:
-            return
-        if schema.exact and has_long_integer(text):
-            value = parse_exactly(text)
-        if not schema.whole.is_valid(value):
-            object_to_value(self._judge, schema, value)
 
     def _too_large(self) -> None:
         """The body cannot be held and cannot be cut."""
@@ -90,10 +74,22 @@ class BufferedSession:
             self._judge.raise_notes()
 
 
-def object_to_value(judge: Judge, schema: CompiledSchema, value: object) -> None:
-    """Object to a parsed document that its schema refuses, naming the first place."""
-    found = first_objection(schema.whole, value)
-    if found is None:
-        raise ValueError("the validator contradicts itself")
-    detail = {"schema_path": found.schema_pointer, "keyword": found.keyword}
-    judge.object_to(Reason.SCHEMA_VIOLATION, pointer(found.path, schema.names), detail)
+def judge_document(
+    judge: Judge, admission: Admission, schema: CompiledSchema | None, text: bytes, *, required: bool
+) -> None:
+    """Judge a whole body: admission, then the schema. Raises Violation, Unreadable."""
+    if not text and not required:
+        return
+    try:
+        value = admission.parse(text)
+    except NotAdmitted as problem:
+        judge.refuse_text(problem)
+        value = problem.value
+    if schema is None:
+        return
+    if schema.exact and has_long_integer(text):
+        value = parse_exactly(text)
+    if not schema.whole.is_valid(value):
+        found = first_objection(schema.whole, value)
+        detail = {"schema_path": found.schema_pointer, "keyword": found.keyword}
+        judge.object_to(Reason.SCHEMA_VIOLATION, pointer(found.path, schema.names), detail)

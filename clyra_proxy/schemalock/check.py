@@ -13,12 +13,15 @@ from clyra_proxy.schemalock.binding import ADMISSION_ONLY, Choice
 from clyra_proxy.schemalock.buffered import BufferedSession
 from clyra_proxy.schemalock.judge import CHECK_ID, Judge, Modes
 from clyra_proxy.schemalock.media import Kind, Media, covers, parse_media
+from clyra_proxy.schemalock.session import StreamSession
 from clyra_proxy.schemalock.stillborn import StillbornSession
 from clyra_proxy.stream.limits import DEFAULT_LIMITS, BodyLimits
 from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase, Seen
 from clyra_proxy.verdict.reasons import Reason
 
 _MOST_ROUTES = 4096
+_SMALL = 64 * 1024
+"""Bodies up to this many bytes are judged whole."""
 
 
 class _RouteFacts:
@@ -48,7 +51,8 @@ class SchemaCheck:
         """A session for this exchange's request or response body, or None when there is nothing to check."""
         facts = self._facts_of(exchange.route)
         request = phase is Phase.REQUEST_BODY
-        media = parse_media((exchange.request_body if request else exchange.response_body).media_type)
+        tally = exchange.request_body if request else exchange.response_body
+        media = parse_media(tally.media_type)
         choice = self._choose(exchange, phase, media)
         if choice.refusal is Reason.MEDIA_TYPE:
             return _refuse(facts, phase, Reason.MEDIA_TYPE, {})
@@ -61,9 +65,7 @@ class SchemaCheck:
         if media.kind is Kind.JSON:
             if not media.utf8:
                 return _refuse(facts, phase, Reason.JSON_ENCODING, {"why": "charset"})
-            return BufferedSession(
-                judge, facts.admission, choice.schema, facts.limits.max_buffer, required=choice.required
-            )
+            return _open_document(facts, judge, choice, tally.declared, request)
         _skip(exchange, phase, choice.note or "media_type")
         return None
 
@@ -87,6 +89,24 @@ class SchemaCheck:
                 self._facts.clear()  # routes of policies that were replaced
             facts = self._facts[id(route)] = _RouteFacts(route)
         return facts
+
+
+def _open_document(facts: _RouteFacts, judge: Judge, choice: Choice, declared: int, request: bool) -> BodySession:
+    """Hold small and unsplittable documents whole, stream the others.
+
+    A response of unknown length streams from its first byte: its sender may pause between records.
+    """
+    schema, limits = choice.schema, facts.limits
+    if 0 <= declared <= _SMALL or (schema is not None and schema.plan is None):
+        return BufferedSession(judge, facts.admission, schema, limits.max_buffer, required=choice.required)
+    return StreamSession(
+        judge,
+        facts.admission,
+        schema,
+        limits,
+        required=choice.required,
+        hold_whole=_SMALL if request or declared >= 0 else 0,
+    )
 
 
 def _refuse(facts: _RouteFacts, phase: Phase, reason: Reason, detail: dict[str, str | int]) -> BodySession | None:

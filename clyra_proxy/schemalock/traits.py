@@ -6,12 +6,26 @@ from collections.abc import Iterable
 from typing import Any
 
 from clyra_proxy.schemalock import vocabulary
+from clyra_proxy.schemalock.vocabulary import Schema
 
 BASE = "urn:clyra:schema"
 """The URI under which a document is registered for everything derived from it."""
 
 _SAFE = 1 << 53
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+
+
+def local_target(document: Schema, reference: str) -> Schema | None:
+    """What a reference by pointer into the document itself (plain, or absolute under `BASE`) leads to."""
+    if reference.startswith(BASE):
+        reference = reference[len(BASE) :] or "#"
+    if (reference != "#" and not reference.startswith("#/")) or "%" in reference:
+        return None
+    try:
+        found = vocabulary.lookup(document, reference[1:])
+    except (LookupError, ValueError):
+        return None
+    return found if isinstance(found, dict | bool) else None
 
 
 def property_names(documents: Iterable[Any]) -> frozenset[str]:

@@ -27,13 +27,16 @@ class Objection:
     keyword: str
 
 
-def first_objection(validator: jsonschema_rs.Validator, value: Any, skipped: tuple[str, ...] = ()) -> Objection | None:
-    """The first place where `value` is refused, or None. skipped: schema steps that belong to a wrapper of ours."""
+def first_objection(validator: jsonschema_rs.Validator, value: Any, place: str = "") -> Objection:
+    """The first place where `value` is refused. place: pointer of the judging schema in its document.
+
+    Raises ValueError when nothing is refused: the caller has just been told otherwise.
+    """
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:
-        return Objection(tuple(error.instance_path), _schema_pointer(error, skipped), error.kind.name)
-    return None
+        return Objection(tuple(error.instance_path), _schema_pointer(error, place), error.kind.name)
+    raise ValueError("the validator contradicts itself")
 
 
 def pointer(steps: tuple[str | int, ...], public: frozenset[str]) -> str:
@@ -43,11 +46,8 @@ def pointer(steps: tuple[str | int, ...], public: frozenset[str]) -> str:
     )
 
 
-def _schema_pointer(error: jsonschema_rs.ValidationError, skipped: tuple[str, ...]) -> str:
+def _schema_pointer(error: jsonschema_rs.ValidationError, place: str) -> str:
     location = error.absolute_keyword_location
     if location is not None and location.startswith(BASE):
         return location[len(BASE) :].removeprefix("#") or "/"
-    steps = [str(step) for step in error.schema_path]
-    if tuple(steps[: len(skipped)]) == skipped:
-        steps = steps[len(skipped) :]
-    return "".join(f"/{escape(step)}" for step in steps) or "/"
+    return place + "".join(f"/{escape(str(step))}" for step in error.schema_path) or "/"

@@ -40,6 +40,7 @@ def open_gate(
     media_type, coding, length = _read_head(head)
     tally = exchange.request_body if request else exchange.response_body
     tally.media_type = media_type
+    tally.declared = length
     limits = limits or exchange.route.limits or DEFAULT_LIMITS
     watches, faults = _open_sessions(exchange, phase, checks)
     decoder: Decoder | None = None

@@ -1,0 +1,225 @@
+"""Judging a document piece by piece under a plan, and keeping what must be judged at the end.
+
+Elements of cut arrays are judged in batches and forgotten. Members of the envelope are judged early where the schema
+asks them unconditionally, and kept (cut arrays as `[]`) for the residual schema. Without a plan only admission is
+asked: any large value is walked into, and nothing but the keys of open objects is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+
+from clyra_proxy.schemalock.admission import Admission, NotAdmitted, has_long_integer, parse_exactly
+from clyra_proxy.schemalock.compile import CompiledSchema
+from clyra_proxy.schemalock.judge import Judge
+from clyra_proxy.schemalock.plan import Branch, Cut, Plan
+from clyra_proxy.schemalock.validate import first_objection, pointer
+from clyra_proxy.schemalock.walker import Container
+from clyra_proxy.stream.limits import BodyLimits
+from clyra_proxy.verdict.reasons import Reason
+
+_WALK_INTO = 64 * 1024
+"""Without a plan, an incomplete value is walked into once this many of its bytes are held."""
+_SYNTAX = frozenset({Reason.JSON_INCOMPLETE, Reason.JSON_TRAILING})
+
+
+class Place:
+    """What the taker knows about an open container.
+
+    plan: Branch, Cut, or None (admission only). members: envelope members by name. keys: names seen. count: elements.
+    """
+
+    __slots__ = ("count", "kept", "keys", "members", "name", "plan")
+
+    def __init__(self, plan: Branch | Cut | None, name: str | int | None) -> None:
+        self.plan = plan
+        self.name = name
+        self.members: dict[str, Any] = {}
+        self.keys: set[str] = set()
+        self.kept = 0
+        self.count = 0
+
+
+class DocumentTaker:
+    """Implements `clyra_proxy.schemalock.walker.Taker`. judged: some record, or some part of a body, has passed."""
+
+    def __init__(self, judge: Judge, schema: CompiledSchema | None, limits: BodyLimits) -> None:
+        self._judge = judge
+        self._schema = schema
+        self._plan: Plan | None = schema.plan if schema is not None else None
+        self._limits = limits
+        self._places: list[Place] = []
+        self._admissions: dict[int, Admission] = {}
+        self._kept = 0
+        self._silenced = False  # a schema rule in shadow mode has spoken; it is not asked again
+        self.root: Any = None
+        self.judged = False
+
+    def enter(self, container: Container | None, name: str | None, opening: bytes, held: int) -> Place | None:
+        if len(self._places) >= self._limits.max_depth:
+            self._judge.object_to(Reason.JSON_DEPTH, "", {"limit": self._limits.max_depth}, fatal=True)
+        plan: Branch | Cut | None = None
+        if self._plan is not None:
+            if container is None:
+                plan = self._plan.root
+            elif isinstance(parent := container.node.plan, Branch) and name is not None:
+                plan = parent.members.get(name)
+            if plan is None or isinstance(plan, Cut) is not (opening == b"["):
+                return None
+        elif container is not None and held < _WALK_INTO:
+            return None
+        step: str | int | None = name
+        if container is not None:
+            parent_place: Place = container.node
+            if name is not None:
+                self._see_keys(parent_place, [name], len(name))
+            else:
+                step = parent_place.count
+                parent_place.count += 1
+        place = Place(plan, step)
+        self._places.append(place)
+        return place
+
+    def take(self, container: Container, text: bytes, offset: int, guessed: bool) -> bool:
+        place: Place = container.node
+        depth = len(self._places)
+        admission = self._admissions.get(depth)
+        if admission is None:
+            admission = self._admissions[depth] = Admission(self._limits, depth - 1)
+        try:
+            value = admission.parse(text)
+        except NotAdmitted as problem:
+            if problem.fatal and guessed:
+                return False
+            self._refuse(problem, offset)
+            value = problem.value
+        if not value:
+            self._judge.object_to(Reason.JSON_SYNTAX, "", {"offset": offset + 1}, fatal=True)
+        schema = self._schema
+        if schema is not None and schema.exact and has_long_integer(text):
+            value = parse_exactly(text)
+        if container.is_array:
+            self._take_elements(place, value)
+        else:
+            self._see_keys(place, value, len(text) if self._plan is not None else 0)
+            if isinstance(place.plan, Branch):
+                place.members.update(self._absorb(place.plan, value, ()))
+            else:
+                self.judged = True
+        return True
+
+    def leave(self, container: Container) -> None:
+        place: Place = container.node
+        self._places.pop()
+        self._kept -= place.kept if self._plan is None else 0
+        plan = place.plan
+        value: Any = place.members
+        if container.is_array:
+            value = []
+            if isinstance(plan, Cut) and place.count < plan.min_items:
+                self._object_count(plan, "minItems", self._path(place.name))
+        if self._plan is None:
+            return
+        if self._places:
+            self._places[-1].members[str(place.name)] = value
+        else:
+            self.root = value
+
+    def finish(self) -> None:
+        """The document has ended well: judge what is left. Raises Violation."""
+        plan, schema = self._plan, self._schema
+        if plan is None or schema is None or self._silenced or plan.residual.is_valid(self.root):
+            return
+        found = first_objection(plan.residual, self.root, "")
+        self._object(found.keyword, found.schema_pointer, found.path)
+
+    def _refuse(self, problem: NotAdmitted, offset: int) -> None:
+        """An item that ends before its value does, or after it, is bad syntax in the document."""
+        problems = tuple(
+            (Reason.JSON_SYNTAX if reason in _SYNTAX else reason, detail) for reason, detail in problem.problems
+        )
+        self._judge.refuse_text(NotAdmitted(*problems, value=problem.value, fatal=problem.fatal), offset)
+
+    def _see_keys(self, place: Place, names: Any, cost: int) -> None:
+        """Names across the pieces of one object must differ too; inside a piece admission has seen to it."""
+        keys = place.keys
+        if keys and not keys.isdisjoint(names):
+            self._judge.object_to(Reason.JSON_DUPLICATE_KEY, self._pointer(()), {})
+        keys.update(names)
+        cost = cost or sum(map(len, names)) + 8 * len(names)
+        place.kept += cost
+        self._kept += cost
+        if self._kept > self._limits.max_buffer:
+            blocked = self._plan is not None
+            reason = Reason.SCHEMA_NOT_STREAMABLE if blocked else Reason.BODY_TOO_LARGE
+            self._judge.object_to(reason, "", {"limit": self._limits.max_buffer, "what": "envelope"}, fatal=True)
+
+    def _take_elements(self, place: Place, values: list[Any]) -> None:
+        plan = place.plan
+        if isinstance(plan, Cut):
+            self._judge_elements(plan, values, place.count, ())
+        place.count += len(values)
+        self.judged = True
+
+    def _judge_elements(self, cut: Cut, values: list[Any], before: int, below: tuple[str | int, ...]) -> None:
+        if self._silenced:
+            return
+        if not cut.batch.is_valid(values):
+            found = first_objection(cut.batch, values, cut.pointer)
+            row = before + int(found.path[0])
+            self._object(found.keyword, found.schema_pointer, (*self._path(*below), row, *found.path[1:]), row)
+        if cut.max_items is not None and before + len(values) > cut.max_items:
+            self._object_count(cut, "maxItems", self._path(*below))
+
+    def _absorb(self, branch: Branch, members: dict[str, Any], below: tuple[str, ...]) -> dict[str, Any]:
+        """Whole members: cut arrays among them are judged now and kept as `[]`, others judged early."""
+        kept: dict[str, Any] = {}
+        for name, value in members.items():
+            under = branch.members.get(name)
+            if under is None:
+                kept[name] = value
+                self._judge_early(branch.early.get(name), value, (*below, name))
+            elif isinstance(under, Cut):
+                kept[name] = self._absorb_cut(under, value, (*below, name))
+            elif isinstance(value, dict):
+                kept[name] = self._absorb(under, value, (*below, name))
+            else:
+                kept[name] = value
+        return kept
+
+    def _absorb_cut(self, cut: Cut, value: Any, below: tuple[str, ...]) -> Any:
+        if not isinstance(value, list):
+            self._judge_early(cut.whole, value, below)
+            return value
+        self._judge_elements(cut, value, 0, below)
+        if len(value) < cut.min_items:
+            self._object_count(cut, "minItems", self._path(*below))
+        self.judged = self.judged or bool(value)
+        return []
+
+    def _judge_early(self, validator: jsonschema_rs.Validator | None, value: Any, below: tuple[str, ...]) -> None:
+        if validator is None or self._silenced or validator.is_valid(value):
+            return
+        found = first_objection(validator, value, "")
+        self._object(found.keyword, found.schema_pointer, (*self._path(*below), *found.path))
+
+    def _object_count(self, cut: Cut, keyword: str, path: tuple[str | int, ...]) -> None:
+        if not self._silenced:
+            self._object(keyword, f"{cut.pointer}/{keyword}", path)
+
+    def _object(self, keyword: str, schema_pointer: str, path: tuple[str | int, ...], row: int | None = None) -> None:
+        detail: dict[str, str | int] = {"schema_path": schema_pointer, "keyword": keyword}
+        if row is not None:
+            detail["row"] = row
+        self._judge.object_to(Reason.SCHEMA_VIOLATION, self._pointer(path, whole=True), detail)
+        self._silenced = True
+
+    def _path(self, *below: str | int | None) -> tuple[str | int, ...]:
+        above = [place.name for place in self._places if place.name is not None]
+        return (*above, *(step for step in below if step is not None))
+
+    def _pointer(self, path: tuple[str | int, ...], *, whole: bool = False) -> str:
+        public = self._schema.names if self._schema is not None else frozenset[str]()
+        return pointer(path if whole else self._path(*path), public)
