@@ -202,7 +202,7 @@ class ResponseSide(TunnelSide):
             yield from self._send_held()
         websocket = self.is_websocket()
         if self.down is Side.IDLE:
-            yield from self._send_head(end_stream=not websocket)
+            yield from self._send_head(end_stream=True)
         client = self.context.client
         if self.trailers is not None:
             yield SendHttp(ResponseTrailers(self.stream_id, self.trailers), client)
