@@ -15,7 +15,7 @@ from cryptography.x509 import Certificate
 from mitmproxy.connection import Client
 from mitmproxy.http import Headers, HTTPFlow
 
-from addons.exchanges import begin
+from addons.exchanges import begin, exchange_of
 from addons.guard import attempt
 from addons.tunnels import refuse_tunnel
 from clyra_proxy.engine.client import ClientState, state_of
@@ -71,6 +71,13 @@ class Identify:
             headers["tracestate"] = trace.state
         elif "tracestate" in headers:
             del headers["tracestate"]
+
+    def clyra_done(self, flow: HTTPFlow) -> None:
+        """The process behind the connection may have been found meanwhile."""
+        exchange = exchange_of(flow)
+        if exchange is not None and exchange.identity.auth == "none":
+            state = state_of(flow.client_conn)
+            exchange.identity = self._resolve(flow.client_conn, state.connect_headers or flow.request.headers).identity
 
     def _identify(self, flow: HTTPFlow, exchange: Exchange) -> list[Finding]:
         state = state_of(flow.client_conn)
