@@ -47,12 +47,13 @@ def ask_kernel(local: Endpoint, peer: Endpoint) -> int | None:
         kernel.sendto(header + request, (0, 0))
         answer = kernel.recv(1024)
     if _HEADER.unpack_from(answer)[1] != _SOCK_DIAG_BY_FAMILY or len(answer) < _INODE_AT + 4:
-        return _refused(answer)
+        _check_refusal(answer)
+        return None
     inode: int = struct.unpack_from("=I", answer, _INODE_AT)[0]
     return inode or None
 
 
-def _refused(answer: bytes) -> None:
+def _check_refusal(answer: bytes) -> None:
     """An error message: no such socket is an answer, anything else means the kernel does not offer this."""
     code = -int(struct.unpack_from("=i", answer, _HEADER.size)[0])
     if code != errno.ENOENT:

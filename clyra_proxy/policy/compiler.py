@@ -29,6 +29,9 @@ from clyra_proxy.verdict.model import Action, Mode
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 section 9.2.1, without TRACE, which is not a read of a resource)."""
 
+TUNNEL = "CONNECT"
+"""Opens a tunnel to a host and port (RFC 9110 section 9.3.6): rules judge what is spoken inside, not the opening."""
+
 CACHED_ROUTES = 8192
 LONGEST_CACHED = 512
 
@@ -44,6 +47,7 @@ class _Pair:
 @dataclass(frozen=True, slots=True)
 class _Destination:
     name: str
+    tunnel: Route
     otherwise: _Pair
     table: RuleTable
     rules: tuple[_Pair, ...]
@@ -83,18 +87,21 @@ class CompiledPolicy:
 
     def _find(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:
         method = method.upper()
-        pair = self._pair(host, port, method, path, content_type)
+        destination = self._destination(host, port)
+        if destination is None:
+            pair = self._default
+        elif method == TUNNEL:
+            return destination.tunnel
+        else:
+            position = destination.table.find(method, normalise_path(path), bare_media_type(content_type))
+            pair = destination.otherwise if position == NO_RULE else destination.rules[position]
         return pair.read if method in READ_METHODS else pair.write
 
-    def _pair(self, host: str, port: int, method: str, path: str, content_type: str) -> _Pair:
+    def _destination(self, host: str, port: int) -> _Destination | None:
         try:
-            destination = self._hosts.find(normalise_host(host), port)
+            return self._hosts.find(normalise_host(host), port)
         except InvalidHostError:
-            return self._default
-        if destination is None:
-            return self._default
-        position = destination.table.find(method, normalise_path(path), bare_media_type(content_type))
-        return destination.otherwise if position == NO_RULE else destination.rules[position]
+            return None
 
 
 def compile_policy(
@@ -132,6 +139,7 @@ class _Compiler:
     def destination(self, name: str, settings: DestinationSettings) -> _Destination:
         return _Destination(
             name=name,
+            tunnel=self._routes(name, name, settings, None, known=True).write,
             otherwise=self._routes(name, name, settings, None, known=not settings.only_rules),
             table=RuleTable(settings.rules),
             rules=tuple(

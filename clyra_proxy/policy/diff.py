@@ -58,7 +58,7 @@ def _flat(value: Mapping[str, object]) -> Flat:
 
 
 def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
-    """Mappings and lists of named mappings (rules) are walked, an empty mapping is nothing; other lists are one value."""
+    """Mappings and lists of named mappings (rules) are walked; an empty mapping is nothing; other lists are values."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _leaves(f"{path}.{key}" if path else str(key), inner)

@@ -20,7 +20,6 @@ from clyra_proxy.errors import PolicyError
 from clyra_proxy.exchange import Destination, Exchange, RequestHead
 from clyra_proxy.policy.compiler import CompiledPolicy
 from clyra_proxy.policy.load import read_text, validate
-from clyra_proxy.policy.media import inspect_media
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.section import Section
 from clyra_proxy.policy.source import parse
@@ -102,14 +101,12 @@ def _exchange(policy: CompiledPolicy, request: CaseRequest, length: int) -> Exch
 
 def _judge(exchange: Exchange, request: CaseRequest, body: bytes, checks: Sequence[BodyCheck]) -> None:
     exchange.findings.extend(inspect_head(exchange))
-    exchange.findings.extend(inspect_media(exchange))
     if request.resolves_to:
         exchange.findings.extend(approve_dial(exchange.destination, exchange.route, request.resolves_to).findings)
-    if not body:
-        return
     gate = exchange.request_gate = open_gate(exchange, Phase.REQUEST_BODY, checks)
     try:
-        gate.feed(body)
+        if body:
+            gate.feed(body)
         gate.finish()
     except BodyRefused:
         pass  # the finding is in the exchange

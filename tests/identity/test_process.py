@@ -17,6 +17,8 @@ from clyra_proxy.identity.sockets import ask_kernel, read_tables, socket_inode
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
 
+EXECUTABLE = os.path.realpath(sys.executable)
+
 type End = tuple[str, int]
 
 
@@ -82,7 +84,7 @@ async def test_the_process_at_the_other_end_is_named(child: tuple[int, End, End]
     assert found == await finder.find(client, server)
     assert found is not None
     assert (found.pid, found.uid) == (pid, os.getuid())
-    assert found.executable == os.path.realpath(sys.executable)
+    assert found.executable == EXECUTABLE
     identity = found.identity()
     assert (identity.agent, identity.auth) == (os.path.basename(found.executable), "process")
     assert dict(identity.detail)["pid"] == str(pid)

@@ -173,6 +173,8 @@ destinations:
         (("not a host", 443, "GET", "/", ""), "default", False),
         (("only.example", 1, "GET", "/health", ""), "only/health", True),
         (("only.example", 1, "GET", "/other", ""), "only", False),
+        (("only.example", 1, "CONNECT", "", ""), "only", True),
+        (("other.example", 1, "CONNECT", "", ""), "default", False),
         (("api.crm.example", 443, "POST", "/v1/batch/" + "x" * 5000, "application/json"), "crm/batch", True),
     ],
 )
