@@ -6,6 +6,7 @@ this machine.
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 import time
 from contextlib import ExitStack
@@ -39,7 +40,7 @@ def demo(
         console.print(f"[bold]Clyra demo[/bold]  proxy on {address}, upstream on {stage.upstream.url}\n")
         failed = [step.title for step in Story(stage).steps() if not tell(console, step)]
     if keep:
-        home = escape(str(folder / "home"))
+        home = escape(shlex.quote(str(folder / "home")))
         console.print(f"Everything is in {escape(str(folder))}; look at it with CLYRA_HOME={home}.")
     if failed:
         console.print(f"\n[red]{len(failed)} steps did not do what they should:[/red] {escape('; '.join(failed))}")

@@ -13,6 +13,7 @@ import ssl
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,12 @@ class RunningProxy:
         lines = [json.loads(line) for line in self.home.verdict_log.read_text().splitlines() if line]
         return [line for line in lines if line.get("actor", {}).get("app_name") != "clyra-selftest"]
 
-    def wait_for_verdicts(self, count: int, seconds: float = 10.0) -> list[dict[str, Any]]:
+    def wait_for_verdicts(
+        self, count: int, seconds: float = 10.0, where: Callable[[dict[str, Any]], bool] = lambda line: True
+    ) -> list[dict[str, Any]]:
+        """Lines for which `where` holds, once there are `count` of them or the time is over."""
         deadline = time.monotonic() + seconds
-        while len(found := self.verdicts()) < count and time.monotonic() < deadline:
+        while len(found := [line for line in self.verdicts() if where(line)]) < count and time.monotonic() < deadline:
             time.sleep(0.05)
         return found
 
