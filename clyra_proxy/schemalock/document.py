@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jiter
+import orjson
 import yaml
 
 from clyra_proxy.errors import SchemaError
@@ -129,6 +130,7 @@ def parse_document(raw: bytes, name: str) -> Document:
 
 def _parse_json(raw: bytes, name: str) -> Any:
     try:
+        orjson.loads(raw)  # stricter about numbers and surrogates than the parser that sees repeated keys
         return jiter.from_json(raw, catch_duplicate_keys=True, allow_inf_nan=False)
     except ValueError as error:
         raise SchemaError(f"{name} is not usable JSON", f"{error}.", "Correct it; no key may appear twice.") from None

@@ -44,6 +44,8 @@ def test_reads(text: str, value: Any) -> None:
         (BOMB.encode(), "too complex"),
         (b"a: &a [*a]\n", "too complex"),
         (b'{"a": 1} x', "not usable JSON"),
+        (b'{"maximum": 1e400}', "not usable JSON"),
+        (b'{"const": "\\ud800"}', "not usable JSON"),
         (b"a: [1\n", "not usable YAML"),
     ],
 )
