@@ -13,7 +13,7 @@ import yaml
 
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
-from clyra_proxy.errors import CannotTellError, PolicyError
+from clyra_proxy.errors import CannotTellError, ClyraError, PolicyError, SchemaError
 from clyra_proxy.home import Home
 from clyra_proxy.identity.proxy_auth import is_agent_id, new_token
 from clyra_proxy.policy.compiler import compile_policy, effective_values
@@ -40,7 +40,7 @@ def check(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOpt
     try:
         loaded = load_with_source(file)
         policy = compile_policy(loaded.document, loaded.base_dir)
-    except PolicyError as error:
+    except (PolicyError, SchemaError) as error:
         if not as_json:
             raise
         print_json({"policy": str(file), "valid": False, "problems": _problems(error)})
@@ -63,7 +63,7 @@ def check(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOpt
         typer.echo(f"  {name}: {facts[name]}")
 
 
-def _problems(error: PolicyError) -> list[dict[str, Any]]:
+def _problems(error: ClyraError) -> list[dict[str, Any]]:
     if isinstance(error, InvalidPolicyError):
         return [
             {"file": one.file, "line": one.line, "path": one.path, "message": one.message, "hint": one.hint}

@@ -64,7 +64,9 @@ class Enforcement(Section):
         Egress.BALANCED, description="Unknown destinations: `balanced` marks them, `strict` blocks them."
     )
     on_error: OnError = Field(
-        OnError.BLOCK, description="What a check that fails or runs out of time asks for, in the mode of `check.*`."
+        OnError.BLOCK,
+        description="What a check of heads or addresses asks for when it fails or runs out of time. A body check that "
+        "fails always asks for a block.",
     )
     upstream_ca: FilePath | None = Field(
         None,

@@ -41,7 +41,8 @@ members `code`, `rule`, `verdict`, `retry`, `pointer`, `schema_pointer` and `row
 of a body is ever in one. When a response is at fault the status is 502.
 
 Rules marked *always* are enforced whatever the policy says, because the proxy itself depends on them. All others take
-their mode from the most specific of: the rule, its family (the part before the dot), `enforcement.mode`.
+their mode from the most specific of: the rule, its family (the part before the dot), `enforcement.mode`. For those
+that are never off, `off` counts as `shadow`: what went wrong in the proxy itself is at least said.
 """
 
 
@@ -75,7 +76,7 @@ def verdict_reference() -> str:
 
 def _rule_row(rule: Rule, result: Outcome) -> str:
     retry = "no" if result.retry_after is None else f"after {result.retry_after} s"
-    mode = "always" if rule.fixed else "policy"
+    mode = "always" if rule.fixed else "policy, never off" if rule.never_off else "policy"
     return (
         f"| `{rule.id}` | `{rule.reason}` | {rule.action.word} | {rule.severity} | {mode} | {result.status} "
         f"| {retry} | {rule.description} |"

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. family: the part before the dot. fixed: always enforced, because the proxy itself depends on it."""
+    """One rule.
+
+    family: the part before the dot. fixed: always enforced, because the proxy itself depends on it. never_off: a mode
+    of `off` counts as `shadow`, because it speaks of something that went wrong here and must at least be said.
+    """
 
     id: str
     reason: Reason
@@ -29,13 +33,22 @@ class Rule:
     severity: Severity
     description: str
     fixed: bool = False
+    never_off: bool = False
 
     @property
     def family(self) -> str:
         return self.id.partition(".")[0]
 
-    def mode(self, route: Route) -> Mode:
-        return Mode.ENFORCE if self.fixed else route.mode_of(self.id)
+    def mode(self, route: Route, check: str = "") -> Mode:
+        """The mode on `route`. check: who failed, for a rule of the family `check`, which is never milder than that."""
+        if self.fixed:
+            return Mode.ENFORCE
+        modes = [route.mode_of(self.id)]
+        if self.family == "check" and check:
+            modes.append(route.mode_of(check))
+        if self.never_off:
+            modes.append(Mode.SHADOW)
+        return max(modes, key=_STRICTNESS.index)
 
     def finding(
         self,
@@ -52,7 +65,7 @@ class Rule:
 
         check defaults to the rule's family; action to the rule's own. detail: facts, never content.
         """
-        mode = self.mode(route)
+        mode = self.mode(route, check)
         if mode is Mode.OFF:
             return None
         return Finding(
@@ -69,6 +82,7 @@ class Rule:
         )
 
 
+_STRICTNESS = (Mode.OFF, Mode.SHADOW, Mode.ENFORCE)
 _BLOCK, _MARK = Action.BLOCK, Action.MARK
 _LOW, _MEDIUM, _HIGH, _CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
 
@@ -170,15 +184,30 @@ _CATALOGUE = (
         "Credentials or a client certificate came and do not verify.",
         fixed=True,
     ),
-    Rule("check.error", Reason.CHECK_ERROR, _BLOCK, _HIGH, "A check failed; its declared outcome applies."),
-    Rule("check.timeout", Reason.CHECK_TIMEOUT, _BLOCK, _HIGH, "A check did not answer within its budget."),
-    Rule("check.overflow", Reason.OVERFLOW, _BLOCK, _HIGH, "A bounded queue or buffer is full."),
+    Rule(
+        "check.error",
+        Reason.CHECK_ERROR,
+        _BLOCK,
+        _HIGH,
+        "A check failed; its declared outcome applies, in the mode of that check or stricter.",
+        never_off=True,
+    ),
+    Rule(
+        "check.timeout",
+        Reason.CHECK_TIMEOUT,
+        _BLOCK,
+        _HIGH,
+        "A check did not answer within its budget.",
+        never_off=True,
+    ),
+    Rule("check.overflow", Reason.OVERFLOW, _BLOCK, _HIGH, "A bounded queue or buffer is full.", never_off=True),
     Rule(
         "evidence.unavailable",
         Reason.EVIDENCE_UNAVAILABLE,
         _BLOCK,
         _HIGH,
         "The intent record could not be made durable, and policy requires it before the request leaves.",
+        never_off=True,
     ),
     Rule("halt.active", Reason.HALTED, _BLOCK, _HIGH, "Traffic of this scope is halted.", fixed=True),
     Rule(

@@ -110,6 +110,8 @@ def test_check_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_check_compiles_the_schemas(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (policy.parent / "contact.json").write_text('{"type": "nonsense"}')
     assert called(capsys, "policy", "check", policy)[0] == 1
+    code, facts = as_json(capsys, "policy", "check", policy)
+    assert (code, facts["valid"]) == (1, False)
     (policy.parent / "contact.json").unlink()
     assert "contact.json" in called(capsys, "policy", "check", policy)[2]
 

@@ -69,3 +69,21 @@ def test_a_rule_of_a_destination_lies_over_the_destination() -> None:
     assert other.mode_of("json.depth") is Mode.ENFORCE
     assert (under_rule.evidence.value, other.evidence.value) == ("required", "queued")
     assert under_rule.atomic.value == other.atomic.value == "spool"
+
+
+@pytest.mark.parametrize(
+    ("enforcement", "check", "expected"),
+    [
+        ("{mode: off}", "egress", Mode.SHADOW),
+        ("{mode: enforce, rules: {check: off}}", "egress", Mode.ENFORCE),
+        ("{mode: shadow, rules: {egress: enforce}}", "egress", Mode.ENFORCE),
+        ("{mode: shadow, rules: {egress: enforce}}", "identity", Mode.SHADOW),
+        ("{mode: shadow, rules: {check.error: enforce}}", "egress", Mode.ENFORCE),
+        ("{mode: shadow}", "", Mode.SHADOW),
+    ],
+)
+def test_a_failed_check_is_said_at_least_in_its_own_mode(enforcement: str, check: str, expected: Mode) -> None:
+    route = route_under(f"enforcement: {enforcement}")
+    found = RULES["check.error"].finding(route, Phase.REQUEST_HEAD, check=check, error=True)
+    assert found is not None
+    assert found.mode is expected
