@@ -1,0 +1,383 @@
+"""Raise, hang and return garbage in every check, in every phase, on every kind of exchange.
+
+Enforced: nothing complete reaches the upstream (faults before or in the request), nothing complete reaches the client
+(faults in the response), and the verdict says `error`. In shadow: the exchange is untouched, and the verdict says
+`error` all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+import websockets.exceptions
+import yaml
+
+import addons
+import addons.egress
+import addons.identify
+from clyra_proxy.checks import EVERYTHING, BodyCheck, BodySession
+from clyra_proxy.engine import certificates
+from clyra_proxy.engine.launch import WorkerConfig
+from clyra_proxy.engine.master import build_master
+from clyra_proxy.engine.settings import Listener
+from clyra_proxy.engine.worker_engine import WorkerEngine
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.home import Home
+from clyra_proxy.policy.load import parse_policy
+from clyra_proxy.verdict.model import Action, Decision, Mode, Phase
+from clyra_proxy.watchdog import WATCHDOG
+from tests.support.certificates import Authority, client_context
+from tests.support.proxy import local_policy
+from tests.support.raw import Answer, Http1Client, Http2Client, dial
+from tests.support.replies import Pause, Reply
+from tests.support.upstream import Upstream
+
+BODY = b'{"rows":[' + b",".join(b'{"id":%d}' % number for number in range(4000)) + b"]}"
+FAULTS = ("raise", "hang", "garbage")
+STAGES = ("open", "feed", "finish")
+
+
+def misbehave(fault: str) -> Any:
+    """Do the wrong thing: raise, never return, or return what nobody expects."""
+    if fault == "raise":
+        raise RuntimeError("secret body text that must not be logged")
+    if fault == "hang":
+        while True:
+            time.sleep(0)
+    return "garbage"
+
+
+@dataclass
+class FaultySession:
+    fault: str
+    stage: str
+    mode: Mode
+    check_id: str = "faulty"
+    seen: int = 0
+
+    def feed(self, data: bytes) -> int:
+        self.seen += len(data)
+        return misbehave(self.fault) if self.stage == "feed" else self.seen
+
+    def finish(self) -> int:
+        return misbehave(self.fault) if self.stage == "finish" else EVERYTHING
+
+
+@dataclass
+class FaultyCheck:
+    """A body check that fails at one stage of one phase."""
+
+    fault: str
+    stage: str
+    phase: Phase
+    id: str = "faulty"
+    budget_ms: float = 10.0
+    on_error: Action = Action.BLOCK
+
+    @property
+    def phases(self) -> frozenset[Phase]:
+        return frozenset({self.phase})
+
+    def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
+        if self.stage == "open":
+            return misbehave(self.fault)  # type: ignore[no-any-return]
+        return FaultySession(self.fault, self.stage, exchange.route.mode_of("check.error"))
+
+
+class Ends:
+    """Keeps every exchange that ended."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    def clyra_done(self, flow: Any) -> None:
+        self.exchanges.append(flow.metadata["clyra"])
+
+
+@dataclass
+class House:
+    """A running data path with one faulty check in it."""
+
+    port: int
+    upstream: Upstream
+    ends: Ends
+    authority_certificate: Path
+
+    @property
+    def proxy(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.port)
+
+    @property
+    def authority(self) -> str:
+        return f"127.0.0.1:{self.upstream.port}"
+
+    async def verdict(self) -> Exchange:
+        """The one exchange, once it has ended."""
+        async with asyncio.timeout(15):
+            while not self.ends.exchanges:  # noqa: ASYNC110 - a list grows in a hook
+                await asyncio.sleep(0.01)
+        return self.ends.exchanges[0]
+
+
+@contextlib.asynccontextmanager
+async def house(folder: Path, mode: str, checks: list[BodyCheck]) -> AsyncIterator[House]:
+    """The real addons and the real engine in this process; reads and writes are recorded when they can be."""
+    home = Home(folder / "home").create()
+    home.metrics.mkdir(exist_ok=True)
+    certificates.create_ca(home)
+    policy = local_policy(enforcement={"mode": mode}, evidence={"writes": "queued"})
+    document = parse_policy(yaml.safe_dump(policy))
+    worker = WorkerEngine(
+        WorkerConfig(
+            slot=0,
+            generation=1,
+            policy_json=document.model_dump_json(by_alias=True),
+            policy_folder=str(home.root),
+            home=str(home.root),
+            host="127.0.0.1",
+            port=0,
+            mode="explicit",
+            upstream="",
+            header_timeout_s=10.0,
+            drain_s=1.0,
+            sockets=((),),
+            life=0,
+        )
+    )
+    await worker.start()
+    ends = Ends()
+    chain = [*addons.build_addons(worker.runtime, [*addons.default_checks(), *checks]), ends]
+    authority = Authority(folder / "authority")
+    settings = replace(
+        worker.runtime.settings,
+        listeners=(Listener("127.0.0.1", 0),),
+        hook_timeout_s=2.0,
+        upstream_trust=authority.certificate,
+    )
+    master = build_master(settings, chain)
+    await master.start()
+    WATCHDOG.start()
+    try:
+        with Upstream(authority.leaf()) as upstream:
+            yield House(master.addresses[0][1], upstream, ends, home.ca_certificate)
+    finally:
+        await master.stop()
+        await worker.master.stop()
+        await worker.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient() -> Any:
+    """Hanging checks are interrupted sooner than in production."""
+    budget, WATCHDOG.budget = WATCHDOG.budget, 0.15
+    yield
+    WATCHDOG.stop()
+    WATCHDOG.budget = budget
+
+
+def whole(house: House) -> Answer:
+    with Http1Client(dial(house.proxy)) as client:
+        target = f"http://{house.authority}/in"
+        return client.request("POST", target, house.authority, BODY, "Content-Type: application/json\r\n")
+
+
+def streamed(house: House) -> Answer:
+    with Http1Client(dial(house.proxy)) as client:
+        head = f"POST http://{house.authority}/in HTTP/1.1\r\nHost: {house.authority}\r\n"
+        client.send(f"{head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        with contextlib.suppress(OSError):
+            for at in range(0, len(BODY), 9000):
+                piece = BODY[at : at + 9000]
+                client.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+                time.sleep(0.002)
+            client.send(b"0\r\n\r\n")
+        return client.read("POST")
+
+
+def over_http2(house: House) -> Answer:
+    address = ("localhost", house.upstream.tls_port)
+    trust = client_context(house.authority_certificate, ("h2",))
+    with Http2Client(dial(address, proxy=house.proxy, tls=trust)) as client:
+        headers = [("content-type", "application/json")]
+        return client.request("POST", "/in", f"localhost:{address[1]}", BODY, headers)
+
+
+REQUESTS: dict[str, Callable[[House], Answer]] = {"whole": whole, "streamed": streamed, "h2": over_http2}
+
+
+def reply_whole() -> Reply:
+    return Reply(headers=(("content-type", "application/json"),), body=(BODY,))
+
+
+def reply_chunked() -> Reply:
+    pieces = tuple(BODY[at : at + 9000] for at in range(0, len(BODY), 9000))
+    return Reply(headers=(("content-type", "application/json"),), body=pieces, framing="chunked")
+
+
+def reply_events() -> Reply:
+    events = (b'data: {"n":1}\n\n', Pause(0.02), b'data: {"n":2}\n\n')
+    return Reply(headers=(("content-type", "text/event-stream"),), body=events, framing="chunked")
+
+
+REPLIES = {"whole": reply_whole, "streamed": reply_chunked, "sse": reply_events}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", REQUESTS)
+async def test_a_fault_in_a_request_check_stops_it(tmp_path: Path, kind: str, fault: str, stage: str) -> None:
+    async with house(tmp_path, "enforce", [FaultyCheck(fault, stage, Phase.REQUEST_BODY)]) as running:
+        answer = await asyncio.to_thread(REQUESTS[kind], running)
+        exchange = await running.verdict()
+        assert running.upstream.journal.complete("/in") == []
+        assert answer.status in (500, 503)
+        assert exchange.verdict is not None
+        assert exchange.verdict.decision is Decision.ERROR
+        assert exchange.verdict.action is Action.BLOCK
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", REQUESTS)
+async def test_in_shadow_a_fault_in_a_request_check_changes_nothing(
+    tmp_path: Path, kind: str, fault: str, stage: str
+) -> None:
+    async with house(tmp_path, "shadow", [FaultyCheck(fault, stage, Phase.REQUEST_BODY)]) as running:
+        answer = await asyncio.to_thread(REQUESTS[kind], running)
+        exchange = await running.verdict()
+        arrived = running.upstream.journal.complete("/in")
+        assert answer.status == 200
+        assert [message.received for message in arrived] == [len(BODY)]
+        assert exchange.verdict is not None
+        assert exchange.verdict.decision is Decision.ERROR
+        assert exchange.verdict.action is Action.ALLOW
+
+
+def fetch(house: House) -> Answer:
+    with Http1Client(dial(house.proxy)) as client:
+        return client.request("GET", f"http://{house.authority}/out", house.authority)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", REPLIES)
+async def test_a_fault_in_a_response_check_keeps_the_answer_incomplete(
+    tmp_path: Path, kind: str, fault: str, stage: str
+) -> None:
+    async with house(tmp_path, "enforce", [FaultyCheck(fault, stage, Phase.RESPONSE_BODY)]) as running:
+        running.upstream.routes["/out"] = REPLIES[kind]()
+        answer = await asyncio.to_thread(fetch, running)
+        exchange = await running.verdict()
+        assert answer.status in (500, 502, 503) or not answer.complete
+        assert exchange.verdict is not None
+        assert exchange.verdict.decision is Decision.ERROR
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_in_shadow_a_fault_in_a_response_check_changes_nothing(tmp_path: Path, fault: str, stage: str) -> None:
+    async with house(tmp_path, "shadow", [FaultyCheck(fault, stage, Phase.RESPONSE_BODY)]) as running:
+        running.upstream.routes["/out"] = reply_chunked()
+        answer = await asyncio.to_thread(fetch, running)
+        assert (answer.status, answer.body, answer.complete) == (200, BODY, True)
+
+
+async def say(house: House, text: str) -> str:
+    """Send one WebSocket message; the echo, or the close code in words."""
+    address = f"ws://{house.authority}/ws"
+    async with websockets.connect(address, proxy=f"http://127.0.0.1:{house.port}") as socket:
+        try:
+            await socket.send(text)
+            return str(await asyncio.wait_for(socket.recv(), 5))
+        except websockets.exceptions.ConnectionClosed as closed:
+            return f"closed {closed.rcvd.code if closed.rcvd else 'without a code'}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_in_a_message_check_stops_the_message(tmp_path: Path, fault: str, stage: str) -> None:
+    async with house(tmp_path, "enforce", [FaultyCheck(fault, stage, Phase.MESSAGE)]) as running:
+        heard = await say(running, "hello")
+        exchange = await running.verdict()
+        frames = [frame for message in running.upstream.journal.messages for frame in message.frames]
+        assert not any(b"hello" in bytes(str(frame), "utf-8") for frame in frames)
+        assert heard.startswith("closed")
+        assert exchange.verdict is not None
+        assert exchange.verdict.decision is Decision.ERROR
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_in_shadow_a_fault_in_a_message_check_changes_nothing(tmp_path: Path, fault: str) -> None:
+    async with house(tmp_path, "shadow", [FaultyCheck(fault, "feed", Phase.MESSAGE)]) as running:
+        assert await say(running, "hello") == "hello"
+
+
+HEAD_CHECKS = {
+    "egress": (addons.egress, "inspect_head"),
+    "dial": (addons.egress, "approve_dial"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("check", HEAD_CHECKS)
+async def test_a_fault_in_a_head_check_stops_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str, fault: str
+) -> None:
+    async with house(tmp_path, "enforce", []) as running:
+        place, name = HEAD_CHECKS[check]
+        monkeypatch.setattr(place, name, lambda *_, **__: misbehave(fault))
+        answer = await asyncio.to_thread(whole, running)
+        exchange = await running.verdict()
+        assert running.upstream.journal.complete("/in") == []
+        assert answer.status in (500, 503)
+        assert exchange.verdict is not None
+        assert exchange.verdict.decision is Decision.ERROR
+
+
+HOOKS = ("requestheaders", "request", "clyra_release", "clyra_dial", "responseheaders")
+
+
+class FaultyAddon:
+    """Fails in one hook: at once, or when awaited."""
+
+    def __init__(self, hook: str, fault: str) -> None:
+        async def later(_: Any) -> None:
+            if fault == "hang":
+                await asyncio.sleep(60)
+            raise RuntimeError("later")
+
+        setattr(self, hook, later if fault != "raise" else lambda _: misbehave("raise"))
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+@pytest.mark.parametrize("fault", ["raise", "raise later", "hang"])
+@pytest.mark.parametrize("hook", HOOKS)
+async def test_a_fault_in_a_hook_has_its_declared_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, fault: str, mode: str
+) -> None:
+    build = addons.build_addons
+
+    def with_fault(runtime: Any, checks: Any = None) -> list[object]:
+        chain = build(runtime, checks)
+        return chain if checks is None else [*chain, FaultyAddon(hook, fault)]
+
+    monkeypatch.setattr(addons, "build_addons", with_fault)
+    async with house(tmp_path, mode, []) as running:
+        answer = await asyncio.to_thread(whole, running)
+        exchange = await running.verdict()
+        assert exchange.verdict is not None
+        if mode == "shadow" and hook != "clyra_dial":
+            assert answer.status == 200
+            assert len(running.upstream.journal.complete("/in")) == 1
+        else:
+            assert answer.status >= 500 or not answer.complete
+            if hook != "responseheaders":
+                assert running.upstream.journal.complete("/in") == []
