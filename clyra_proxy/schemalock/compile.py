@@ -1,14 +1,14 @@
 """Compiling a schema document: whole-document validator, row validator, and the facts the data path needs.
 
 Guarantees: nothing is fetched (`offline`), patterns run on the linear-time engine, error messages carry no instance
-values (`mask`). The document is registered unchanged under `BASE`; whatever is derived from it (rows, residuals,
-members) refers to it there, so that a `$ref` always means what it meant in the document.
+values (`mask`). For the plan the document is registered unchanged under `BASE`; whatever is derived from it (residual,
+elements, members) refers to it there, so that a `$ref` always means what it meant in the document.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
@@ -24,8 +24,7 @@ from clyra_proxy.schemalock.vocabulary import Schema
 class CompiledSchema:
     """One schema, ready for any size of body.
 
-    source: where it came from, for people. whole: judges a parsed document. rows: judges a list of parsed rows, each
-    against the document. names: every property name the schema spells out (only those appear in findings). exact:
+    source: where it came from, for people. whole: judges a parsed document. names: every property name the schema spells out (only those appear in findings). exact:
     integers beyond 64 bits change its verdicts, so texts that hold such are parsed exactly. plan: how to apply it
     piece by piece, or None; blocked: why not, then.
     """
@@ -33,33 +32,43 @@ class CompiledSchema:
     source: str
     document: Schema
     whole: jsonschema_rs.Validator
-    rows: jsonschema_rs.Validator
     names: frozenset[str]
     exact: bool
     plan: Plan | None = None
     blocked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Compiler:
-    """Makes validators that share one registry. formats: assert `format` (2020-12 leaves it an annotation)."""
+    """Makes validators that share their registries. formats: assert `format` (2020-12 leaves it an annotation)."""
 
-    document: Schema
-    resources: Mapping[str, Any] = field(default_factory=dict)
-    formats: bool | None = None
-    backtracking: bool = False
+    def __init__(
+        self, document: Schema, resources: Mapping[str, Any], *, formats: bool | None, backtracking: bool
+    ) -> None:
+        self._document = document
+        self._resources = list(resources.items())
+        self._formats = formats
+        self._patterns = regex.BACKTRACKING if backtracking else regex.LINEAR
+        self._based: jsonschema_rs.Registry | None = None
 
-    def validator(self, schema: Schema) -> jsonschema_rs.Validator:
-        """Raises SchemaError."""
-        resources = [(BASE, self.document), *self.resources.items()]
+    def whole(self) -> jsonschema_rs.Validator:
+        """The document as it stands. Raises SchemaError."""
+        return self._make(self._document, jsonschema_rs.Registry(self._resources) if self._resources else None)
+
+    def derived(self, schema: Schema) -> jsonschema_rs.Validator:
+        """A schema that may refer to the document under `BASE`. Raises SchemaError."""
+        if self._based is None:
+            self._based = jsonschema_rs.Registry([(BASE, self._document), *self._resources])
+        return self._make(schema, self._based)
+
+    def _make(self, schema: Schema, registry: jsonschema_rs.Registry | None) -> jsonschema_rs.Validator:
         try:
             return jsonschema_rs.validator_for(
                 schema,
                 offline=True,
                 mask="...",
-                validate_formats=self.formats,
-                pattern_options=regex.BACKTRACKING if self.backtracking else regex.LINEAR,
-                registry=jsonschema_rs.Registry(resources),
+                validate_formats=self._formats,
+                pattern_options=self._patterns,
+                registry=registry,
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise SchemaError("A schema does not compile.", str(error)[:300], "Correct the schema.") from None
@@ -80,9 +89,8 @@ def compile_schema(
     plan (parts and events are small). Raises SchemaError when it does not compile; hostile documents must have been
     refused before (`clyra_proxy.schemalock.hostile`).
     """
-    compiler = Compiler(document, resources or {}, formats, backtracking)
-    whole = compiler.validator(document)
-    rows = compiler.validator({"type": "array", "items": {"$ref": BASE}})
-    made, blocked = make_plan(document, compiler.validator) if plan else (None, "not asked for")
-    documents = (document, *compiler.resources.values())
-    return CompiledSchema(source, document, whole, rows, property_names(documents), is_exact(documents), made, blocked)
+    compiler = Compiler(document, resources or {}, formats=formats, backtracking=backtracking)
+    whole = compiler.whole()
+    made, blocked = make_plan(document, compiler.derived) if plan else (None, "not asked for")
+    documents = (document, *(resources or {}).values())
+    return CompiledSchema(source, document, whole, property_names(documents), is_exact(documents), made, blocked)

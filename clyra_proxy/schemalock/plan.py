@@ -21,7 +21,7 @@ import jsonschema_rs
 
 from clyra_proxy.schemalock import vocabulary
 from clyra_proxy.schemalock.touching import Touching
-from clyra_proxy.schemalock.traits import BASE, local_target
+from clyra_proxy.schemalock.traits import BASE, local_pointer, local_target, place_uri
 from clyra_proxy.schemalock.vocabulary import Schema, escape
 
 _CUTTABLE = frozenset({"type", "items", "minItems", "maxItems"})
@@ -158,7 +158,8 @@ def _routes(document: Schema) -> Iterator[_Route]:
             target = local_target(document, reference)
             if target is not None:
                 steps = (*route.steps, ("$ref", reference))
-                queue.append((_Route(route.path, steps, reference[1:], target), followed | {reference}))
+                where = local_pointer(reference) or ""
+                queue.append((_Route(route.path, steps, where, target), followed | {reference}))
 
 
 def _is_cuttable(node: dict[str, Any]) -> bool:
@@ -253,7 +254,7 @@ def _tree(document: Schema, cuts: list[_Route], compile_: Compile) -> Branch | C
 def _cut(route: _Route, compile_: Compile) -> Cut:
     node = route.node if isinstance(route.node, dict) else {}
     items = absolute(node.get("items", True))
-    whole = compile_({"$ref": f"{BASE}#{route.pointer}" if route.pointer else BASE})
+    whole = compile_({"$ref": place_uri(route.pointer)})
     least, most = node.get("minItems", 0), node.get("maxItems")
     return Cut(
         route.pointer,
@@ -275,9 +276,9 @@ def _add_early(document: Schema, pointer: str, branch: Branch | Cut, compile_: C
         if below is not None:
             _add_early(document, where, below, compile_, seen | {pointer})
         elif child is not True and name not in branch.early:
-            branch.early[name] = compile_({"$ref": f"{BASE}#{where}"})
+            branch.early[name] = compile_({"$ref": place_uri(where)})
     for index in range(len(node.get("allOf", ()))):
         _add_early(document, f"{pointer}/allOf/{index}", branch, compile_, seen | {pointer})
     reference = node.get("$ref")
     if isinstance(reference, str) and reference.startswith("#") and local_target(document, reference) is not None:
-        _add_early(document, reference[1:], branch, compile_, seen | {pointer})
+        _add_early(document, local_pointer(reference) or "", branch, compile_, seen | {pointer})

@@ -25,7 +25,7 @@ _STARTS = frozenset(b'"-0123456789tfn')
 
 
 class StreamSession:
-    """A JSON document of any size. schema: with a plan, or None for admission only.
+    """A JSON document of any size. schema: None for admission only; one without a plan holds the document whole.
 
     hold_whole: bytes held before streaming begins; a body that ends before is judged whole.
     """
@@ -117,10 +117,11 @@ class StreamSession:
         return True
 
     def _fits(self, opening: bytes) -> bool:
-        """True when the plan (or its absence) walks into a root that opens so."""
+        """True when the plan, or admission alone, walks into a root that opens so."""
         if opening not in (b"[", b"{"):
             return False
-        return self._schema is None or self._schema.plan is None or self._schema.plan.fits(opening)
+        schema = self._schema
+        return schema is None or (schema.plan is not None and schema.plan.fits(opening))
 
     def _walk(self, walker: Walker, data: bytes, last: bool = False) -> None:
         try:

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote, unquote
 
 from clyra_proxy.schemalock import vocabulary
 from clyra_proxy.schemalock.vocabulary import Schema
 
-BASE = "urn:clyra:schema"
-"""The URI under which a document is registered for everything derived from it."""
+BASE = "https://clyra.invalid/schema"
+"""The URI under which a document is registered for everything derived from it (RFC 2606: it names no host)."""
 
 _SAFE = 1 << 53
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
-def local_target(document: Schema, reference: str) -> Schema | None:
-    """What a reference by pointer into the document itself (plain, or absolute under `BASE`) leads to."""
+def place_uri(pointer: str) -> str:
+    """The URI of a place in the registered document (RFC 6901 section 6)."""
+    return f"{BASE}#{quote(pointer, safe='/~')}" if pointer else BASE
+
+
+def local_pointer(reference: str) -> str | None:
+    """The JSON pointer of a reference into the document itself (plain, or absolute under `BASE`), or None."""
     if reference.startswith(BASE):
         reference = reference[len(BASE) :] or "#"
-    if (reference != "#" and not reference.startswith("#/")) or "%" in reference:
+    return unquote(reference[1:]) if reference == "#" or reference.startswith("#/") else None
+
+
+def local_target(document: Schema, reference: str) -> Schema | None:
+    """What a reference by pointer into the document itself (plain, or absolute under `BASE`) leads to."""
+    where = local_pointer(reference)
+    if where is None:
         return None
     try:
-        found = vocabulary.lookup(document, reference[1:])
+        found = vocabulary.lookup(document, where)
     except (LookupError, ValueError):
         return None
     return found if isinstance(found, dict | bool) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -49,5 +50,5 @@ def pointer(steps: tuple[str | int, ...], public: frozenset[str]) -> str:
 def _schema_pointer(error: jsonschema_rs.ValidationError, place: str) -> str:
     location = error.absolute_keyword_location
     if location is not None and location.startswith(BASE):
-        return location[len(BASE) :].removeprefix("#") or "/"
+        return unquote(location[len(BASE) :].removeprefix("#")) or "/"
     return place + "".join(f"/{escape(str(step))}" for step in error.schema_path) or "/"
