@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 
 from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.cli.client_variables import TRUST_STORE_PASSWORD, ClientSettings, wget_settings_text
@@ -53,8 +54,10 @@ def java_trust_store(bundle: bytes) -> bytes:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some public roots have serial numbers that RFC 5280 no longer allows
+        roots = x509.load_pem_x509_certificates(bundle)
     certificates = [
-        pkcs12.PKCS12Certificate(certificate, f"root-{number}".encode())
-        for number, certificate in enumerate(x509.load_pem_x509_certificates(bundle))
+        pkcs12.PKCS12Certificate(certificate, f"root-{number}".encode()) for number, certificate in enumerate(roots)
     ]
     return pkcs12.serialize_java_truststore(certificates, BestAvailableEncryption(TRUST_STORE_PASSWORD.encode()))
