@@ -34,8 +34,9 @@ class ClientState:
     upstream connection.
 
     Callables of the connection handler: abort closes this client and all its upstreams at once; begun and done count
-    an exchange; fault reports a fault that is not a hook's; crowded_up and crowded_down tell whether a socket towards
-    the upstreams, or the client's, is full; room_made and withhold wake those who wait for room.
+    an exchange; fault reports a fault that is not a hook's; call runs a hook, and returns a task if it must be waited
+    for; crowded_up and crowded_down tell whether a socket towards the upstreams, or the client's, is full; room_made
+    and withhold wake those who wait for room.
 
     Bytes that wait, all bounded by `parked_bytes` before reading stops: pipelined (further requests of an HTTP/1
     client), parked (per stream, behind a hook), client_unsent and upstream_unsent (per stream, behind the other
@@ -47,6 +48,7 @@ class ClientState:
     begun: Callable[[HTTPFlow], None]
     done: Callable[[HTTPFlow], None]
     fault: Callable[[HTTPFlow, str, BaseException], None]
+    call: Callable[[str, HTTPFlow], asyncio.Task[None] | None]
     expect_head: Callable[[], None]
     head_received: Callable[[], None]
     draining: Callable[[], bool]

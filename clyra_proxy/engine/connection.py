@@ -22,10 +22,10 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy import commands, events, server, server_hooks
 
 from clyra_proxy.engine.client import ClientState, attach
-from clyra_proxy.engine.commands import AwaitRoom, AwaitRoomCompleted
+from clyra_proxy.engine.commands import AwaitHook, AwaitHookCompleted, AwaitRoom, AwaitRoomCompleted
 from clyra_proxy.engine.dial import DialError, connect, is_own_listener, resolve
-from clyra_proxy.engine.hooks import ClyraDialHook, ClyraDoneHook, Dial
-from clyra_proxy.engine.http_events import Credit
+from clyra_proxy.engine.hooks import ClyraDialHook, Dial
+from clyra_proxy.engine.http_events import Credit, Farewell
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.mode_specs import ProxyMode
@@ -68,6 +68,7 @@ class ConnectionHandler(server.LiveConnectionHandler):
             begun=self._begun,
             done=self._done,
             fault=engine.dispatch.report,
+            call=engine.dispatch.call,
             expect_head=self._expect_head,
             head_received=self._head_received,
             draining=engine.is_draining,
@@ -111,11 +112,16 @@ class ConnectionHandler(server.LiveConnectionHandler):
         if self.state.flows.pop(flow.id, None) is None:
             return
         try:
-            self.engine.dispatch.run(ClyraDoneHook(flow))
+            self.engine.dispatch.call("clyra_done", flow)
         finally:
             self.engine.exchange_ended()
             if not self.state.flows:
                 self.state.idle.set()
+
+    def say_farewell(self, *, final: bool) -> None:
+        """Tell the client, where its protocol can, that this process is leaving."""
+        if self.state.speaks_http and not self._over:
+            self.process(Farewell(final))
 
     def abort(self, reason: str) -> None:
         """Close the client and all its upstreams at once, without a farewell."""
@@ -184,6 +190,8 @@ class ConnectionHandler(server.LiveConnectionHandler):
             if command.connection in self.transports:
                 half = isinstance(command, commands.CloseTcpConnection) and command.half_close
                 self.close_connection(command.connection, half)
+        elif isinstance(command, AwaitHook):
+            command.task.add_done_callback(lambda _: self.process(AwaitHookCompleted(command)))
         elif isinstance(command, AwaitRoom):
             self._flush()
             self._task(self._await_room(command))

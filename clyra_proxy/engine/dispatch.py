@@ -76,10 +76,13 @@ class Dispatch:
     def run(self, hook: Hook) -> asyncio.Task[None] | None:
         """Call every method of `hook`. None when all is done; otherwise a task that ends when it is (never raises)."""
         name = hook.name
+        return self.call(name, self._arguments[name](hook)) if name in self._table else None
+
+    def call(self, name: str, data: Any) -> asyncio.Task[None] | None:
+        """As `run`, for callers that need no hook object."""
         callbacks = self._table.get(name)
         if callbacks is None:
             return None
-        data = self._arguments[name](hook)
         for index, callback in enumerate(callbacks):
             try:
                 pending = callback(data)

@@ -23,11 +23,9 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpResponseHeadersHook, HttpResponseHook
 
-from clyra_proxy.engine.commands import AwaitRoom
+from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
 from clyra_proxy.engine.framing import has_length, message_problem, sound_trailers, strip_alternatives
-from clyra_proxy.engine.hooks import ClyraRefusedHook
 from clyra_proxy.engine.http_events import Informational
 from clyra_proxy.engine.http_tunnel import SWITCHING, TunnelSide
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
@@ -67,7 +65,8 @@ class ResponseSide(TunnelSide):
             yield from self.server_failed(problem)
             return
         strip_alternatives(response)
-        yield HttpResponseHeadersHook(self.flow)
+        if (waiting := self.state.call("responseheaders", self.flow)) is not None:
+            yield AwaitHook(waiting)
         if self.stopped():
             yield from self.deny()
             return
@@ -183,7 +182,8 @@ class ResponseSide(TunnelSide):
         elif self.exchange is not None:
             self.exchange.response_body.complete = True
         response.timestamp_end = time.time()
-        yield HttpResponseHook(self.flow)
+        if (waiting := self.state.call("response", self.flow)) is not None:
+            yield AwaitHook(waiting)
         if self.stopped():
             yield from self.deny()
         elif not self.pending(RequestProtocolError):
@@ -232,7 +232,8 @@ class ResponseSide(TunnelSide):
     # -- refusals and failures ---------------------------------------------------------------------------------------
 
     def _refuse_response(self) -> layer.CommandGenerator[None]:
-        yield ClyraRefusedHook(self.flow)
+        if (waiting := self.state.call("clyra_refused", self.flow)) is not None:
+            yield AwaitHook(waiting)
         yield from self.deny(502)
 
     def _response_gate_failed(self, error: Exception) -> layer.CommandGenerator[None]:

@@ -37,12 +37,10 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook, HttpRequestHook
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from clyra_proxy.engine.commands import AwaitRoom
+from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
 from clyra_proxy.engine.framing import has_length, request_problem, strip_h2c
-from clyra_proxy.engine.hooks import ClyraRefusedHook, ClyraReleaseHook
 from clyra_proxy.engine.http_events import Informational
 from clyra_proxy.engine.http_response import ResponseSide
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
@@ -84,7 +82,8 @@ class GuardedHttpStream(ResponseSide):
         strip_h2c(request)
         self.state.streams.add(self.stream_id)
         self.state.begun(flow)
-        yield HttpRequestHeadersHook(flow)
+        if (waiting := self.state.call("requestheaders", self.flow)) is not None:
+            yield AwaitHook(waiting)
         self.exchange = flow.metadata.get("clyra")
         if problem:
             yield from self.fail(problem, 400)
@@ -171,7 +170,8 @@ class GuardedHttpStream(ResponseSide):
             self.exchange.request_body.complete = True
         self.client_side = Side.DONE
         self.flow.request.timestamp_end = time.time()
-        yield HttpRequestHook(self.flow)
+        if (waiting := self.state.call("request", self.flow)) is not None:
+            yield AwaitHook(waiting)
         if self.stopped():
             yield from self.deny()
         else:
@@ -219,7 +219,8 @@ class GuardedHttpStream(ResponseSide):
     def _start_up(self, *, end_stream: bool) -> layer.CommandGenerator[bool]:
         """Ask for release, connect, send the request head. False when the exchange has ended instead."""
         flow = self.flow
-        yield ClyraReleaseHook(flow)
+        if (waiting := self.state.call("clyra_release", self.flow)) is not None:
+            yield AwaitHook(waiting)
         if self.stopped():
             yield from self.deny()
             return False
@@ -250,7 +251,8 @@ class GuardedHttpStream(ResponseSide):
     # -- refusals and failures ---------------------------------------------------------------------------------------
 
     def _refuse(self) -> layer.CommandGenerator[None]:
-        yield ClyraRefusedHook(self.flow)
+        if (waiting := self.state.call("clyra_refused", self.flow)) is not None:
+            yield AwaitHook(waiting)
         yield from self.deny()
 
     def _gate_failed(self, error: Exception) -> layer.CommandGenerator[None]:
@@ -264,7 +266,8 @@ class GuardedHttpStream(ResponseSide):
             self.flow.error = mitmproxy_flow.Error(event.message)
             self.note_error(event.message)
             yield from self.cut_up()
-            yield HttpErrorHook(self.flow)
+            if (waiting := self.state.call("error", self.flow)) is not None:
+                yield AwaitHook(waiting)
             self.down = Side.CUT
             yield SendHttp(ResponseProtocolError(self.stream_id, "client error", ErrorCode.CANCEL), self.context.client)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ class Listeners:
                 self.close()
                 raise StartupError(
                     f"Cannot listen on {listener.host}:{listener.port}.",
-                    f"The system says: {error.strerror}.",
+                    f"The system says: {os.strerror(error.errno) if error.errno else error}.",
                     "Stop what uses that port, or choose another with --port.",
                 ) from error
             self._servers.append(server)

@@ -22,6 +22,7 @@ from typing import Any
 
 from mitmproxy import master, options
 
+from clyra_proxy.engine import fastpath
 from clyra_proxy.engine.connection import ConnectionHandler
 from clyra_proxy.engine.dispatch import Dispatch
 from clyra_proxy.engine.hooks import ClyraProtocolHook, Protocol
@@ -93,6 +94,11 @@ class EngineMaster(master.Master):
     async def listen_on(self, listener: Listener, lent: socket.socket, *, lasting: bool = True) -> asyncio.Server:
         """Also accept from a bound socket that the caller keeps (workers share what their supervisor opened)."""
         return await self._listeners.borrow(listener, lent, lasting=lasting)
+
+    def say_farewell(self, *, final: bool = False) -> None:
+        """Tell every client that we are leaving; `final` closes WebSocket sessions, politely."""
+        for handler in list(self._listeners.connections):
+            handler.say_farewell(final=final)
 
     def idle_connections(self, silent_s: float) -> list[ConnectionHandler]:
         """Client connections with no exchange under way on which nothing has moved for `silent_s` seconds."""
@@ -180,6 +186,7 @@ def build_master(
     Must be called with `loop` running (default: the running one). Raises StartupError when mitmproxy is not the
     version the engine was written for.
     """
+    fastpath.install()
     return EngineMaster(settings, addons, loop)
 
 

@@ -20,9 +20,9 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from clyra_proxy.engine.client import state_of
+from clyra_proxy.engine.commands import AwaitHook
 from clyra_proxy.engine.denials import plain_denial
 from clyra_proxy.engine.dispatch import failed
 from clyra_proxy.engine.http_events import StopReading
@@ -102,7 +102,8 @@ class StreamState(HttpStream):
         """Something other than a check ends the exchange: tell addons (they may set a denial), answer the client."""
         self.flow.error = mitmproxy_flow.Error(message)
         self.note_error(message)
-        yield HttpErrorHook(self.flow)
+        if (waiting := self.state.call("error", self.flow)) is not None:
+            yield AwaitHook(waiting)
         yield from self.deny(status)
 
     def server_failed(self, message: str) -> layer.CommandGenerator[None]:

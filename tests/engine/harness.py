@@ -193,13 +193,11 @@ class RunningEngine:
         """Wait until no exchange is active."""
 
         async def wait() -> bool:
-            try:
-                async with asyncio.timeout(seconds):
-                    while self.master.active_exchanges():
-                        await asyncio.sleep(0.01)
-            except TimeoutError:
-                return False
-            return True
+            for _ in range(int(seconds / 0.01)):
+                if not self.master.active_exchanges():
+                    return True
+                await asyncio.sleep(0.01)
+            return False
 
         return self.call(wait())
 
