@@ -1,1 +1,1 @@
-"""."""
+"""Where a request may go: one name for one host, an allow-list, and addresses checked before they are dialled."""
