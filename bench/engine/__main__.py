@@ -32,6 +32,8 @@ HTTP = "keep-alive HTTP, 1 KB JSON POST, 16 connections, closed loop"
 HTTPS = "keep-alive HTTPS (CONNECT, intercepted), 1 KB JSON POST, 16 connections, closed loop"
 LATENCY_HTTP = "HTTP at 200 requests/s, open loop, 95th percentile"
 LATENCY_HTTPS = "HTTPS at 200 requests/s, open loop, 95th percentile"
+CPU_HTTP = "processor time per request, HTTP, closed loop"
+CPU_HTTPS = "processor time per request, HTTPS, closed loop"
 TWO = "one worker and two, nothing pinned, HTTP, 32 connections"
 UPLOAD = "streamed upload of a JSON array of records"
 FIRST = "server-sent events, time to first event"
@@ -88,18 +90,25 @@ class Bench:
 def throughput(bench: Bench, contenders: list[Contender]) -> None:
     """Alternated rounds of the four groups that compare everybody."""
     nginx = bench.nginx
-    direct_plain, direct_tls = (
-        Target(f"127.0.0.1:{nginx.port}"),
-        Target(f"127.0.0.1:{nginx.tls_port}", trust=bench.authority.certificate),
-    )
-    rows = [("direct", direct_plain, direct_tls)]
-    rows += [(one.name, one.plain(nginx), one.secure(nginx)) for one in contenders]
+    direct_tls = Target(f"127.0.0.1:{nginx.tls_port}", trust=bench.authority.certificate)
+    rows: list[tuple[str, Target, Target, Contender | None]] = [
+        ("direct", Target(f"127.0.0.1:{nginx.port}"), direct_tls, None)
+    ]
+    rows += [(one.name, one.plain(nginx), one.secure(nginx), one) for one in contenders]
     for number in range(bench.rounds):
         bench.say(f"round {number + 1} of {bench.rounds}")
-        for name, plain, secure in rows:
-            for closed, paced, target in ((HTTP, LATENCY_HTTP, plain), (HTTPS, LATENCY_HTTPS, secure)):
+        for name, plain, secure, contender in rows:
+            for groups, target in (
+                ((HTTP, CPU_HTTP, LATENCY_HTTP), plain),
+                ((HTTPS, CPU_HTTPS, LATENCY_HTTPS), secure),
+            ):
+                closed, cost, paced = groups
+                before = contender.cpu_seconds() if contender else 0.0
                 measured = bench.generator.run(target, body=bench.body, seconds=bench.seconds)
                 bench.report.add(closed, name, measured.rps)
+                if contender:
+                    used = contender.cpu_seconds() - before
+                    bench.report.add(cost, name, 1000 * used / measured.requests)
                 paced_run = bench.generator.run(
                     target, body=bench.body, rate=200, connections=32, seconds=max(3.0, bench.seconds), warmup=1.5
                 )
@@ -146,49 +155,63 @@ def memory(bench: Bench) -> float:
     return late / early - 1
 
 
-def run(bench: Bench, with_peers: bool) -> dict[str, float]:
-    """Everything; returns the closing line's numbers."""
-    report = bench.report
-    mitmdump = bench.mitmdump()
-    streaming_mitmdump = bench.mitmdump("stream_large_bodies=1m")
-    clyra = bench.clyra()
-    contenders = [mitmdump, clyra]
+def compare(bench: Bench, with_peers: bool) -> dict[str, float]:
+    """Everybody against everybody at small exchanges."""
+    contenders = [bench.mitmdump(), bench.clyra()]
     if with_peers:
         contenders += peers.start_all(bench.folder, bench.authority, bench.on(PROXY_CPU), bench.stack, bench.say)
     throughput(bench, contenders)
-    bench.say("streams")
-    named = replace(streaming_mitmdump, name="mitmdump, stream_large_bodies=1m")
-    streams(bench, [mitmdump, named, clyra])
-    for contender in (*contenders, named):
+    for contender in contenders:
         contender.process.stop()
-    bench.say("workers")
-    workers(bench)
-    bench.say("memory")
-    growth = memory(bench)
+    report = bench.report
+    placed = "Proxies on core 0; load, upstream and recorder on core 1." if bench.pinned else "Nothing pinned."
+    for group in (HTTP, HTTPS):
+        report.notes[group] = placed
+        report.show(bench.console, group, "requests/s", "mitmdump")
+    for group in (CPU_HTTP, CPU_HTTPS):
+        report.show(bench.console, group, "ms", "mitmdump", 3)
+    for group in (LATENCY_HTTP, LATENCY_HTTPS):
+        report.show(bench.console, group, "ms", "direct", 2)
     added = [report.median(group, "clyra") - report.median(group, "direct") for group in (LATENCY_HTTP, LATENCY_HTTPS)]
     return {
         "http_ratio": round(report.ratio(HTTP, "clyra", "mitmdump"), 2),
         "https_ratio": round(report.ratio(HTTPS, "clyra", "mitmdump"), 2),
-        "two_worker_ratio": round(report.ratio(TWO, "clyra x2", "clyra"), 2),
         "added_p95_ms": round(max(added), 2),
-        "rss_growth": round(growth, 3),
     }
 
 
-def show(bench: Bench) -> None:
+def scale(bench: Bench) -> dict[str, float]:
+    """Two workers against one."""
+    workers(bench)
+    bench.report.show(bench.console, TWO, "requests/s", "clyra")
+    return {"two_worker_ratio": round(bench.report.ratio(TWO, "clyra x2", "clyra"), 2)}
+
+
+def stream(bench: Bench) -> dict[str, float]:
+    """Uploads and events."""
+    streaming_mitmdump = replace(bench.mitmdump("stream_large_bodies=1m"), name="mitmdump, stream_large_bodies=1m")
+    contenders = [bench.mitmdump(), streaming_mitmdump, bench.clyra()]
+    streams(bench, contenders)
+    for contender in contenders:
+        contender.process.stop()
     report, console = bench.report, bench.console
-    placed = "Proxies on core 0; load, upstream and recorder on core 1." if bench.pinned else "Nothing pinned."
-    report.notes[HTTP] = placed
-    report.show(console, HTTP, "requests/s", "mitmdump")
-    report.show(console, HTTPS, "requests/s", "mitmdump")
-    report.show(console, LATENCY_HTTP, "ms", "direct", 2)
-    report.show(console, LATENCY_HTTPS, "ms", "direct", 2)
-    report.show(console, TWO, "requests/s", "clyra")
     report.notes[UPLOAD] = "clyra validates every record against its schema; the others look at nothing."
     report.show(console, UPLOAD, "MB/s", "direct")
     report.show(console, FIRST, "ms", "direct", 2)
     report.show(console, DELAY, "ms", "direct", 2)
-    report.show(console, MEMORY, "MB", f"after {bench.exchanges[0]:,} exchanges", 1)
+    return {}
+
+
+def grow(bench: Bench) -> dict[str, float]:
+    """Memory over many exchanges."""
+    growth = memory(bench)
+    bench.report.show(bench.console, MEMORY, "MB", f"after {bench.exchanges[0]:,} exchanges", 1)
+    return {"rss_growth": round(growth, 3)}
+
+
+PARTS = ["compare", "scale", "stream", "memory"]
+MEASURES = {"scale": scale, "stream": stream, "memory": grow}
+LINE = ("http_ratio", "https_ratio", "two_worker_ratio", "added_p95_ms", "rss_growth")
 
 
 def main() -> int:
@@ -197,6 +220,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement")
     parser.add_argument("--peers", action="store_true", help="also other proxies, where they install")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="measure only these parts")
     chosen = parser.parse_args()
     console = Console(width=120)
     pinned = {PROXY_CPU, OTHER_CPU} <= os.sched_getaffinity(0)
@@ -213,11 +237,13 @@ def main() -> int:
                 console=console,
                 stack=stack,
             )
-            line = run(bench, chosen.peers)
+            line: dict[str, float | None] = dict.fromkeys(LINE)
+            for part in chosen.only:
+                console.print(f"[bold]{part}[/bold]")
+                line |= compare(bench, chosen.peers) if part == "compare" else MEASURES[part](bench)
         except MissingToolError as error:
             console.print(f"[red]The benchmark cannot run:[/red] {error}")
             return 2
-        show(bench)
     print(json.dumps(line))
     return 0
 

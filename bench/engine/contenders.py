@@ -25,7 +25,7 @@ from tests.support.proxy import RunningProxy, local_policy
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A running proxy. address: IP:PORT. trust: the PEM its clients must trust. pids: processes that carry traffic."""
+    """A running proxy. address: IP:PORT. trust: the PEM its clients must trust. workers: processes that carry traffic."""
 
     name: str
     address: str
@@ -38,6 +38,11 @@ class Contender:
 
     def secure(self, nginx: Nginx) -> Target:
         return Target(f"localhost:{nginx.tls_port}", self.address, self.trust)
+
+    def cpu_seconds(self) -> float:
+        """Processor time the traffic-carrying processes have used so far."""
+        times = [psutil.Process(pid).cpu_times() for pid in self.workers]
+        return sum(each.user + each.system for each in times)
 
     def resident(self) -> int:
         """Resident memory of the traffic-carrying processes, in bytes."""
@@ -78,7 +83,7 @@ def start_clyra(
     if recorder_cpu is not None:
         for pid in _matching(proxy.process.pid, "recorder.main"):
             move(pid, recorder_cpu)
-    carrying = tuple(_matching(proxy.process.pid, "worker"))
+    carrying = tuple(_matching(proxy.process.pid, "clyra_proxy.engine.worker"))
     name = "clyra" if workers == 1 else f"clyra x{workers}"
     host, port = proxy.address
     return Contender(name, f"{host}:{port}", proxy.home.ca_certificate, proxy.process, carrying)
