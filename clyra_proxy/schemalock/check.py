@@ -11,11 +11,15 @@ from clyra_proxy.policy.route import Route
 from clyra_proxy.schemalock.admission import Admission
 from clyra_proxy.schemalock.binding import ADMISSION_ONLY, Choice
 from clyra_proxy.schemalock.buffered import BufferedSession
+from clyra_proxy.schemalock.compile import CompiledSchema
+from clyra_proxy.schemalock.fields import CsvSession, FormSession, MultipartSession
 from clyra_proxy.schemalock.judge import CHECK_ID, Judge, Modes
 from clyra_proxy.schemalock.media import Kind, Media, covers, parse_media
+from clyra_proxy.schemalock.rows import EventSession, NdjsonSession
 from clyra_proxy.schemalock.session import StreamSession
 from clyra_proxy.schemalock.stillborn import StillbornSession
 from clyra_proxy.stream.limits import DEFAULT_LIMITS, BodyLimits
+from clyra_proxy.stream.multipart import MultipartError
 from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase, Seen
 from clyra_proxy.verdict.reasons import Reason
 
@@ -62,12 +66,14 @@ class SchemaCheck:
             return None
         if choice.refusal is not None:
             judge.remark(choice.refusal)
+        if not media.utf8 and media.kind not in (Kind.MULTIPART, Kind.OTHER):
+            return _refuse(facts, phase, Reason.JSON_ENCODING, {"why": "charset"})
         if media.kind is Kind.JSON:
-            if not media.utf8:
-                return _refuse(facts, phase, Reason.JSON_ENCODING, {"why": "charset"})
             return _open_document(facts, judge, choice, tally.declared, request)
-        _skip(exchange, phase, choice.note or "media_type")
-        return None
+        session = _open_rows(facts, judge, choice.schema, media)
+        if session is None:
+            _skip(exchange, phase, choice.note or ("media_type" if media.kind is Kind.OTHER else "no_schema"))
+        return session
 
     def _choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
         route = exchange.route
@@ -107,6 +113,27 @@ def _open_document(facts: _RouteFacts, judge: Judge, choice: Choice, declared: i
         required=choice.required,
         hold_whole=_SMALL if request or declared >= 0 else 0,
     )
+
+
+def _open_rows(facts: _RouteFacts, judge: Judge, schema: CompiledSchema | None, media: Media) -> BodySession | None:
+    """A session over rows, events or fields; None for what needs a schema and has none."""
+    limits = facts.limits
+    if media.kind is Kind.NDJSON:
+        return NdjsonSession(judge, schema, limits)
+    if media.kind is Kind.MULTIPART:
+        try:
+            return MultipartSession(judge, schema, limits, media.boundary)
+        except MultipartError:
+            return StillbornSession(judge, Reason.ROW_INVALID, {"why": "multipart boundary"})
+    if schema is None:
+        return None
+    if media.kind is Kind.EVENTS:
+        return EventSession(judge, schema, limits)
+    if media.kind is Kind.FORM:
+        return FormSession(judge, schema, limits)
+    if media.kind is Kind.CSV:
+        return CsvSession(judge, schema, limits)
+    return None
 
 
 def _refuse(facts: _RouteFacts, phase: Phase, reason: Reason, detail: dict[str, str | int]) -> BodySession | None:
