@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -37,7 +36,7 @@ class Limits(Section):
         DEFAULT_LIMITS.safe_integers, description="Refuse integers beyond 2^53-1, which many parsers round (RFC 7493)."
     )
 
-    def compiled(self, spool_directory: Path | None) -> BodyLimits:
+    def compiled(self) -> BodyLimits:
         """The same limits as the data path reads them."""
         return BodyLimits(
             max_body=self.max_body_bytes,
@@ -46,7 +45,6 @@ class Limits(Section):
             max_depth=self.max_depth,
             max_ratio=self.max_ratio,
             safe_integers=self.safe_integers,
-            spool_directory=spool_directory,
         )
 
 

@@ -104,11 +104,9 @@ class CompiledPolicy:
             return None
 
 
-def compile_policy(
-    document: PolicyDocument, base_dir: Path, generation: int = 1, spool_directory: Path | None = None
-) -> CompiledPolicy:
+def compile_policy(document: PolicyDocument, base_dir: Path, generation: int = 1) -> CompiledPolicy:
     """Compile for the data path. base_dir: folder that file names start from. Raises PolicyError, SchemaError."""
-    compiler = _Compiler(document, base_dir, spool_directory)
+    compiler = _Compiler(document, base_dir)
     hosts: HostTable[_Destination] = HostTable()
     for name, settings in document.destinations.items():
         destination = compiler.destination(name, settings)
@@ -126,10 +124,10 @@ def compile_policy(
 
 
 class _Compiler:
-    def __init__(self, document: PolicyDocument, base_dir: Path, spool_directory: Path | None) -> None:
+    def __init__(self, document: PolicyDocument, base_dir: Path) -> None:
         self._document = document
         self._base_dir = base_dir
-        self._limits = document.data_platform.schemalock.limits.compiled(spool_directory)
+        self._limits = document.data_platform.schemalock.limits.compiled()
         self._unknown = Action.BLOCK if document.enforcement.egress is Egress.STRICT else Action.MARK
         self._bound: dict[str, object] = {}
 
