@@ -1,4 +1,4 @@
-"""Load an OpenAPI 3.0 or 3.1 document: which operations it declares and which schema each of their bodies must satisfy.
+"""Load an OpenAPI 3.0 or 3.1 document: which operations it declares, which schema each of their bodies must satisfy.
 
 Guarantees: a document that is not OpenAPI 3 is refused; one bad schema never costs the rest, the body that needs it is
 quarantined with its place, cause and way out, and says so when it is selected instead of passing unchecked; every
@@ -9,7 +9,7 @@ References: OpenAPI 3.0.4, OpenAPI 3.1.1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,11 @@ class ApiDescription:
     quarantined: tuple[Quarantined, ...]
     notes: tuple[tuple[str, str], ...]
     router: Router[Operation]
+    sets: dict[Direction, SchemaSet] = field(repr=False, default_factory=dict)
+
+    def where(self, entry: MediaEntry, direction: Direction, pointer: str) -> str:
+        """`file:line` of a place in an entry's schema."""
+        return self.document.where(self.sets[direction].place_of(pointer, entry.pointer))
 
     def find(self, method: str, path: str) -> Operation | None:
         return self.router.find(method, path)
@@ -148,7 +153,7 @@ class _Reading:
                 if entry.fault:
                     self._quarantine(operation.id, f"{part} {entry.media}", entry.fault)
         notes = tuple(dict.fromkeys(note for one in self.sets.values() for note in one.notes))
-        return ApiDescription(self.document, tuple(operations), tuple(self.quarantined), notes, router)
+        return ApiDescription(self.document, tuple(operations), tuple(self.quarantined), notes, router, self.sets)
 
     def _item(self, router: Router[Operation], operations: list[Operation], path: str, item: Any, where: str) -> None:
         if "?" in path or not path.startswith("/"):
