@@ -28,6 +28,7 @@ _CUTTABLE = frozenset({"type", "items", "minItems", "maxItems"})
 _ANNOTATIONS = (
     frozenset({"$comment", "default", "deprecated", "description", "examples", "readOnly", "title", "writeOnly"})
     | vocabulary.OPENAPI_ANNOTATIONS
+    | frozenset({"$anchor", "$defs", "$id", "$schema", "definitions"})  # name and hold schemas, assert nothing
 )
 _SCOPED = ("$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor")
 _MOST_TRIES = 64
