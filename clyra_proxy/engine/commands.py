@@ -14,6 +14,12 @@ from dataclasses import dataclass
 from mitmproxy.connection import Connection
 from mitmproxy.proxy.commands import Command
 from mitmproxy.proxy.events import CommandCompleted
+from mitmproxy.proxy.layer import CommandGenerator
+
+
+def no_commands() -> CommandGenerator[None]:
+    """What a layer answers that has nothing to say."""
+    yield from ()
 
 
 class AwaitRoom(Command):

@@ -7,9 +7,13 @@ on, because after one we could no longer read the connection.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from mitmproxy import http
 from mitmproxy.net.http.validate import validate_headers
 
+_LONGEST_NAME = 256
 HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"http2-settings"})
 NOT_IN_TRAILERS = HOP_BY_HOP | {
     b"authorization", b"content-encoding", b"content-length", b"content-range", b"content-type", b"cookie", b"host",
@@ -18,17 +22,34 @@ NOT_IN_TRAILERS = HOP_BY_HOP | {
 """Fields that change how a message is framed, routed or authorised (RFC 9110 section 6.5.1)."""
 
 
+_BAD_VALUE = re.compile(rb"[\r\n\0]")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-zA-Z]+")
+
+
+@lru_cache(2048)
+def _lowered(name: bytes) -> bytes:
+    """A field name in lower case; b"" when it is no token (RFC 9110 section 5.1)."""
+    return name.lower() if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) else b""
+
+
 def message_problem(message: http.Message) -> str:
     """Why the head of this message is ambiguous, in a few words without content; "" when it is sound."""
-    try:
-        validate_headers(message)
-    except ValueError:
-        return "invalid or ambiguous header fields"
+    framed = False
     for name, value in message.data.headers.fields:
-        if b"\r" in value or b"\n" in value or b"\0" in value:
+        lower = _lowered(name)
+        if not lower:
+            return "an invalid header name"
+        if lower in (b"content-length", b"transfer-encoding"):
+            framed = True
+            if lower == b"transfer-encoding" and value.lower() != b"chunked":
+                return "a transfer coding other than chunked"
+        if _BAD_VALUE.search(value):
             return "control characters in a header field"
-        if len(name) == 17 and name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            return "a transfer coding other than chunked"
+    if framed:
+        try:
+            validate_headers(message)
+        except ValueError:
+            return "ambiguous or invalid body length"
     return ""
 
 

@@ -33,9 +33,10 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from clyra_proxy.engine.client import state_of
+from clyra_proxy.engine.commands import no_commands
 from clyra_proxy.engine.denials import plain_response
 from clyra_proxy.engine.framing import message_problem, request_problem, sound_trailers
-from clyra_proxy.engine.http_events import Informational, StopReading
+from clyra_proxy.engine.http_events import Credit, Informational, StopReading
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.context import Context
@@ -47,6 +48,16 @@ SWITCHING = 101
 
 class _ReadsTrailers(stock.Http1Connection):
     """Body reading shared by both directions."""
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """These connections never block, so they need none of `Layer.handle_event`."""
+        if isinstance(event, HttpEvent):
+            return self.send(event)
+        if isinstance(event, events.DataReceived) and self.state != self.passthrough:
+            self.buf += event.data
+        elif isinstance(event, Credit):
+            return no_commands()
+        return self.state(event)
 
     def _trailers(self, headers: list[tuple[bytes, bytes]]) -> layer.CommandGenerator[None]:
         yield from ()
@@ -144,7 +155,12 @@ class GuardedHttp1Server(_ReadsTrailers, stock.Http1Server):
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         """Write a part of the response."""
         if event.stream_id != self.stream_id:
-            return
+            return no_commands()
+        if isinstance(event, (Informational, StopReading, ResponseTrailers)) or self._trailers_out is not None:
+            return self._send_rarities(event)
+        return super().send(event)
+
+    def _send_rarities(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         if isinstance(event, Informational):
             if self.request is not None and self.request.is_http11:
                 head = event.response.copy()
@@ -184,15 +200,17 @@ class GuardedHttp1Client(_ReadsTrailers, stock.Http1Client):
 
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         """Write a part of the request."""
-        if self.stream_id is not None and event.stream_id != self.stream_id:
-            return
-        if self.stream_id is None and not isinstance(event, RequestHeaders):
-            return
-        if isinstance(event, RequestProtocolError):
-            self.state = self.done
-            yield commands.CloseConnection(self.conn)
-        elif not isinstance(event, RequestTrailers):
-            yield from super().send(event)
+        if self.stream_id is None:
+            wanted = isinstance(event, RequestHeaders)
+        else:
+            wanted = event.stream_id == self.stream_id and not isinstance(event, RequestTrailers)
+        if not wanted:
+            return no_commands()
+        return self._cancel() if isinstance(event, RequestProtocolError) else super().send(event)
+
+    def _cancel(self) -> layer.CommandGenerator[None]:
+        self.state = self.done
+        yield commands.CloseConnection(self.conn)
 
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
         """Wait for a final response head, passing informational ones on."""
