@@ -111,7 +111,7 @@ class WorkerEngine:
 
     def _compile(self, policy_json: str, generation: int) -> CompiledPolicy:
         document = PolicyDocument.model_validate_json(policy_json, by_alias=True)
-        return compile_policy(document, Path(self._config.policy_folder), generation, self._home.spool)
+        return compile_policy(document, Path(self._config.policy_folder), generation)
 
     def _settings(self, document: PolicyDocument) -> EngineSettings:
         folder = Path(self._config.policy_folder)
