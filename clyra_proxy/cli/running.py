@@ -75,3 +75,12 @@ def parse_address(text: str) -> RunningProxy:
     if not colon or not port.isdigit() or not 0 < int(port) < 65536 or not host:
         raise UsageError(f"--proxy {text!r} is not an address.", "It takes HOST:PORT.", "Example: 127.0.0.1:8080.")
     return RunningProxy(host.strip("[]"), int(port))
+
+
+def listens(proxy: RunningProxy) -> bool:
+    """Whether something accepts connections at the proxy's address."""
+    try:
+        socket.create_connection((proxy.host, proxy.port), timeout=5).close()
+    except OSError:
+        return False
+    return True

@@ -40,7 +40,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def collect(home: Home) -> dict[str, Any]:
     """Everything `status` knows, as JSON-ready values. Raises CannotTellError when the state file is damaged."""
     proxy = read_state(home)
-    probe = _probe(proxy)
+    probe = probe_readiness(proxy)
     inside = _inside(home) if proxy is not None else {}
     workers = [_worker(worker) for worker in inside.get("workers", ())]
     return {
@@ -57,7 +57,8 @@ def collect(home: Home) -> dict[str, Any]:
     }
 
 
-def _probe(proxy: RunningProxy | None) -> dict[str, Any]:
+def probe_readiness(proxy: RunningProxy | None) -> dict[str, Any]:
+    """What /readyz says: `ready` and `waiting_for`."""
     if proxy is None:
         return {"ready": False, "waiting_for": ["the proxy is not running"]}
     try:
