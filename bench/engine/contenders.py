@@ -25,7 +25,7 @@ from tests.support.proxy import RunningProxy, local_policy
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A running proxy. address: IP:PORT. trust: the PEM its clients must trust. workers: processes that carry traffic."""
+    """A running proxy. address: IP:PORT. trust: PEM for its clients. workers: processes that carry traffic."""
 
     name: str
     address: str
