@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import h2.errors
 import h2.exceptions
-from hyperframe.frame import WindowUpdateFrame
+from hyperframe.frame import GoAwayFrame, WindowUpdateFrame
 from mitmproxy import http
 from mitmproxy.proxy import events, layer
-from mitmproxy.proxy.commands import SendData
+from mitmproxy.proxy.commands import CloseTcpConnection, SendData
 from mitmproxy.proxy.layers.http import _http2 as stock
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import RequestData, RequestEndOfMessage, RequestProtocolError, RequestTrailers
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from clyra_proxy.engine.client import state_of
-from clyra_proxy.engine.http_events import Credit, Informational, StopReading
+from clyra_proxy.engine.http_events import Credit, Farewell, Informational, StopReading
 
 if TYPE_CHECKING:
     from h2.config import H2Configuration
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 WINDOW = 512 * 1024
 """Bytes a peer may send on one stream before it must wait for us."""
 LARGEST_FRAME = 64 * 1024
+LARGEST_STREAM = 2**31 - 1
 
 
 class MeteredH2Connection(BufferedH2Connection):
@@ -93,20 +94,27 @@ class GuardedHttp2Server(stock.Http2Server):
         self.client_state = state_of(context.client)
         self.client_state.speaks_http = True
         self.client_state.client_unsent = self.h2_conn.unsent
+        self._gone = False
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if self._gone and isinstance(event, events.DataReceived):
+            return
         if isinstance(event, Credit):
             yield from self._pay()
         elif isinstance(event, Informational):
             yield from _informational(self, event.stream_id, event)
         elif isinstance(event, StopReading):
             yield from self._stop_reading(event.stream_id)
+        elif isinstance(event, Farewell):
+            yield from self._go_away(final=event.final)
         else:
             yield from super()._handle_event(event)
             if isinstance(event, events.DataReceived):
                 self._watch_head()
                 yield from self._pay()
                 self.client_state.room_made()
+            if self.client_state.draining():
+                yield from self._go_away(final=False)
 
     def _pay(self) -> layer.CommandGenerator[None]:
         if self.h2_conn.owed and self.h2_conn.pay(self.client_state.may_send_up):
@@ -121,6 +129,24 @@ class GuardedHttp2Server(stock.Http2Server):
             self.client_state.expect_head()
         else:
             self.client_state.head_received()
+
+    def _go_away(self, *, final: bool) -> layer.CommandGenerator[None]:
+        """GOAWAY (RFC 9113 section 6.8) and close, as soon as nothing is under way.
+
+        Not earlier: clients built on hyper-h2 (httpx among them) give up the responses they wait for when it comes.
+        Only our half is closed: a full close while a further request is on its way would reset the connection, and
+        with it the GOAWAY that says the request may be repeated elsewhere. What still comes is not looked at.
+        `final`: time is nearly over, so those who are still busy get the notice that names no last stream.
+        """
+        busy = self.h2_conn.open_inbound_streams > 0
+        if self._gone or (busy and not final):
+            return
+        last = LARGEST_STREAM if busy else self.h2_conn.highest_inbound_stream_id
+        self.h2_conn._prepare_for_sending([GoAwayFrame(0, last_stream_id=last)])
+        yield SendData(self.conn, self.h2_conn.data_to_send())
+        if not busy:
+            self._gone = True
+            yield CloseTcpConnection(self.conn, half_close=True)
 
     def _stop_reading(self, stream_id: int) -> layer.CommandGenerator[None]:
         self.streams.pop(stream_id, None)

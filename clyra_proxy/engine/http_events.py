@@ -24,5 +24,15 @@ class StopReading(HttpEvent):
     """
 
 
+@dataclass
+class Farewell(Event):
+    """This process is leaving: HTTP/2 clients without a request under way get GOAWAY and the end.
+
+    final: time is nearly over; busy HTTP/2 clients get GOAWAY too, WebSocket sessions are closed with 1001.
+    """
+
+    final: bool
+
+
 class Credit(Event):
     """Room was made somewhere: HTTP/2 connections may hand out the window updates they withheld."""

@@ -25,9 +25,10 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import RequestHeaders
 
+from clyra_proxy.engine.commands import no_commands
 from clyra_proxy.engine.http1 import GuardedHttp1Client, GuardedHttp1Server
 from clyra_proxy.engine.http2 import GuardedHttp2Client, GuardedHttp2Server
-from clyra_proxy.engine.http_events import Credit
+from clyra_proxy.engine.http_events import Credit, Farewell
 from clyra_proxy.engine.http_stream import GuardedHttpStream
 
 
@@ -55,6 +56,16 @@ class GuardedHttpLayer(HttpLayer):
         super().__init__(context, mode)
         self._speakers: dict[Connection, UpstreamHttp] = {}
 
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """This layer never blocks (its children do, by themselves), so it needs none of `Layer.handle_event`."""
+        if isinstance(event, (events.DataReceived, events.ConnectionClosed)):
+            handler = self.connections.get(event.connection)
+            if handler is None:
+                return no_commands()
+            if isinstance(event, events.DataReceived):
+                return self.event_to_child(handler, event)
+        return self._handle_event(event)
+
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, events.Start):
             http2 = self.context.client.alpn == b"h2"
@@ -65,6 +76,8 @@ class GuardedHttpLayer(HttpLayer):
         elif isinstance(event, Credit):
             for child in (*self.connections.values(), *self.streams.values()):
                 yield from self.event_to_child(child, event)
+        elif isinstance(event, Farewell):
+            yield from self._say_farewell(event)
         elif isinstance(event, events.CommandCompleted):
             if event.command in self.command_sources:
                 yield from self.event_to_child(self.command_sources.pop(event.command), event)
@@ -77,6 +90,14 @@ class GuardedHttpLayer(HttpLayer):
         else:
             yield from super()._handle_event(event)
 
+    def _say_farewell(self, event: Farewell) -> layer.CommandGenerator[None]:
+        """To the client's HTTP/2 connection, and to what tunnels and upgraded connections carry."""
+        speaker = self.connections.get(self.context.client)
+        if isinstance(speaker, GuardedHttp2Server):
+            yield from self.event_to_child(speaker, event)
+        for stream in list(self.streams.values()):
+            yield from self.event_to_child(stream, event)
+
     def _forget(self, connection: Connection) -> None:
         waiting = connection in self.waiting_for_establishment
         if connection is not self.context.client and connection.state is ConnectionState.CLOSED and not waiting:
@@ -86,19 +107,26 @@ class GuardedHttpLayer(HttpLayer):
     def event_to_child(self, child: layer.Layer | HttpStream, event: events.Event) -> layer.CommandGenerator[None]:
         """Run a child and route what it says: HTTP events between streams and connections, the rest outwards."""
         for command in child.handle_event(event):
+            kind = type(command)
+            if kind is commands.SendData:
+                yield command
+                continue
+            if kind is ReceiveHttp:
+                inner = command.event  # type: ignore[attr-defined]
+                if type(inner) is RequestHeaders:
+                    yield from self.make_stream(inner.stream_id)
+                stream = self.streams.get(inner.stream_id)
+                if stream is not None:
+                    yield from self.event_to_child(stream, inner)
+                continue
+            if kind is SendHttp:
+                connection = self.connections.get(command.connection)  # type: ignore[attr-defined]
+                if connection is not None:
+                    yield from self.event_to_child(connection, command.event)  # type: ignore[attr-defined]
+                continue
             if command.blocking or isinstance(command, commands.RequestWakeup):
                 self.command_sources[command] = child
-            if isinstance(command, ReceiveHttp):
-                if isinstance(command.event, RequestHeaders):
-                    yield from self.make_stream(command.event.stream_id)
-                stream = self.streams.get(command.event.stream_id)
-                if stream is not None:
-                    yield from self.event_to_child(stream, command.event)
-            elif isinstance(command, SendHttp):
-                connection = self.connections.get(command.connection)
-                if connection is not None:
-                    yield from self.event_to_child(connection, command.event)
-            elif isinstance(command, DropStream):
+            if isinstance(command, DropStream):
                 self.streams.pop(command.stream_id, None)
             elif isinstance(command, GetHttpConnection):
                 yield from self.get_connection(command)

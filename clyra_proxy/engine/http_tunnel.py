@@ -17,11 +17,12 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._hooks import HttpConnectHook
+from mitmproxy.proxy.layers.tcp import TCPLayer
 from mitmproxy.websocket import WebSocketData
 
 from clyra_proxy.engine.denials import plain_denial
 from clyra_proxy.engine.dispatch import failed
-from clyra_proxy.engine.http_events import Credit
+from clyra_proxy.engine.http_events import Credit, Farewell
 from clyra_proxy.engine.stream_state import StreamState
 from clyra_proxy.engine.websocket import GuardedWebsocketLayer
 
@@ -77,8 +78,17 @@ class TunnelSide(StreamState):
         websocket = isinstance(self.child_layer, GuardedWebsocketLayer)
         if websocket and isinstance(event, Credit):
             return
+        if isinstance(event, Farewell) and not self._understands_farewell():
+            return
         if isinstance(event, RequestProtocolError):
             event = events.ConnectionClosed(self.context.client)
         elif isinstance(event, ResponseProtocolError):
             event = events.ConnectionClosed(self.context.server)
         yield from super().passthrough(event)
+
+    def _understands_farewell(self) -> bool:
+        """Not while it is undecided what the tunnel carries, and not when that is unread bytes."""
+        inner = self.child_layer
+        if isinstance(inner, layer.NextLayer):
+            inner = inner.layer
+        return inner is not None and not isinstance(inner, TCPLayer)

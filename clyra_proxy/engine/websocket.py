@@ -30,6 +30,7 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.dispatch import failed
+from clyra_proxy.engine.http_events import Farewell
 
 _LIVE = (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING)
 
@@ -102,6 +103,8 @@ class GuardedWebsocketLayer(WebsocketLayer):
 
     def relay_messages(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Take bytes of one side; pass on what became whole."""
+        if isinstance(event, Farewell) and event.final:
+            yield from self._close_both(CloseReason.GOING_AWAY)
         if not isinstance(event, (events.DataReceived, events.ConnectionClosed)):
             return
         from_client = event.connection == self.context.client
