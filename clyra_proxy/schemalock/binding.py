@@ -1,8 +1,9 @@
 """From what policy binds to a route (files) to what the data path asks for: one compiled choice per body.
 
 Guarantees: every document is read, judged hostile or not, and compiled when the policy is loaded; nothing is read or
-compiled while traffic flows. A part of an API description that cannot be enforced is quarantined and answers as
-"no schema, by quarantine", never as a pass without a word.
+compiled while traffic flows. A part of an API description that cannot be enforced is quarantined: its bodies are
+treated as those of an unknown route, never passed without a word. A locked route that was learned from too little is
+watched, not enforced.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from clyra_proxy.exchange import Exchange
 from clyra_proxy.schemalock.compile import CompiledSchema, compile_schema
 from clyra_proxy.schemalock.document import load_document
 from clyra_proxy.schemalock.hostile import inspect_schema
-from clyra_proxy.schemalock.media import Kind, Media, covers
-from clyra_proxy.schemalock.openapi import ApiDescription, Body, MediaEntry, load_openapi
+from clyra_proxy.schemalock.learn import RouteKey
+from clyra_proxy.schemalock.lock import SchemaLock, load_lock
+from clyra_proxy.schemalock.lock_routes import LockIndex
+from clyra_proxy.schemalock.media import Kind, Media
+from clyra_proxy.schemalock.openapi import ApiDescription, load_openapi
+from clyra_proxy.schemalock.selection import Outcome, select_request, select_response
 from clyra_proxy.verdict.model import Phase
 from clyra_proxy.verdict.reasons import Reason
 
@@ -31,6 +36,8 @@ class Bound(Protocol):
     def response(self) -> str | None: ...
     @property
     def openapi(self) -> str | None: ...
+    @property
+    def lock(self) -> str | None: ...
     @property
     def rows(self) -> str | None: ...
 
@@ -51,7 +58,9 @@ class Choice:
 ADMISSION_ONLY = Choice()
 _WRONG_MEDIA = Choice(refusal=Reason.MEDIA_TYPE)
 _UNKNOWN = Choice(refusal=Reason.SCHEMA_UNKNOWN_ROUTE)
-_QUARANTINED = Choice(note="quarantined")
+_QUARANTINED = Choice(refusal=Reason.SCHEMA_UNKNOWN_ROUTE, note="quarantined")
+_WATCHED_ONLY = Choice(note="lock_not_ready")
+_WITHOUT_SCHEMA = {Outcome.UNKNOWN_ROUTE: _UNKNOWN, Outcome.UNKNOWN_MEDIA: _WRONG_MEDIA}
 _ROW_KINDS = frozenset({Kind.NDJSON, Kind.CSV, Kind.FORM})
 
 
@@ -102,29 +111,22 @@ class DescribedPlan:
     rows: CompiledSchema | None = None
 
     def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
-        operation = self.description.find(exchange.request.method, exchange.request.path)
+        method, path = exchange.request.method, exchange.request.path
         request = phase is Phase.REQUEST_BODY
-        if operation is None:
-            return _UNKNOWN if request else ADMISSION_ONLY
         if request:
-            if media.kind in _ROW_KINDS and self.rows is not None:
+            found = select_request(self.description, method, path, media.essence)
+            if self.rows is not None and media.kind in _ROW_KINDS and found.outcome is not Outcome.UNKNOWN_ROUTE:
                 return Choice(self.rows, required=True)
-            body = operation.request
         else:
-            body = operation.response(exchange.response.status if exchange.response else 0)
-        if body is None:
-            return ADMISSION_ONLY
-        return self._of_body(body, media, "request" if request else "response")
-
-    def _of_body(self, body: Body, media: Media, way: str) -> Choice:
-        if body.fault is not None:
+            status = exchange.response.status if exchange.response else 0
+            found = select_response(self.description, method, path, status, media.essence)
+        if found.outcome is Outcome.SCHEMA and found.entry is not None and found.operation is not None:
+            schema = self.compiled.get(("request" if request else "response", found.entry.pointer))
+            body = found.operation.request
+            return Choice(schema, required=request and body is not None and body.required)
+        if found.outcome is Outcome.QUARANTINED:
             return _QUARANTINED
-        entry = _entry_for(body, media.essence)
-        if entry is None:
-            return _WRONG_MEDIA if way == "request" and body.entries else ADMISSION_ONLY
-        if entry.fault is not None:
-            return _QUARANTINED
-        return Choice(self.compiled.get((way, entry.pointer)), required=body.required and way == "request")
+        return _WITHOUT_SCHEMA.get(found.outcome, ADMISSION_ONLY) if request else ADMISSION_ONLY
 
     def schemas(self) -> Mapping[str, CompiledSchema]:
         found: dict[str, CompiledSchema] = {}
@@ -136,17 +138,55 @@ class DescribedPlan:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class LockedPlan:
+    """Schemas of a lock file. compiled: of the routes that are ready to be enforced."""
+
+    index: LockIndex
+    compiled: Mapping[RouteKey, CompiledSchema] = field(default_factory=dict)
+    rows: CompiledSchema | None = None
+
+    def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
+        method, path = exchange.request.method, exchange.request.path
+        request = phase is Phase.REQUEST_BODY
+        if request and media.kind in _ROW_KINDS and self.rows is not None:
+            return Choice(self.rows, required=True)
+        status = "" if request or exchange.response is None else str(exchange.response.status)
+        found = self.index.find(method, path, "request" if request else "response", status, media.essence)
+        if found is None:
+            return ADMISSION_ONLY if not request or self.index.knows(method, path) else _UNKNOWN
+        schema = self.compiled.get(found.key)
+        return _WATCHED_ONLY if schema is None else Choice(schema)
+
+    def schemas(self) -> Mapping[str, CompiledSchema]:
+        return {str(key): schema for key, schema in self.compiled.items()}
+
+
 def bind(binding: Bound, base_dir: Path) -> SchemaPlan | None:
-    """Read and compile what a route is bound to. Raises SchemaError, naming file and place."""
+    """Read and compile what a route is bound to. Raises SchemaError, naming file and place.
+
+    A description or schemas named beside a lock are what is enforced; the lock then only tells drift.
+    """
     rows = _compile_file(base_dir, binding.rows) if binding.rows else None
     if binding.openapi:
         description = load_openapi(base_dir / binding.openapi, name=binding.openapi)
         return DescribedPlan(description, _compile_operations(description), rows)
     request = _compile_file(base_dir, binding.request) if binding.request else None
     response = _compile_file(base_dir, binding.response) if binding.response else None
+    if request is None and response is None and binding.lock:
+        return _locked(load_lock(base_dir / binding.lock, name=binding.lock), rows)
     if request is None and response is None and rows is None:
         return None
     return DirectPlan(request, response, rows)
+
+
+def _locked(lock: SchemaLock, rows: CompiledSchema | None) -> LockedPlan:
+    compiled = {
+        route.key: compile_schema(route.schema, source=f"{lock.name} ({route.key})")
+        for route in lock.routes
+        if route.ready
+    }
+    return LockedPlan(LockIndex(lock), compiled, rows)
 
 
 def _compile_file(base_dir: Path, name: str) -> CompiledSchema:
@@ -164,9 +204,3 @@ def _compile_operations(description: ApiDescription) -> dict[tuple[str, str], Co
                 source = f"{description.document.name}#{entry.pointer}"
                 compiled[key] = compile_schema(entry.schema, source=source)
     return compiled
-
-
-def _entry_for(body: Body, essence: str) -> MediaEntry | None:
-    """The most specific declared entry that covers the media type."""
-    matching = [entry for entry in body.entries if covers(entry.media, essence)]
-    return min(matching, key=lambda entry: (entry.media.count("*"), -len(entry.media)), default=None)

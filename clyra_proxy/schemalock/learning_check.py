@@ -15,9 +15,10 @@ import orjson
 
 from clyra_proxy.checks import EVERYTHING, Violation
 from clyra_proxy.exchange import Exchange
+from clyra_proxy.schemalock.binding import LockedPlan
 from clyra_proxy.schemalock.drift import Drift, DriftFinder
 from clyra_proxy.schemalock.learn import Learner, RouteKey, template_of
-from clyra_proxy.schemalock.lock import SchemaLock
+from clyra_proxy.schemalock.lock import LockedRoute, SchemaLock
 from clyra_proxy.schemalock.lock_routes import LockIndex
 from clyra_proxy.schemalock.media import Kind, parse_media
 from clyra_proxy.verdict.model import Action, Coverage, Finding, Mode, Phase, Seen
@@ -26,10 +27,11 @@ from clyra_proxy.verdict.rules import BY_REASON
 
 CHECK_ID = "learning"
 _MOST_DRIFTS = 1_000
+_MOST_FINDERS = 4_096
 
 
 class LearningCheck:
-    """Learns from traffic. lock: what to compare with, or None to learn only.
+    """Learns from traffic, and compares with the lock a route is bound to. lock: for routes that are bound to none.
 
     bytes_per_second: how much of the traffic is parsed, on average (bursts of ten seconds' worth). max_sample: the
     largest body that is looked at. drifts: what was found, by id, at most 1 000; `clyra schema accept` reads them.
@@ -53,7 +55,7 @@ class LearningCheck:
         self.drifts: dict[str, Drift] = {}
         self.max_sample = max_sample
         self._index = LockIndex(lock) if lock is not None else None
-        self._finders: dict[RouteKey, DriftFinder] = {}
+        self._finders: dict[int, DriftFinder] = {}
         self._rate, self._burst = bytes_per_second, bytes_per_second * 10
         self._tokens, self._clock, self._refilled = float(self._burst), clock, clock()
 
@@ -65,14 +67,13 @@ class LearningCheck:
         if media.kind is not Kind.JSON or not self._has_budget():
             return None
         status = str(exchange.response.status) if exchange.response is not None and not request else ""
-        key = self._key(exchange, "request" if request else "response", status, media.essence)
-        return LearningSession(self, key, phase)
-
-    def _key(self, exchange: Exchange, direction: str, status: str, media: str) -> RouteKey:
         method, path = exchange.request.method.upper(), exchange.request.path
-        if self._index is not None and (locked := self._index.find(method, path, direction, status, media)):
-            return locked.key
-        return RouteKey(method, template_of(path), direction, status, media)
+        direction = "request" if request else "response"
+        plan = exchange.route.request_schema
+        index = plan.index if isinstance(plan, LockedPlan) else self._index
+        locked = index.find(method, path, direction, status, media.essence) if index is not None else None
+        key = locked.key if locked else RouteKey(method, template_of(path), direction, status, media.essence)
+        return LearningSession(self, key, locked, phase)
 
     def _has_budget(self) -> bool:
         now = self._clock()
@@ -83,13 +84,13 @@ class LearningCheck:
     def spend(self, size: int) -> None:
         self._tokens -= size
 
-    def compare(self, key: RouteKey, document: object) -> tuple[Drift, ...]:
-        """Drifts of a document from the lock; none when the route is not locked."""
-        if self._index is None or (route := self._index.lock.by_key.get(key)) is None:
-            return ()
-        finder = self._finders.get(key)
-        if finder is None:
-            finder = self._finders[key] = DriftFinder(route)
+    def compare(self, route: LockedRoute, document: object) -> tuple[Drift, ...]:
+        """Drifts of a document from its lock."""
+        finder = self._finders.get(id(route))
+        if finder is None or finder.route is not route:
+            if len(self._finders) >= _MOST_FINDERS:
+                self._finders.clear()  # routes of locks that were replaced
+            finder = self._finders[id(route)] = DriftFinder(route)
         found = finder.find(document)
         for drift in found:
             if len(self.drifts) < _MOST_DRIFTS:
@@ -103,8 +104,8 @@ class LearningSession:
     check_id = CHECK_ID
     mode = Mode.SHADOW
 
-    def __init__(self, check: LearningCheck, key: RouteKey, phase: Phase) -> None:
-        self._check, self._key, self._phase = check, key, phase
+    def __init__(self, check: LearningCheck, key: RouteKey, locked: LockedRoute | None, phase: Phase) -> None:
+        self._check, self._key, self._locked, self._phase = check, key, locked, phase
         self._body: bytearray | None = bytearray()
         self.coverage = Coverage(Seen.FULL)
 
@@ -128,7 +129,7 @@ class LearningSession:
             jiter.from_json(bytes(body), catch_duplicate_keys=True)
         except ValueError:
             return EVERYTHING
-        drifts = self._check.compare(self._key, document)
+        drifts = self._check.compare(self._locked, document) if self._locked is not None else ()
         self._check.learner.observe(self._key, document)
         if drifts:
             raise Violation(self._finding(drifts))
