@@ -55,7 +55,8 @@ class Response:
     def to_bytes(self) -> bytes:
         body = orjson.dumps(self.document)
         media = "application/json" if self.status < 400 else "application/problem+json"
-        head = f"HTTP/1.1 {self.status} {_REASONS[self.status]}\r\ncontent-type: {media}\r\ncontent-length: {len(body)}\r\n"
+        head = f"HTTP/1.1 {self.status} {_REASONS[self.status]}\r\n"
+        head += f"content-type: {media}\r\ncontent-length: {len(body)}\r\n"
         if self.retry_after:
             head += f"retry-after: {self.retry_after}\r\n"
         if self.close:

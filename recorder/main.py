@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,6 +74,42 @@ def _serve(arguments: argparse.Namespace) -> int:
     return serve(layout, settings)
 
 
+def _seal(arguments: argparse.Namespace) -> int:
+    """Through the running recorder, or, offline, by this process alone."""
+    from recorder import seal
+    from recorder.local import request_seal
+
+    layout = Layout.locate(arguments.home)
+    if arguments.child:
+        os.nice(10)
+        document = seal.seal_window(layout, arguments.start, arguments.end).document()
+    elif arguments.offline:
+        document = seal.seal_offline(layout, arguments.start, arguments.end).document()
+    else:
+        document = request_seal(layout.socket, arguments.start, arguments.end)
+    sys.stdout.write(json.dumps(document) + "\n")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from recorder.verify.bundle import verify_bundle
+    from recorder.verify.explain import explain
+    from recorder.verify.report import EXIT_UNREADABLE
+
+    try:
+        trusted = arguments.trust.read_bytes() if arguments.trust else None
+        outside = arguments.checkpoint.read_bytes() if arguments.checkpoint else None
+        report = verify_bundle(arguments.bundle, trusted, outside)
+    except OSError as error:
+        sys.stderr.write(f"Cannot read {error.filename}: {error.strerror}.\n")
+        return EXIT_UNREADABLE
+    if arguments.json:
+        sys.stdout.buffer.write(report.to_bytes() + b"\n")
+    else:
+        sys.stdout.write("\n".join(explain(report)) + "\n")
+    return report.exit_code
+
+
 def _status(arguments: argparse.Namespace) -> int:
     from recorder.local import get_status
 
@@ -102,6 +139,16 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--seal-records", type=int, default=100_000, help="seal when so many records wait (0: never)")
     serve.add_argument("--seal-age", type=float, default=86_400.0, help="seal when records wait so long, s (0: never)")
     serve.add_argument("--source-silence", type=float, default=120.0, help="a source silent so long is gone, s")
+    sealing = command("seal", _seal, "Seal a window of the log into evidence.zip.")
+    sealing.add_argument("--start", type=int, help="first record (default: where the last bundle ended)")
+    sealing.add_argument("--end", type=int, help="one past the last record (default: the newest)")
+    sealing.add_argument("--offline", action="store_true", help="read the log directly, without a running recorder")
+    sealing.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    verify = command("verify", _verify, "Verify a bundle offline.")
+    verify.add_argument("bundle", type=Path, help="evidence.zip, or a folder with its members")
+    verify.add_argument("--trust", type=Path, help="trust.json of the log")
+    verify.add_argument("--checkpoint", type=Path, help="a checkpoint of the same log that came another way")
+    verify.add_argument("--json", action="store_true", help="print the report as DEF-JSON")
     command("status", _status, "Print what a running recorder says of itself.")
     return parser
 

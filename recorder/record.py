@@ -80,6 +80,16 @@ def validate(record: dict[str, Any]) -> None:
         raise RecordError("E_SCHEMA", _first_error(validator, record))
 
 
+@cache
+def _envelope() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(_load("envelope"))
+
+
+def is_enveloped(record: dict[str, Any]) -> bool:
+    """Whether a record of an unknown type at least has a valid envelope."""
+    return _envelope().is_valid(record)
+
+
 def encode(record: dict[str, Any]) -> bytes:
     """Validate, and return the record's line (no newline). Raises RecordError."""
     validate(record)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recorder.errors import SocketError
 from recorder.layout import Layout
+from recorder.sealing import Sealer
 from recorder.service import Service
 from recorder.store import Store
 
@@ -45,10 +46,9 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    async def seal(start, end):
-        raise SocketError("no")
-
-    service = Service(layout, store, seal, settings.silence_s)
+    sealer = Sealer(layout, settings.seal_records, settings.seal_age_s)
+    service = Service(layout, store, sealer.seal, settings.silence_s)
+    sealing = loop.create_task(sealer.keep_sealing(service.writer), name="sealing")
     try:
         if settings.tcp:
             host, _, port = settings.tcp.rpartition(":")
@@ -59,6 +59,8 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
         await stop.wait()
         log.info("stopping")
     finally:
+        sealing.cancel()
+        await asyncio.gather(sealing, return_exceptions=True)
         await service.stop()
     return 0
 

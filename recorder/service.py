@@ -24,7 +24,7 @@ from recorder.store import Store
 
 log = logging.getLogger("recorder.service")
 
-type SealRequest = Callable[[int | None, int | None], Awaitable[dict[str, object]]]
+type SealRequest = Callable[[Writer, int | None, int | None], Awaitable[dict[str, object]]]
 
 
 @dataclass(eq=False)
@@ -169,7 +169,7 @@ class Service:
     async def _seal(self, request: Request, connection: Connection) -> None:
         try:
             start, end = _window(request.body)
-            connection.reply(Response(200, await self.seal(start, end)))
+            connection.reply(Response(200, await self.seal(self.writer, start, end)))
         except ValueError as error:
             connection.reply(problem(400, str(error)))
         except RecorderError as error:

@@ -24,6 +24,7 @@ from recorder.keys import SigningKey
 from recorder.layout import Layout
 from recorder.merkle import Frontier, leaf_hash
 from recorder.record import GENESIS_PREV, schemas_digest
+from recorder.seal import remember
 
 ANCHOR_RECORDS = 10_000
 ANCHOR_SECONDS = 60.0
@@ -40,6 +41,12 @@ class Committed:
 
 class Store:
     """One writable log. Not thread-safe: one thread commits. Raises the errors of `recorder.errors`."""
+
+    chain: Chain
+    intents: Intents
+    sources: dict[str, Source]
+    root: bytes
+    note: bytes
 
     def __init__(
         self, layout: Layout, log_key: SigningKey, seal_key: SigningKey, origin: str = "", clock: Clock = system_clock
@@ -94,11 +101,8 @@ class Store:
         )
 
     def remember_bundle(self, start: int, end: int, digest: str, path: str) -> None:
-        self._guarded(
-            lambda: self._connection.execute(
-                "INSERT OR REPLACE INTO bundles VALUES(?,?,?,?)", (start, end, digest, path)
-            )
-        )
+        """Note where a bundle of this log is. Raises StoreFullError."""
+        self._guarded(lambda: remember(self._connection, start, end, digest, path))
 
     def shut(self) -> None:
         """Close the file; everything acknowledged is already durable."""

@@ -49,7 +49,8 @@ class Outbox:
 
     def take(self) -> list[Waiting]:
         """The next batch: contiguous counters, bounded in number and bytes."""
-        queue, batch, size = self.queue, [], 0
+        queue, size = self.queue, 0
+        batch: list[Waiting] = []
         expected = queue[0][0] if queue else 0
         while queue and len(batch) < MAX_BATCH_EVENTS and queue[0][0] == expected:
             size += len(queue[0][1])

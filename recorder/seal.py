@@ -1,0 +1,221 @@
+"""Sealing: a window of the log becomes one `evidence.zip` that anyone can verify offline.
+
+The log is only read; every leaf is recomputed from its line, and the window must lead to the root the recorder has
+signed, or nothing is sealed. Memory is constant: records are packed as they are read.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+
+from recorder import NAMESPACE, archive, database, dsse, note, statement
+from recorder.errors import SealError, StoreCorruptError
+from recorder.keys import SigningKey
+from recorder.layout import Layout
+from recorder.merkle import Frontier, leaf_hash
+
+RETENTION_YEARS = 7
+
+_README = """This is an evidence bundle: records [{start}, {end}) of the log {origin}.
+
+What is in it
+  records.jsonl         one record a line, in canonical form
+  tree/frontier         Merkle tree (RFC 6962) state before the first record
+  tree/start, tree/end  signed checkpoints of the log before and after these records
+  statement.dsse.json   signed statement naming every member by digest
+  transport.sha256      digests of the packed bytes, to find damage in transit
+
+How to verify it, offline
+  clyra verify THIS_FILE --trust trust.json --explain
+The trust file holds the public keys of the log. Get it from the log's operator by a way you trust, not with the bundle.
+
+What verifying shows: that these records are exactly what the recorder wrote, complete from {start} to {last}, in order.
+What it does not show: that the recorder was told the truth; that nothing was recorded after record {last}; that the
+operator, who holds the keys, has not made a second log. An outside checkpoint or time stamp narrows the last two.
+Format: {namespace}/def/bundle/v0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A finished bundle. digest: `sha256:...` of its statement."""
+
+    path: Path
+    digest: str
+    origin: str
+    start: int
+    end: int
+
+    def document(self) -> dict[str, object]:
+        return {
+            "path": str(self.path),
+            "digest": self.digest,
+            "origin": self.origin,
+            "start": self.start,
+            "end": self.end,
+        }
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One pass over the records of a window."""
+
+    frontier: Frontier
+    digest: str = ""
+    tally: statement.Tally = field(default_factory=statement.Tally)
+
+    def lines(self, connection: sqlite3.Connection, start: int, end: int) -> Iterator[bytes]:
+        digest = sha256()
+        for seq, leaf, line in database.read_lines(connection, start, end):
+            if seq != self.frontier.size or leaf_hash(line) != leaf:
+                raise StoreCorruptError(f"Record {self.frontier.size} of the stored log is damaged.")
+            self.frontier.append(leaf)
+            self.tally.add(orjson.loads(line))
+            raw = line + b"\n"
+            digest.update(raw)
+            yield raw
+        self.digest = digest.hexdigest()
+
+
+def seal_window(layout: Layout, start: int | None = None, end: int | None = None) -> Sealed:
+    """Seal [start, end); default: from the end of the last bundle to the newest record. Raises RecorderError."""
+    keys = layout.keys
+    log_key, seal_key = keys.signing_key("log"), keys.signing_key("seal")
+    connection = database.open_for_reading(layout.database)
+    try:
+        connection.execute("BEGIN")  # one snapshot, whatever is appended meanwhile
+        return _seal(connection, layout.bundles, log_key, seal_key, start, end)
+    except sqlite3.Error as error:
+        raise SealError("The log cannot be read.", f"SQLite says: {error}.") from None
+    except OSError as error:
+        raise SealError("The bundle cannot be written.", f"The system says: {error.strerror}.", "Free space.") from None
+    finally:
+        connection.close()
+
+
+def seal_offline(layout: Layout, start: int | None = None, end: int | None = None) -> Sealed:
+    """Seal while no recorder runs, and remember the bundle. Raises RecorderError, StoreLockedError when one runs."""
+    lock = database.ExclusiveLock(layout.lock)
+    try:
+        sealed = seal_window(layout, start, end)
+        connection = database.open_for_writing(layout.database)
+        remember(connection, sealed.start, sealed.end, sealed.digest, str(sealed.path))
+        connection.close()
+    finally:
+        lock.release()
+    return sealed
+
+
+def remember(connection: sqlite3.Connection, start: int, end: int, digest: str, path: str) -> None:
+    """Note a bundle that continues the row of bundles; any other window is a copy and is not noted."""
+    newest = last_bundle(connection)
+    if start == (newest[0] if newest else 0):
+        connection.execute("INSERT OR REPLACE INTO bundles VALUES(?,?,?,?)", (start, end, digest, path))
+
+
+def last_bundle(connection: sqlite3.Connection) -> tuple[int, str] | None:
+    """(end, digest) of the newest bundle."""
+    row = connection.execute("SELECT end, digest FROM bundles ORDER BY end DESC LIMIT 1").fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def _seal(
+    connection: sqlite3.Connection,
+    folder: Path,
+    log_key: SigningKey,
+    seal_key: SigningKey,
+    start: int | None,
+    end: int | None,
+) -> Sealed:
+    state = database.read_state(connection)
+    if state is None:
+        raise SealError("There is nothing to seal yet.", "The log is empty.")
+    newest = last_bundle(connection)
+    first = start if start is not None else (newest[0] if newest else 0)
+    last = end if end is not None else state.size
+    if not 0 <= first < last <= state.size:
+        why = f"The log has {state.size} records, and the window would be [{first}, {last})."
+        raise SealError("There is nothing to seal in that window.", why)
+    previous = connection.execute("SELECT digest FROM bundles WHERE end = ? LIMIT 1", (first,)).fetchone()
+    reading = _Reading(database.frontier_at(connection, first))
+    start_frontier = reading.frontier.copy()
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".sealing-") as scratch:
+        place = Path(scratch)
+        with (place / "records").open("w+b") as packed_records:
+            records = archive.pack(
+                statement.RECORDS, reading.lines(connection, first, last), packed_records, compress=True
+            )
+            window = statement.Window(
+                state.origin,
+                first,
+                last,
+                start_frontier.root(),
+                reading.frontier.root(),
+                previous[0] if previous else "",
+            )
+            _check_signed_root(connection, state, reading.frontier)
+            members = _small_members(window, start_frontier, log_key)
+            digests = {name: sha256(members[name]).hexdigest() for name in (statement.FRONTIER, statement.README)}
+            digests[statement.RECORDS] = reading.digest
+            payload = statement.make_payload(window, reading.tally, digests, config_digest(), RETENTION_YEARS)
+            members[statement.STATEMENT] = dsse.sign(payload, statement.PAYLOAD_TYPE, [seal_key])
+            digest = statement.bundle_digest(payload)
+            path = folder / f"evidence-{first:012d}-{last:012d}-{digest[7:19]}.zip"
+            _write(place, members, records, path)
+    return Sealed(path, digest, state.origin, first, last)
+
+
+def _check_signed_root(connection: sqlite3.Connection, state: database.State, window_end: Frontier) -> None:
+    """The window must be a part of the history that ends in the recorder's own signed checkpoint."""
+    frontier = window_end.copy()
+    for (leaf,) in connection.execute("SELECT leaf FROM records WHERE seq >= ? ORDER BY seq", (frontier.size,)):
+        frontier.append(leaf)
+    signed = note.parse_checkpoint(state.note)
+    if (frontier.size, frontier.root()) != (signed.size, signed.root):
+        raise StoreCorruptError("The stored records do not lead to the signed checkpoint; nothing was sealed.")
+
+
+def _small_members(window: statement.Window, frontier: Frontier, log_key: SigningKey) -> dict[str, bytes]:
+    lines = b"".join(base64.b64encode(node) + b"\n" for node in frontier.nodes)
+    readme = _README.format(
+        start=window.start, end=window.end, last=window.end - 1, origin=window.origin, namespace=NAMESPACE
+    )
+    return {
+        statement.FRONTIER: lines,
+        statement.README: readme.encode(),
+        statement.TREE_START: note.sign_checkpoint(window.origin, window.start, window.start_root, log_key),
+        statement.TREE_END: note.sign_checkpoint(window.origin, window.end, window.end_root, log_key),
+    }
+
+
+def _write(place: Path, members: dict[str, bytes], records: archive.Packed, path: Path) -> None:
+    """Pack everything beside the scratch files, then move it into place in one step."""
+    with tempfile.TemporaryFile(dir=place) as scratch:
+        packed = [records]
+        files = []
+        for name, content in members.items():
+            file = tempfile.TemporaryFile(dir=place)  # noqa: SIM115 - closed below, all at once
+            files.append(file)
+            packed.append(archive.pack(name, [content], file, compress=False))
+        temporary = place / "bundle.zip"
+        archive.write_archive(temporary, packed, scratch)
+        for file in files:
+            file.close()
+    temporary.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def config_digest() -> str:
+    """Hex digest of the configuration that shapes bundles."""
+    return sha256(f"retention_years={RETENTION_YEARS}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Verifying a bundle offline: what is proven, what is not, and where it breaks."""

@@ -1,0 +1,110 @@
+"""A report in words: what is proven, what is not, and where something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recorder.verify.codes import STAGES, meaning_of, stage_of
+from recorder.verify.report import Found, Place, Report
+
+_HEADLINES = {
+    "verified": "VERIFIED",
+    "prefix": "INTACT, END NOT ANCHORED",
+    "rejected": "REJECTED",
+    "indeterminate": "CANNOT TELL",
+}
+
+
+def headline(report: Report) -> str:
+    """One line: the verdict and the window."""
+    window = f"records {report.start} to {report.end - 1} of {report.origin}" if report.end else "no readable statement"
+    return f"{_HEADLINES[report.verdict]}: {window}"
+
+
+def explain(report: Report) -> Iterator[str]:
+    """Lines for a person."""
+    yield headline(report)
+    yield ""
+    if report.verdict == "rejected":
+        yield from _problems(report, "What is wrong:", "E_")
+        yield from _altered(report)
+    else:
+        yield from _proven(report)
+    yield from _problems(report, "What could not be decided:", "I_")
+    if report.verdict == "prefix":
+        yield from _unanchored(report)
+    yield from _problems(report, "Worth knowing:", "W_")
+    if report.verdict in ("verified", "prefix"):
+        yield ""
+        yield "Not asserted: that what the recorder was told is true."
+
+
+def _proven(report: Report) -> Iterator[str]:
+    count = report.end - report.start
+    if report.verdict == "indeterminate":
+        yield f"The {count} records agree with each other and with the statement, but who made them is not shown."
+        return
+    yield "Proven:"
+    yield f"  all {count} records are byte for byte what the recorder wrote; none is missing, added or out of order"
+    yield "  the log's key signed the tree before and after them, the seal key signed the statement"
+    if report.anchored_end:
+        yield f"  an outside checkpoint confirms the history up to record {report.anchored_end - 1}"
+
+
+def _unanchored(report: Report) -> Iterator[str]:
+    yield ""
+    yield "Not proven:"
+    yield (
+        f"  that the log's operator, who holds its keys, did not remake the last {report.unanchored} records, or keep "
+        f"back later ones: nothing from outside (witness, time stamp, a checkpoint you kept) confirms record "
+        f"{report.end - 1}."
+    )
+    yield "  Give a checkpoint you received earlier or another way with --checkpoint to narrow this."
+
+
+def _problems(report: Report, title: str, prefix: str) -> Iterator[str]:
+    entries = list(report.ordered(prefix))
+    if not entries:
+        return
+    if prefix != "E_":
+        yield ""
+    yield title
+    for code, found in entries:
+        yield f"  {code} ({STAGES[stage_of(code)]}): {meaning_of(code)}"
+        yield from _places(found)
+
+
+def _places(found: Found) -> Iterator[str]:
+    for place in found.places[:5]:
+        words = _place(place)
+        if words:
+            yield f"      {words}"
+    if found.count > 5:
+        yield f"      and {found.count - 5} more"
+
+
+def _place(place: Place) -> str:
+    parts = []
+    if place.seq >= 0:
+        parts.append(f"record {place.seq}")
+    if place.member:
+        parts.append(f"in {place.member}")
+    if place.at is not None:
+        parts.append(f"at byte {place.at}")
+    where = ", ".join(parts)
+    return f"{where}: {place.detail}" if where and place.detail else where or place.detail
+
+
+def _altered(report: Report) -> Iterator[str]:
+    """Which record was altered, as far as the hash chain tells."""
+    broken = report.found.get("E_PREV")
+    if broken is not None:
+        places = {place.seq for place in broken.places}
+        for seq in sorted(places):
+            if seq - 1 in places:
+                continue  # the break before it already names this stretch
+            guilty = seq if seq + 1 in places else seq - 1
+            yield f"  So record {guilty} is not the original: record {guilty + 1} commits to other bytes."
+    elif "E_ROOT" in report.found and not report.has("E_CANON", "E_UTF8", "E_SCHEMA"):
+        yield f"  The chain inside the window holds, so it is the last record, {report.end - 1}, that was altered,"
+        yield "  or the whole window was remade without the log's key."
