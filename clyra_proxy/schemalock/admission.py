@@ -87,7 +87,7 @@ class Admission:
             raise self._explain_value(text, value) from None
         finally:
             inner[0] = None
-        if written.count(b":") != text.count(b":") or b"\\u003" in text or self._safe_integers:
+        if written.count(b":") != text.count(b":") or (b"\\" in text and b"\\u003" in text) or self._safe_integers:
             self._look_closely(text, value)
         return value
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.schemalock.compile import CompiledSchema, compile_schema
+from clyra_proxy.schemalock.dialect import to_2020_12
 from clyra_proxy.schemalock.document import load_document
 from clyra_proxy.schemalock.hostile import inspect_schema
 from clyra_proxy.schemalock.learn import RouteKey
@@ -76,30 +77,36 @@ class SchemaPlan(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class DirectPlan:
     """Schemas named in the policy. rows: for the rows of NDJSON, CSV and form-encoded requests."""
 
-    request: CompiledSchema | None = None
-    response: CompiledSchema | None = None
-    rows: CompiledSchema | None = None
+    def __init__(
+        self,
+        request: CompiledSchema | None = None,
+        response: CompiledSchema | None = None,
+        rows: CompiledSchema | None = None,
+    ) -> None:
+        self.request = request
+        self.response = response
+        self.rows = rows
+        self._response = Choice(response)
+        self._requests = {kind: self._request_choice(kind) for kind in Kind}
 
     def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
-        if phase is not Phase.REQUEST_BODY:
-            return Choice(self.response) if self.response is not None else ADMISSION_ONLY
-        if media.kind in _ROW_KINDS and self.rows is not None:
-            return Choice(self.rows, required=True)
-        if media.kind is Kind.CSV:
-            return ADMISSION_ONLY if self.request is None else _WRONG_MEDIA
-        if self.request is None:
-            return ADMISSION_ONLY
-        if media.kind in (Kind.OTHER, Kind.NONE):
-            return _WRONG_MEDIA
-        return Choice(self.request, required=True)
+        return self._requests[media.kind] if phase is Phase.REQUEST_BODY else self._response
 
     def schemas(self) -> Mapping[str, CompiledSchema]:
         named = {"request": self.request, "response": self.response, "rows": self.rows}
         return {name: schema for name, schema in named.items() if schema is not None}
+
+    def _request_choice(self, kind: Kind) -> Choice:
+        if kind in _ROW_KINDS and self.rows is not None:
+            return Choice(self.rows, required=True)
+        if self.request is None:
+            return ADMISSION_ONLY
+        if kind in (Kind.OTHER, Kind.NONE, Kind.CSV):
+            return _WRONG_MEDIA  # a body that the schema cannot judge does not pass for that
+        return Choice(self.request, required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +197,9 @@ def _locked(lock: SchemaLock, rows: CompiledSchema | None) -> LockedPlan:
 
 
 def _compile_file(base_dir: Path, name: str) -> CompiledSchema:
-    document = load_document(base_dir / name, name=name)
-    inspect_schema(document.value, source=name)
-    return compile_schema(document.value, source=name)
+    schema = to_2020_12(load_document(base_dir / name, name=name).value, source=name)
+    inspect_schema(schema, source=name)
+    return compile_schema(schema, source=name)
 
 
 def _compile_operations(description: ApiDescription) -> dict[tuple[str, str], CompiledSchema]:

@@ -59,7 +59,7 @@ class SchemaCheck:
         media = parse_media(tally.media_type)
         choice = self._choose(exchange, phase, media)
         if choice.refusal is Reason.MEDIA_TYPE:
-            return _refuse(facts, phase, Reason.MEDIA_TYPE, {})
+            return _refuse(facts, phase, Reason.MEDIA_TYPE)
         judge = Judge(facts.modes, phase, choice.schema is not None)
         if judge.mode is Mode.OFF:
             _skip(exchange, phase, "off")
@@ -67,7 +67,7 @@ class SchemaCheck:
         if choice.refusal is not None:
             judge.remark(choice.refusal)
         if not media.utf8 and media.kind not in (Kind.MULTIPART, Kind.OTHER):
-            return _refuse(facts, phase, Reason.JSON_ENCODING, {"why": "charset"})
+            return StillbornSession(judge, Reason.JSON_ENCODING, {"why": "charset"})
         if media.kind is Kind.JSON:
             return _open_document(facts, judge, choice, tally.declared, request)
         session = _open_rows(facts, judge, choice.schema, media)
@@ -136,9 +136,10 @@ def _open_rows(facts: _RouteFacts, judge: Judge, schema: CompiledSchema | None, 
     return None
 
 
-def _refuse(facts: _RouteFacts, phase: Phase, reason: Reason, detail: dict[str, str | int]) -> BodySession | None:
+def _refuse(facts: _RouteFacts, phase: Phase, reason: Reason) -> BodySession | None:
+    """A session that objects to the first byte, in the mode of the reason's own rule."""
     mode = facts.modes.by_reason[reason]
-    return None if mode is Mode.OFF else StillbornSession(Judge(facts.modes, phase, False, mode), reason, detail)
+    return None if mode is Mode.OFF else StillbornSession(Judge(facts.modes, phase, False, mode), reason, {})
 
 
 def _skip(exchange: Exchange, phase: Phase, why: str) -> None:

@@ -7,11 +7,11 @@ into the exchange as it learns it: findings, nanoseconds per check, coverage, le
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Sequence
 
 from clyra_proxy.checks import EVERYTHING
 from clyra_proxy.exchange import BodyTally, Exchange
+from clyra_proxy.stream.commitment import Commitment
 from clyra_proxy.stream.content_coding import PIECE, CodingError, Decoder
 from clyra_proxy.stream.gate import BodyRefused
 from clyra_proxy.stream.holding import Holding
@@ -25,18 +25,6 @@ _CODED_TAIL = 16
 """Raw bytes of a coded body held to the end: more than any trailer (gzip 8, zstd 4) and the coding's last block."""
 
 
-class Findings(list[Finding]):
-    """One gate's findings; each is told to the exchange as it is made."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        super().__init__()
-        self._exchange = exchange
-
-    def append(self, finding: Finding) -> None:
-        super().append(finding)
-        self._exchange.findings.append(finding)
-
-
 class Gate:
     """See `clyra_proxy.stream.gate.BodyGate`. Made by `clyra_proxy.stream.opening.open_gate`.
 
@@ -45,11 +33,10 @@ class Gate:
 
     __slots__ = (
         "_blind",
+        "_commitment",
         "_decoded",
         "_decoder",
-        "_digest",
         "_exchange",
-        "_first",
         "_held",
         "_hold",
         "_length",
@@ -57,7 +44,6 @@ class Gate:
         "_phase",
         "_refused",
         "_said_large",
-        "_salt",
         "_settled",
         "_spool",
         "_tally",
@@ -73,34 +59,32 @@ class Gate:
         watches: list[Watch],
         decoder: Decoder | None,
         limits: BodyLimits,
-        *,
         salt: bytes,
         length: int = -1,
         spool: Spool | None = None,
     ) -> None:
-        self.findings: list[Finding] = Findings(exchange)
+        self.findings: list[Finding] = []
         self._exchange = exchange
         self._phase = phase
         self._watches = watches
         self._decoder = decoder
         self._limits = limits
-        self._salt = salt
+        self._commitment = Commitment(salt)
         self._length = length
         self._spool = spool
         self._tally: BodyTally = exchange.request_body if phase is Phase.REQUEST_BODY else exchange.response_body
         self._decoded = 0
-        self._first = b""
-        self._digest: hmac.HMAC | None = None
         self._refused: BodyRefused | None = None
         self._settled = False
         self._said_large = False
-        self._blind = exchange.request_coverage if phase is Phase.REQUEST_BODY else exchange.response_coverage
-        if self._blind.seen is Seen.NONE:
-            self._blind = Coverage(Seen.HEADERS_ONLY)
-        enforcing = [watch for watch in watches if watch.enforcing]
-        self.mode = Mode.ENFORCE if enforcing else Mode.SHADOW
-        incremental = all(watch.incremental for watch in enforcing)
-        self._hold = 0 if incremental else (1 if decoder is None else _CODED_TAIL)
+        self._blind: Coverage | None = None
+        self.mode = Mode.SHADOW
+        self._hold = 0
+        for watch in watches:
+            if watch.enforcing:
+                self.mode = Mode.ENFORCE
+                if not watch.incremental:
+                    self._hold = 1 if decoder is None else _CODED_TAIL
         self._held = Holding(decoder)
 
     def feed(self, raw: bytes) -> Sequence[bytes]:
@@ -109,12 +93,19 @@ class Gate:
             raise self._refused
         if not raw:
             return []
-        self._commit(raw)
+        tally = self._tally
+        tally.seen = seen = tally.seen + len(raw)
+        self._commitment.update(raw)
         before = self._decoded
         try:
-            if self._tally.seen > self._limits.max_body:
+            if seen > self._limits.max_body:
                 self._too_large()
-            if self._watches:
+            if self._decoder is None and len(raw) <= PIECE:
+                self._decoded = seen
+                for watch in self._watches:
+                    if watch.attached:
+                        watch.feed(raw, seen, self)
+            elif self._watches:
                 self._inspect(raw)
             if self._spool is not None:
                 self._keep(raw)
@@ -140,7 +131,7 @@ class Gate:
                     self._coding_failed(error)
             for watch in self._watches:
                 if watch.attached:
-                    watch.finish(self._decoded, self.findings)
+                    watch.finish(self._decoded, self)
         except BodyRefused as refused:
             self._settle(refused)
             raise
@@ -166,7 +157,7 @@ class Gate:
         if not self._tally.seen:
             return Coverage(Seen.NONE)
         if not self._watches:
-            return self._blind
+            return self._blind or self._preset()
         best = Coverage(Seen.STREAMED)
         for watch in self._watches:
             best = getattr(watch.session, "coverage", best)
@@ -180,22 +171,14 @@ class Gate:
 
     def refuse(self, finding: Finding) -> None:
         """The head alone settled it: record the finding; every later `feed` and `finish` raises."""
-        self.findings.append(finding)
+        self.record(finding)
         if refuses(finding):
             self._settle(BodyRefused(finding))
 
-    def _commit(self, raw: bytes) -> None:
-        """Count and hash. The digest object is made only for the second chunk: most bodies have one."""
-        tally = self._tally
-        if self._digest is not None:
-            self._digest.update(raw)
-        elif tally.seen:
-            self._digest = hmac.new(self._salt, self._first, "sha256")
-            self._digest.update(raw)
-            self._first = b""
-        else:
-            self._first = raw
-        tally.seen += len(raw)
+    def record(self, finding: Finding) -> None:
+        """Keep a finding, and tell the exchange at once."""
+        self.findings.append(finding)
+        self._exchange.findings.append(finding)
 
     def _inspect(self, raw: bytes) -> None:
         """Show the sessions what `raw` decodes to. Raises BodyRefused."""
@@ -217,7 +200,7 @@ class Gate:
         seen = self._decoded = self._decoded + len(piece)
         for watch in self._watches:
             if watch.attached:
-                watch.feed(piece, seen, self.findings)
+                watch.feed(piece, seen, self)
 
     def _cleared(self) -> int:
         cleared = EVERYTHING
@@ -240,6 +223,12 @@ class Gate:
         if mode is not Mode.OFF:
             self._raise(Finding("body", rule.id, rule.reason, rule.action, mode, self._phase, detail=error.detail))
         self.go_blind()
+
+    def _preset(self) -> Coverage:
+        """What a check that declined to look has said, else that only the head was seen."""
+        exchange = self._exchange
+        said = exchange.request_coverage if self._phase is Phase.REQUEST_BODY else exchange.response_coverage
+        return Coverage(Seen.HEADERS_ONLY) if said.seen is Seen.NONE else said
 
     def go_blind(self) -> None:
         """The body cannot be decoded and nothing enforced needs to see it: let it pass unread, and say so."""
@@ -268,7 +257,7 @@ class Gate:
             )
 
     def _raise(self, finding: Finding) -> None:
-        self.findings.append(finding)
+        self.record(finding)
         if refuses(finding):
             raise BodyRefused(finding)
 
@@ -284,10 +273,7 @@ class Gate:
         self._settled = True
         exchange, tally = self._exchange, self._tally
         tally.released = self._held.released
-        if self._digest is not None:
-            tally.commitment = self._digest.hexdigest()
-        else:
-            tally.commitment = hmac.digest(self._salt, self._first, "sha256").hex()
+        tally.commitment = self._commitment.hexdigest()
         spent = exchange.check_ns
         for watch in self._watches:
             spent[watch.check_id] = spent.get(watch.check_id, 0) + watch.ns

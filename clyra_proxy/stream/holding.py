@@ -7,8 +7,6 @@ decoded up to the end of the chunk; otherwise (zstd blocks) they reach to the ne
 
 from __future__ import annotations
 
-from collections import deque
-
 from clyra_proxy.stream.content_coding import Decoder
 
 
@@ -21,7 +19,7 @@ class Holding:
     __slots__ = ("_chunks", "_decoder", "_waiting", "released", "seen")
 
     def __init__(self, decoder: Decoder | None) -> None:
-        self._chunks: deque[tuple[bytes, int]] = deque()
+        self._chunks: list[tuple[bytes, int]] = []
         self._waiting: list[bytes] = []  # chunks of a lazy coding whose last decoded byte is not known yet
         self._decoder = decoder
         self.released = 0
@@ -45,24 +43,24 @@ class Holding:
     def release(self, cleared: int, hold: int) -> list[bytes]:
         """Take what may leave when decoded bytes up to `cleared` are cleared and `hold` raw bytes stay."""
         leaving: list[bytes] = []
-        chunks = self._chunks
         last = self.seen - hold
-        while chunks:
-            raw, needs = chunks[0]
+        gone = 0
+        for raw, needs in self._chunks:
             end = self.released + len(raw)
             allowed = end if needs <= cleared else (cleared if self._decoder is None else self.released)
             allowed = min(allowed, last)
-            if allowed >= end:
-                chunks.popleft()
-                leaving.append(raw)
-                self.released = end
-                continue
-            if allowed > self.released:
-                part = allowed - self.released
-                leaving.append(raw[:part])
-                chunks[0] = (raw[part:], needs)
-                self.released = allowed
-            break
+            if allowed < end:
+                if allowed > self.released:
+                    part = allowed - self.released
+                    leaving.append(raw[:part])
+                    self._chunks[gone] = (raw[part:], needs)
+                    self.released = allowed
+                break
+            gone += 1
+            leaving.append(raw)
+            self.released = end
+        if gone:
+            del self._chunks[:gone]
         return leaving
 
     def drain(self) -> list[bytes]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
+from os import urandom
 from pathlib import Path
 
 from clyra_proxy.checks import BodyCheck
 from clyra_proxy.exchange import Exchange, Head
 from clyra_proxy.policy.route import Atomic
 from clyra_proxy.stream.body_gate import Gate
+from clyra_proxy.stream.commitment import SALT_BYTES
 from clyra_proxy.stream.content_coding import CodingError, Decoder, open_decoder
 from clyra_proxy.stream.gate import BodyRefused
 from clyra_proxy.stream.limits import DEFAULT_LIMITS, BodyLimits
@@ -51,24 +52,14 @@ def open_gate(
             faults.append(_finding(BY_REASON[error.reason], exchange, phase, watches, error.detail))
     if length > limits.max_body:
         faults.append(_finding(RULES["body.too_large"], exchange, phase, [], {"limit": limits.max_body}))
-    enforcing = any(watch.enforcing for watch in watches)
     spool = None
-    if request and enforcing and exchange.route.atomic is Atomic.SPOOL:
+    if request and exchange.route.atomic is Atomic.SPOOL and any(watch.enforcing for watch in watches):
         spool = Spool(spool_folder or limits.spool_directory)
-    gate = Gate(
-        exchange,
-        phase,
-        watches,
-        decoder,
-        limits,
-        salt=salt or secrets.token_bytes(32),
-        length=length,
-        spool=spool,
-    )
+    gate = Gate(exchange, phase, watches, decoder, limits, salt or urandom(SALT_BYTES), length, spool)
     for finding in faults:
         if finding.mode is not Mode.OFF:
             gate.refuse(finding)
-    if decoder is None and coding and any(f.rule == "body.coding_unsupported" for f in faults):
+    if faults and decoder is None and coding and any(f.rule == "body.coding_unsupported" for f in faults):
         gate.go_blind()
     return gate
 
@@ -117,6 +108,16 @@ def _finding(
     return Finding("body", rule.id, rule.reason, rule.action, mode, phase, detail=detail)
 
 
+class _ExchangeRecorder:
+    """Keeps findings where no gate stands between."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def record(self, finding: Finding) -> None:
+        self._exchange.findings.append(finding)
+
+
 def inspect_message(exchange: Exchange, checks: Sequence[BodyCheck], content: bytes) -> Coverage:
     """Show one whole WebSocket message to every check that wants messages; what was seen of it.
 
@@ -127,12 +128,13 @@ def inspect_message(exchange: Exchange, checks: Sequence[BodyCheck], content: by
     for finding in faults:
         if refuses(finding):
             raise BodyRefused(finding)
+    recorder = _ExchangeRecorder(exchange)
     coverage = Coverage(Seen.HEADERS_ONLY, "websocket")
     for watch in watches:
         try:
-            watch.feed(content, len(content), exchange.findings)
+            watch.feed(content, len(content), recorder)
             if watch.attached:
-                watch.finish(len(content), exchange.findings)
+                watch.finish(len(content), recorder)
         finally:
             exchange.check_ns[watch.check_id] = exchange.check_ns.get(watch.check_id, 0) + watch.ns
         coverage = getattr(watch.session, "coverage", Coverage(Seen.FULL))

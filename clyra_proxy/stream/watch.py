@@ -9,6 +9,7 @@ stands ready to go on after its Violation; the gate calls `feed(b"")` (or `finis
 from __future__ import annotations
 
 from time import perf_counter_ns
+from typing import Protocol
 
 from clyra_proxy.checks import EVERYTHING, BodyCheck, BodySession, Violation
 from clyra_proxy.stream.gate import BodyRefused
@@ -30,6 +31,12 @@ def check_error(check_id: str, on_error: Action, mode: Mode, phase: Phase, why: 
 def refuses(finding: Finding) -> bool:
     """True when a finding stops a body: enforced, and asking for more than a mark."""
     return finding.mode is Mode.ENFORCE and finding.action > Action.MARK
+
+
+class Recorder(Protocol):
+    """Who keeps findings: the gate."""
+
+    def record(self, finding: Finding) -> None: ...
 
 
 class Watch:
@@ -65,26 +72,26 @@ class Watch:
         self.mark = 0
         self.ns = 0
 
-    def feed(self, data: bytes, seen: int, findings: list[Finding]) -> None:
+    def feed(self, data: bytes, seen: int, recorder: Recorder) -> None:
         """Give the session decoded bytes; `seen` counts all decoded so far. Raises BodyRefused."""
         start = perf_counter_ns()
         WATCHDOG.enter()
         try:
             mark = self.session.feed(data)
         except Violation as violation:
-            self._object(violation, seen, findings)
+            self._object(violation, seen, recorder)
         except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
-            self._fail(type(error).__name__, findings)
+            self._fail(type(error).__name__, recorder)
         else:
             if type(mark) is int and self.mark <= mark and (mark <= seen or mark == EVERYTHING):
                 self.mark = mark
             else:
-                self._fail("watermark", findings)
+                self._fail("watermark", recorder)
         finally:
             WATCHDOG.leave()
             self.ns += perf_counter_ns() - start
 
-    def finish(self, seen: int, findings: list[Finding]) -> None:
+    def finish(self, seen: int, recorder: Recorder) -> None:
         """The body ended. Raises BodyRefused when the session objects or does not clear everything."""
         start = perf_counter_ns()
         WATCHDOG.enter()
@@ -93,7 +100,7 @@ class Watch:
                 try:
                     mark = self.session.finish()
                 except Violation as violation:
-                    self._note(violation.finding, findings)
+                    self._note(violation.finding, recorder)
                     if not self.attached:
                         return
                 else:
@@ -101,11 +108,11 @@ class Watch:
                         self.mark = mark
                         return
                     break
-            self._fail("watermark", findings)
+            self._fail("watermark", recorder)
         except BodyRefused:
             raise
         except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
-            self._fail(type(error).__name__, findings)
+            self._fail(type(error).__name__, recorder)
         finally:
             WATCHDOG.leave()
             self.ns += perf_counter_ns() - start
@@ -114,9 +121,9 @@ class Watch:
         self.attached = False
         self.mark = EVERYTHING
 
-    def _object(self, violation: Violation, seen: int, findings: list[Finding]) -> None:
+    def _object(self, violation: Violation, seen: int, recorder: Recorder) -> None:
         for _ in range(_MOST_NOTES):
-            self._note(violation.finding, findings)
+            self._note(violation.finding, recorder)
             if not self.attached:
                 return
             try:
@@ -124,26 +131,26 @@ class Watch:
             except Violation as another:
                 violation = another
             except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
-                return self._fail(type(error).__name__, findings)
+                return self._fail(type(error).__name__, recorder)
             else:
                 if type(mark) is int and self.mark <= mark and (mark <= seen or mark == EVERYTHING):
                     self.mark = mark
                     return None
                 break
-        return self._fail("watermark", findings)
+        return self._fail("watermark", recorder)
 
-    def _note(self, finding: Finding, findings: list[Finding]) -> None:
+    def _note(self, finding: Finding, recorder: Recorder) -> None:
         """Record a finding; refuse the body, or detach a session that only observes."""
-        findings.append(finding)
+        recorder.record(finding)
         if self.enforcing and refuses(finding):
             raise BodyRefused(finding)
         if not self.resumable:
             self.detach()
 
-    def _fail(self, why: str, findings: list[Finding]) -> None:
+    def _fail(self, why: str, recorder: Recorder) -> None:
         mode = Mode.ENFORCE if self.enforcing else Mode.SHADOW
         finding = check_error(self.check_id, self.on_error, mode, self.phase, why)
-        findings.append(finding)
+        recorder.record(finding)
         if refuses(finding):
             raise BodyRefused(finding)
         self.detach()
