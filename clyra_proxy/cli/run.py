@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 
 _EPILOG = (
     "Examples:  clyra run -- curl https://api.example.com   |   clyra run --agent crm-sync -- python sync.py   |   "
-    "clyra run -- npm install.   The exit code is the command's own; 64 when it cannot be found."
+    "clyra run -- npm install"
 )
 
 
@@ -39,7 +39,8 @@ def run(
     """Run a command with proxy and trust variables set, for it and its children only.
 
     The variables make curl, git, Python, Node.js, Java, Go, Deno, Bun, npm, pip, uv, AWS tools, gRPC, cargo and wget
-    use the proxy. A program that ignores them goes direct: 'clyra doctor' finds out which do.
+    use the proxy. A program that ignores them goes direct: 'clyra doctor' finds out which do. The exit code is the
+    command's own, or 64 when there is no such command.
     """
     from clyra_proxy.cli.client_files import client_settings
     from clyra_proxy.cli.client_variables import client_variables
