@@ -85,6 +85,19 @@ class Stage:
         command = ["curl", "-sS", "--max-time", "20", "-o", str(self.folder / "answer"), "-w", "%{http_code}", url]
         return self._call(command)
 
+    def keep_checkpoint(self, folder: Path) -> int:
+        """Copy the log's trust file and its newest checkpoint into `folder`, as somebody outside would keep them.
+
+        Waits until the log has stopped growing; returns its size in records.
+        """
+        shutil.copy(self.home.recorder_keys / "trust.json", folder / "trust.json")
+        before, checkpoint = "", self._checkpoint()
+        while checkpoint != before:
+            time.sleep(0.3)
+            before, checkpoint = checkpoint, self._checkpoint()
+        (folder / "checkpoint").write_text(checkpoint)
+        return int(checkpoint.splitlines()[1])
+
     def verdicts(self) -> list[dict[str, Any]]:
         """The verdict log, oldest first."""
         if not self.home.verdict_log.exists():
@@ -110,6 +123,10 @@ class Stage:
         with contextlib.suppress(OSError, ValueError):
             document = json.loads(answer.read_bytes())
         return int(done.stdout.strip() or 0), document if isinstance(document, dict) else {}
+
+    def _checkpoint(self) -> str:
+        words = [sys.executable, "-m", "recorder.main", "status", "--home", str(self.home.root)]
+        return str(json.loads(_run(words, {}, 30).stdout)["checkpoint"])
 
     def _is_ready(self) -> bool:
         try:

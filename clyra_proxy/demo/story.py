@@ -102,10 +102,10 @@ class Story:
     def bomb(self) -> list[str]:
         file = self.stage.folder / "bomb.gz"
         size = write_bomb(file)
-        status, answer = self.stage.post("/crm/contacts/bomb", file, "Content-Encoding: gzip")
+        status, answer = self.stage.post("/crm/import/bomb", file, "Content-Encoding: gzip")
         self._expect_denial(status, answer, 0, "coding_bomb")
         what = f"{size:,} bytes that open into {BOMB_BYTES:,}."
-        return [what, *self._nothing_complete("/crm/contacts/bomb"), _denied(status, answer)]
+        return [what, *self._nothing_complete("/crm/import/bomb"), _denied(status, answer)]
 
     def metadata_call(self) -> list[str]:
         status, answer = self.stage.get(METADATA_URL)
@@ -135,27 +135,46 @@ class Story:
         return [f"{passed} exchanges passed; {len(refused)} were refused:", *(_short(event) for event in refused)]
 
     def seal(self) -> list[str]:
-        done = self.stage.clyra("seal", "--json")
+        """An auditor keeps the trust file and a checkpoint of the log; later he is given the bundle."""
+        auditor = self.stage.folder / "auditor"
+        auditor.mkdir()
+        size = self.stage.keep_checkpoint(auditor)
+        done = self.stage.clyra("seal", "--end", str(size), "--json")
         _expect(done.returncode == 0, f"sealing failed: {done.stderr.strip()[-800:]}")
-        self.bundle = Path(json.loads(done.stdout)["bundle"])
-        verified, report = self._verify(self.bundle)
-        _expect(verified in (0, 3), f"the verifier says {report}")
-        records = report["end"] - report["start"]
-        return [f"{self.bundle.name}: {records} records, verdict of the verifier: {report['verdict']}."]
+        self.bundle = Path(json.loads(done.stdout)["path"])
+        code, report = self._verify(self.bundle)
+        _expect(code == 0 and report["verdict"] == "verified", f"the verifier says {report}")
+        return [
+            f"{self.bundle.name}: {report['end'] - report['start']} records, {report['bundle'][:23]}...",
+            f"With the checkpoint an auditor kept, the verifier says: {report['verdict']}.",
+        ]
 
     def tamper(self) -> list[str]:
         if self.bundle is None:
             raise StoryError("there is no sealed bundle to tamper with")
         file, folder = self.stage.folder / "damaged.zip", self.stage.folder / "forged"
+        damage = damage_file(self.bundle, file)
+        number, forgery = forge_record(self.bundle, folder)
         lines = []
-        for what, place in ((damage_file(self.bundle, file), file), (forge_record(self.bundle, folder), folder)):
+        for what, place in ((damage, file), (forgery, folder)):
             code, report = self._verify(place)
             _expect(code == 1 and report["verdict"] == "rejected", f"{what}, and the verifier says {report}")
-            lines.append(f"{what}: rejected, {_first(report)}.")
-        return lines
+            lines.append(f"{what}: rejected, {', '.join(found['code'] for found in report['codes'])}.")
+        named = self._explain(folder)
+        _expect(f"record {number} is not the original" in named, f"record {number} was changed; verify says: {named}")
+        return [*lines, f"The verifier names it: {named}"]
+
+    def _explain(self, bundle: Path) -> str:
+        """The verifier's conclusion in words."""
+        done = self.stage.clyra("verify", str(bundle), *self._kept(), "--explain")
+        return next((line.strip() for line in done.stdout.splitlines() if line.startswith("  So ")), done.stdout)
+
+    def _kept(self) -> tuple[str, ...]:
+        auditor = self.stage.folder / "auditor"
+        return ("--trust", str(auditor / "trust.json"), "--checkpoint", str(auditor / "checkpoint"))
 
     def _verify(self, bundle: Path) -> tuple[int, dict[str, Any]]:
-        done = self.stage.clyra("verify", str(bundle), "--json")
+        done = self.stage.clyra("verify", str(bundle), *self._kept(), "--json")
         try:
             report: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
@@ -183,12 +202,6 @@ def _expect(condition: bool, otherwise: str) -> None:
 def _denied(status: int, answer: dict[str, Any]) -> str:
     place = _place(answer)
     return f"The client got {status} {answer.get('title', '')!r}{f' at {place}' if place else ''}."
-
-
-def _first(report: dict[str, Any]) -> str:
-    """Code and place of the first finding of a verifier's report."""
-    first = report["first"]
-    return json.dumps(first) if isinstance(first, dict) else str(first)
 
 
 def _short(event: dict[str, Any]) -> str:

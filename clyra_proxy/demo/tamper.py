@@ -11,6 +11,9 @@ import zipfile
 from pathlib import Path
 
 RECORDS = "records.jsonl"
+TRANSPORT = "transport.sha256"
+"""Digests of the packed members: they belong to the archive, not to the evidence."""
+
 _HOST = re.compile(rb'"host":"([a-z])')
 
 
@@ -23,16 +26,20 @@ def damage_file(bundle: Path, copy: Path) -> str:
     return f"One bit of byte {at:,} of {bundle.name} is flipped"
 
 
-def forge_record(bundle: Path, folder: Path) -> str:
-    """Unpack `bundle` into `folder` and change one letter of one record's host; returns what changed, in words."""
+def forge_record(bundle: Path, folder: Path) -> tuple[int, str]:
+    """Unpack `bundle` into `folder` and change one letter of one record's host.
+
+    Returns the record's number in the bundle (its line, from 0) and what changed, in words.
+    """
     with zipfile.ZipFile(bundle) as archive:
-        archive.extractall(folder)
-    records = bytearray((folder / RECORDS).read_bytes())
+        archive.extractall(folder, [name for name in archive.namelist() if name != TRANSPORT])
+    file = folder / RECORDS
+    records = bytearray(file.read_bytes())
     hosts = list(_HOST.finditer(records))
     at = hosts[len(hosts) // 2].start(1)
     before = records[at]
     records[at] ^= 0x01
-    (folder / RECORDS).chmod(0o600)
-    (folder / RECORDS).write_bytes(records)
-    line = records.count(b"\n", 0, at) + 1
-    return f"Unpacked, line {line} of {RECORDS}: a host's {chr(before)!r} becomes {chr(records[at])!r}"
+    file.chmod(0o600)
+    file.write_bytes(records)
+    number = records.count(b"\n", 0, at)
+    return number, f"Unpacked, and in record {number} a host's {chr(before)!r} made {chr(records[at])!r}"
