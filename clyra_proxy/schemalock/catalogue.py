@@ -13,6 +13,7 @@ from pathlib import Path
 
 from clyra_proxy.errors import SchemaError
 from clyra_proxy.schemalock import lock as schema_lock
+from clyra_proxy.schemalock.dialect import to_2020_12
 from clyra_proxy.schemalock.document import Document, load_document
 from clyra_proxy.schemalock.hostile import SchemaWarning, inspect_schema
 from clyra_proxy.schemalock.openapi import ApiDescription, Quarantined, read_openapi
@@ -58,6 +59,7 @@ def open_catalogue(path: Path, *, backtracking: bool = False) -> Catalogue:
         raise SchemaError(
             f"{path} holds no schema", "It is neither an object nor a boolean.", "Name a schema, API or lock file."
         )
+    value = to_2020_12(value, source=str(path))
     warnings = inspect_schema(value, source=str(path), backtracking=backtracking)
     return Catalogue(str(path), "schema", (Named("", "", value, document.where),), warnings=warnings)
 

@@ -107,7 +107,9 @@ def inspect_node(inspection: Inspection, pointer: str, node: dict[str, object], 
     dialect = node.get("$schema")
     if dialect is not None and str(dialect).rstrip("#") != DIALECT and dialect not in inspection.registered:
         raise inspection.refuse(
-            f"{pointer}/$schema", f"dialect {dialect!r} is not {DIALECT}", "Convert the schema to draft 2020-12."
+            f"{pointer}/$schema",
+            f"dialect {dialect!r} is not {DIALECT}",
+            "Convert it to draft 2020-12, or name the older draft at the root alone.",
         )
     for keyword in ("$ref", "$dynamicRef"):
         if keyword in node:
