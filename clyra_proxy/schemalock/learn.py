@@ -24,6 +24,8 @@ from clyra_proxy.schemalock.shape_state import from_state, to_state
 
 FORMAT = "clyra-learning/1"
 MAX_ROUTES = 2_000
+MAX_PLACES = 20_000  # in the documents of one route
+_WEIGH_EVERY = 64  # documents
 
 _IDENTIFIER = re.compile(
     r"\d+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-.*|[0-9a-fA-F]{12,}|.*@.*|.{65,}|(?=.*\d)[A-Za-z0-9_-]{12,}|.*%.*"
@@ -52,29 +54,42 @@ def template_of(path: str) -> str:
 
 @dataclass(slots=True)
 class RouteLearning:
-    """What is known of one route. first_seen, last_seen: seconds since the epoch."""
+    """What is known of one route. first_seen, last_seen: seconds since the epoch.
+
+    full: its documents have too many different places to be learned; it then never becomes ready.
+    """
 
     shape: Shape = field(default_factory=Shape)
     documents: int = 0
     first_seen: float = 0.0
     last_seen: float = 0.0
+    full: bool = False
 
     def observe(self, document: Any, now: float) -> None:
+        if self.full:
+            return
         self.first_seen = self.first_seen or now
         self.last_seen = max(self.last_seen, now)
         self.documents += 1
         self.shape.observe(document, self.documents)
+        if self.documents % _WEIGH_EVERY == 0:
+            self._weigh()
+
+    def _weigh(self) -> None:
+        self.full = self.full or self.shape.count() > MAX_PLACES
 
     def merge(self, other: RouteLearning) -> None:
         self.shape.merge(other.shape)
+        self.full = self.full or other.full
+        self._weigh()
         self.documents += other.documents
         self.first_seen = min(one for one in (self.first_seen or other.first_seen, other.first_seen))
         self.last_seen = max(self.last_seen, other.last_seen)
 
     @property
     def missing_mass(self) -> float:
-        """Between 0 and 1; 1 when nothing was seen."""
-        if not self.documents:
+        """Between 0 and 1; 1 when nothing was seen, or too much to learn."""
+        if not self.documents or self.full:
             return 1.0
         once = sum(1 for seen in self.shape.features() if seen.documents == 1)
         return min(1.0, max(once / self.documents, 1 / (self.documents + 1)))
@@ -117,6 +132,7 @@ class Learner:
                 "documents": route.documents,
                 "first_seen": route.first_seen,
                 "last_seen": route.last_seen,
+                "full": route.full,
                 "shape": to_state(route.shape),
             }
             for key, route in sorted(self.routes.items())
@@ -158,6 +174,7 @@ def _load(path: Path) -> Learner:
                 int(entry["documents"]),
                 float(entry["first_seen"]),
                 float(entry["last_seen"]),
+                entry["full"] is True,
             )
         except (KeyError, TypeError, ValueError):
             raise SchemaError(f"{path} is damaged", "A route in it cannot be read.", "Learn again.") from None

@@ -94,6 +94,7 @@ class Shape:
     elements: Shape | None = None
     values: Shape | None = None  # of a map: all members together
     is_map: bool = False
+    opaque: bool = False  # too deep to look into: only the kinds are known
 
     def observe(self, value: Any, document: int, depth: int = 0) -> None:
         """Learn from one value. document: number of the document it belongs to, rising."""
@@ -106,13 +107,15 @@ class Shape:
             if self.distinct is None:
                 self.distinct = DistinctCounter()
             self.distinct.add(value)
-        elif kind == "array" and depth < MAX_DEPTH:
+        elif kind in ("array", "object") and depth >= MAX_DEPTH:
+            self.opaque = True
+        elif kind == "array":
             self.sizes.widen(len(value))
             if value and self.elements is None:
                 self.elements = Shape()
             for element in value:
                 self.elements.observe(element, document, depth + 1)  # type: ignore[union-attr]
-        elif kind == "object" and depth < MAX_DEPTH:
+        elif kind == "object":
             self._observe_members(value, document, depth)
 
     def _observe_members(self, value: dict[str, Any], document: int, depth: int) -> None:
@@ -161,6 +164,7 @@ class Shape:
     def merge(self, other: Shape) -> None:
         """Add what another learner saw in other documents."""
         objects, other_objects = self._objects(), other._objects()
+        self.opaque |= other.opaque
         if self.is_map != other.is_map:
             (other if self.is_map else self).become_map()
         for kind, seen in other.kinds.items():
@@ -194,9 +198,15 @@ class Shape:
         yield from self.kinds.values()
         yield from self.present.values()
         yield from self.absent.values()
-        for below in (*self.members.values(), self.elements, self.values):
-            if below is not None:
-                yield from below.features()
+        for below in self._below():
+            yield from below.features()
+
+    def _below(self) -> Iterator[Shape]:
+        yield from (below for below in (*self.members.values(), self.elements, self.values) if below is not None)
+
+    def count(self) -> int:
+        """How many places are known, this one included."""
+        return 1 + sum(below.count() for below in self._below())
 
     def schema(self, *, closed: bool = True) -> Schema:
         """As JSON Schema 2020-12: kinds, members, required members. Never a limit that was only observed."""
@@ -204,6 +214,8 @@ class Shape:
         if "number" in kinds and "integer" in kinds:
             kinds.remove("integer")
         made: dict[str, Any] = {"type": kinds[0] if len(kinds) == 1 else kinds}
+        if self.opaque:
+            return made
         if "array" in kinds:
             made["items"] = self.elements.schema(closed=closed) if self.elements else False
         if "object" in kinds:

@@ -35,6 +35,8 @@ def to_state(shape: Shape) -> dict[str, Any]:
             state[name] = to_state(below)
     if shape.is_map:
         state["map"] = True
+    if shape.opaque:
+        state["opaque"] = True
     return state
 
 
@@ -51,7 +53,7 @@ def from_state(state: Any, depth: int = 0) -> Shape:
 def _read(state: Any, depth: int) -> Shape:
     if depth > MAX_DEPTH + 1:
         raise ValueError("too deep")
-    shape = Shape(is_map=state.get("map") is True)
+    shape = Shape(is_map=state.get("map") is True, opaque=state.get("opaque") is True)
     for name in _TALLIES:
         tally = {str(key): Seen(int(times), int(documents)) for key, (times, documents) in state.get(name, {}).items()}
         setattr(shape, name, tally)

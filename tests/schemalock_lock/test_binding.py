@@ -13,9 +13,13 @@ from clyra_proxy.exchange import Destination, Exchange, RequestHead, ResponseHea
 from clyra_proxy.policy.destinations import SchemaBinding
 from clyra_proxy.policy.route import EvidenceClass, Route
 from clyra_proxy.schemalock.binding import Choice, SchemaPlan, bind
+from clyra_proxy.schemalock.check import SchemaCheck
 from clyra_proxy.schemalock.learn import Learner, RouteKey
+from clyra_proxy.schemalock.learning_check import LearningCheck
 from clyra_proxy.schemalock.lock import make_lock
 from clyra_proxy.schemalock.media import parse_media
+from clyra_proxy.stream.gate import BodyRefused
+from clyra_proxy.stream.opening import open_gate
 from clyra_proxy.verdict.model import Mode, Phase
 from clyra_proxy.verdict.reasons import Reason
 
@@ -125,3 +129,45 @@ def test_schemas_beside_a_lock_are_what_is_enforced(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps({"type": "integer"}))
     plan = bind(SchemaBinding(request="s.json", lock="schema.lock.json"), tmp_path)
     assert accepts(choose(plan, "/rows/7"), 1)
+
+
+def send(
+    plan: SchemaPlan | None, path: str, body: bytes, learning: LearningCheck, size: int = 5
+) -> tuple[bytes, list[str], bool]:
+    """A request body through the real gate, with both checks: what left, which rules spoke, whether it was refused."""
+    route = Route("r", "d", True, EvidenceClass.QUEUED, Mode.ENFORCE, request_schema=plan, response_schema=plan)
+    request = RequestHead(((b"Content-Type", b"application/json"),), "POST", path, "HTTP/1.1")
+    exchange = Exchange("id", "127.0.0.1", 1, Destination("h", 443, "https"), request, route, "", 0)
+    gate = open_gate(exchange, Phase.REQUEST_BODY, [SchemaCheck(), learning])
+    left = bytearray()
+    try:
+        for start in range(0, len(body), size):
+            left += b"".join(gate.feed(body[start : start + size]))
+        left += b"".join(gate.finish())
+    except BodyRefused:
+        return bytes(left), [finding.rule for finding in exchange.findings], True
+    return bytes(left), [finding.rule for finding in exchange.findings], False
+
+
+def test_description_through_the_gate(described: SchemaPlan | None) -> None:
+    learning = LearningCheck(Learner())
+    assert send(described, "/v1/rows", b'{"rows":[1,2]}', learning) == (b'{"rows":[1,2]}', [], False)
+    left, rules, refused = send(described, "/v1/rows", b'{"rows":7}', learning)
+    assert refused
+    assert rules == ["schema.violation"]
+    assert left != b'{"rows":7}'
+    _, rules, refused = send(described, "/v1/bad", b'{"a":1}', learning)
+    assert not refused
+    assert rules == ["schema.unknown_route"]
+    assert {key.path for key in learning.learner.routes} == {"/v1/rows", "/v1/bad"}
+
+
+@pytest.mark.parametrize(("documents", "expected"), [(1_100, ["schema.violation"]), (20, ["schema.drift"])])
+def test_lock_through_the_gate(tmp_path: Path, documents: int, expected: list[str]) -> None:
+    write_lock(tmp_path / "schema.lock.json", documents)
+    plan = bind(SchemaBinding(lock="schema.lock.json"), tmp_path)
+    assert send(plan, "/rows/7", b'{"n":1}', LearningCheck(Learner())) == (b'{"n":1}', [], False)
+    left, rules, refused = send(plan, "/rows/7", b'{"n":1,"m":"secret"}', LearningCheck(Learner()))
+    assert rules == expected
+    assert refused is (documents > 1_000)
+    assert refused or left == b'{"n":1,"m":"secret"}'

@@ -193,6 +193,28 @@ def test_missing_mass_is_within_a_factor_of_two_of_the_truth(documents: int) -> 
     assert true / 2 <= estimated <= true * 2
 
 
+def test_a_deep_document_is_taken_although_it_is_not_looked_into() -> None:
+    document: Any = {"x": 1}
+    for level in range(100):
+        document = [document] if level % 2 else {"x": document}
+    shape = from_state(to_state(learned([document])))
+    schema = shape.schema()
+    inspect_schema(schema, source="learned")
+    assert jsonschema_rs.validator_for(schema, offline=True).is_valid(document)
+
+
+def test_endless_variety_stops_being_learned() -> None:
+    route = RouteLearning()
+    for number in range(400):
+        letter, group = chr(97 + number % 26), chr(97 + number // 26)
+        route.observe({"deep": {letter: {group: {f"f{n}_{letter}{group}": 1 for n in range(99)}}}}, 1.0)
+    size = route.shape.count()
+    assert route.full
+    assert route.missing_mass == 1.0
+    route.observe({"another": {"member": 1}}, 1.0)
+    assert route.shape.count() == size
+
+
 def test_little_data_never_looks_ready() -> None:
     route = RouteLearning()
     assert route.missing_mass == 1.0
