@@ -15,6 +15,7 @@ import typer
 from clyra_proxy.cli import schema_learning
 from clyra_proxy.cli.options import JsonOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
+from clyra_proxy.cli.schema_policy import is_policy, policy_catalogue
 from clyra_proxy.schemalock import lock as schema_lock
 from clyra_proxy.schemalock.catalogue import Catalogue, open_catalogue
 from clyra_proxy.schemalock.diff import Answer, Compatibility, Mode
@@ -27,6 +28,9 @@ app = typer.Typer(
 )
 
 FileArgument = Annotated[Path, typer.Argument(help="JSON Schema, OpenAPI document or schema lock (JSON or YAML).")]
+ExplainedArgument = Annotated[
+    Path, typer.Argument(help="JSON Schema, OpenAPI document, schema lock, or a policy with all files it binds.")
+]
 RouteOption = Annotated[
     str, typer.Option("--route", metavar="TEXT", help="Only routes whose name contains TEXT.", show_default=False)
 ]
@@ -40,14 +44,17 @@ _COLOUR = {Answer.YES: "green", Answer.NO: "red", Answer.UNKNOWN: "yellow"}
 
 @app.command()
 def explain(
-    file: FileArgument, route: RouteOption = "", backtracking: BacktrackingOption = False, as_json: JsonOption = False
+    file: ExplainedArgument,
+    route: RouteOption = "",
+    backtracking: BacktrackingOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say per route whether bodies stream, which arrays are cut, and what blocks the others.
 
     A body that streams is judged in pieces, in constant memory. One that does not is read whole, up to the buffer
     limit of the policy. Exit 1 when a part of an API description cannot be enforced at all.
     """
-    catalogue = open_catalogue(file, backtracking=backtracking)
+    catalogue = policy_catalogue(file) if is_policy(file) else open_catalogue(file, backtracking=backtracking)
     reports = [
         explain_schema(one.schema, name=one.name or str(file), where=one.where, backtracking=backtracking)
         for one in catalogue.schemas

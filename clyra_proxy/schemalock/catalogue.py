@@ -25,18 +25,19 @@ from clyra_proxy.schemalock.vocabulary import Schema
 class Named:
     """One schema. name: "" when the file is nothing but this schema. direction: `request`, `response` or "".
 
-    where: `file:line` for a pointer into the schema.
+    operation: method and path it belongs to, or "". where: `file:line` for a pointer into the schema.
     """
 
     name: str
     direction: str
     schema: Schema
     where: Callable[[str], str]
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A file's schemas. kind: `schema`, `openapi` or `lock`."""
+    """A file's schemas. kind: `schema`, `openapi`, `lock` or `policy`."""
 
     file: str
     kind: str
@@ -55,9 +56,9 @@ def open_catalogue(path: Path, *, backtracking: bool = False) -> Catalogue:
         return Catalogue(str(path), "openapi", tuple(_operations(api)), api.quarantined, notes=api.notes)
     if isinstance(value, dict) and value.get("format") == schema_lock.FORMAT:
         return Catalogue(str(path), "lock", tuple(_locked(path, document)))
-    if not isinstance(value, dict | bool):
+    if not isinstance(value, dict | bool) or (isinstance(value, dict) and "destinations" in value):
         raise SchemaError(
-            f"{path} holds no schema", "It is neither an object nor a boolean.", "Name a schema, API or lock file."
+            f"{path} holds no schema", "It is something else.", "Name a JSON Schema, an API description or a lock."
         )
     value = to_2020_12(value, source=str(path))
     warnings = inspect_schema(value, source=str(path), backtracking=backtracking)
@@ -70,13 +71,14 @@ def _operations(api: ApiDescription) -> Iterator[Named]:
             if entry.schema is not None:
                 direction = Direction(part.partition(" ")[0])
                 where = partial(api.where, entry, direction)
-                yield Named(f"{operation.id} {part} {entry.media}", direction.value, entry.schema, where)
+                yield Named(f"{operation.id} {part} {entry.media}", direction.value, entry.schema, where, operation.id)
 
 
 def _locked(path: Path, document: Document) -> Iterator[Named]:
     for index, route in enumerate(schema_lock.load_lock(path).routes):
         prefix = f"/routes/{index}/schema"
-        yield Named(str(route.key), route.key.direction, route.schema, partial(_inside, document, prefix))
+        where = partial(_inside, document, prefix)
+        yield Named(str(route.key), route.key.direction, route.schema, where, f"{route.key.method} {route.key.path}")
 
 
 def _inside(document: Document, prefix: str, pointer: str) -> str:

@@ -1,7 +1,8 @@
 """Compare two files of schemas, route by route.
 
 Rules: requests ask the question as it stands; for responses it is turned round, because there the client is the reader
-(a response may say less than before, a request may ask for less). A route that disappears is a no, a new one a yes.
+(a response may say less than before, a request may ask for less). An operation that disappears is a no, as is a body
+it no longer takes; a response it no longer gives, and anything new, is a yes.
 """
 
 from __future__ import annotations
@@ -29,17 +30,22 @@ def compare_catalogues(old: Catalogue, new: Catalogue, mode: Mode) -> list[Route
     before = {one.name: one for one in old.schemas}
     after = {one.name: one for one in new.schemas}
     verdicts = [
-        RouteVerdict(name, "removed", Answer.YES if mode is Mode.FORWARD else Answer.NO)
-        for name in before.keys() - after.keys()
+        RouteVerdict(one.name, "removed", Answer.YES if mode is Mode.FORWARD or _may_go(one, after) else Answer.NO)
+        for one in (before[name] for name in before.keys() - after.keys())
     ]
     verdicts += [
-        RouteVerdict(name, "added", Answer.NO if mode is Mode.FORWARD else Answer.YES)
-        for name in after.keys() - before.keys()
+        RouteVerdict(one.name, "added", Answer.NO if mode is Mode.FORWARD and not _may_go(one, before) else Answer.YES)
+        for one in (after[name] for name in after.keys() - before.keys())
     ]
     if mode is Mode.FULL:
         verdicts = [replace(verdict, answer=Answer.NO) for verdict in verdicts]
     verdicts += [_route(before[name], after[name], mode) for name in before.keys() & after.keys()]
     return sorted(verdicts, key=lambda verdict: verdict.name)
+
+
+def _may_go(one: Named, others: dict[str, Named]) -> bool:
+    """True for a response of an operation that the other file still has."""
+    return one.direction == "response" and one.operation in {other.operation for other in others.values()}
 
 
 def _route(old: Named, new: Named, mode: Mode) -> RouteVerdict:

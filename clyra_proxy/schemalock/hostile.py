@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote, urldefrag, urljoin
 
 import jsonschema_rs
@@ -155,13 +156,17 @@ def check_pattern(inspection: Inspection, pointer: str, pattern: str) -> None:
         raise inspection.refuse(pointer, fault.why, fault.todo)
 
 
+@lru_cache(maxsize=1024)
+def _nearest(keyword: str) -> str:
+    return next(iter(difflib.get_close_matches(keyword[:64], vocabulary.KNOWN, n=1, cutoff=0.8)), "")
+
+
 def _misspelt(pointer: str, node: dict[str, object]) -> Iterator[SchemaWarning]:
     for keyword in node:
         if keyword in vocabulary.KNOWN or keyword in vocabulary.OPENAPI_ANNOTATIONS or keyword.startswith("x-"):
             continue
-        near = difflib.get_close_matches(keyword, vocabulary.KNOWN, n=1, cutoff=0.8)
-        if near:
-            message = f"unknown keyword {keyword!r} is ignored; did you mean {near[0]!r}?"
+        if near := _nearest(keyword):
+            message = f"unknown keyword {keyword!r} is ignored; did you mean {near!r}?"
             yield SchemaWarning(f"{pointer}/{vocabulary.escape(keyword)}", message)
 
 

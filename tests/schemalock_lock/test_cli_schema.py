@@ -143,6 +143,9 @@ def test_diff_exit_codes(capsys: pytest.CaptureFixture[str], old: Any, new: Any,
     assert out.splitlines()[-1] == {0: "yes", 1: "no", 2: "unknown"}[code]
 
 
+BODY = {"content": {"application/json": {"schema": True}}}
+
+
 def api(request: Any, response: Any, path: str = "/a") -> dict[str, Any]:
     body = {"content": {"application/json": {"schema": request}}}
     answer_ = {"200": {"description": "", "content": {"application/json": {"schema": response}}}}
@@ -156,6 +159,8 @@ def api(request: Any, response: Any, path: str = "/a") -> dict[str, Any]:
         (api({"type": "number"}, True), api({"type": "integer"}, True), 1),
         (api(True, {"type": "integer"}), api(True, {"type": "number"}), 1),  # readers would meet new answers
         (api(True, True), api(True, True, "/b"), 1),
+        (api(True, True), {**api(True, True), "paths": {"/a": {"post": {"requestBody": BODY}}}}, 0),
+        (api(True, True), {**api(True, True), "paths": {"/a": {"post": {}}}}, 1),
     ],
 )
 def test_diff_of_api_descriptions_turns_responses_round(
@@ -171,6 +176,27 @@ def test_explain_points_at_file_and_line(capsys: pytest.CaptureFixture[str]) -> 
     assert "s.json:6  `uniqueItems` at #/properties/rows/uniqueItems" in out
     code, told = answer(capsys, "explain", "s.json")
     assert told["routes"][0]["streams"] is False
+
+
+def test_explain_a_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    write("rows.json", {"type": "object", "properties": {"rows": {"type": "array"}}})
+    write("api.json", api({"type": "array"}, True))
+    policy = """
+extends: balanced
+destinations:
+  crm:
+    hosts: [api.crm.example]
+    schema: {openapi: api.json}
+    rules:
+      - {name: import, paths: [/import], schema: {request: rows.json}}
+"""
+    code, told = answer(capsys, "explain", write("policy.yaml", policy))
+    assert code == 0
+    assert {(one["name"], one["streams"]) for one in told["routes"]} == {
+        ("crm: POST /a request application/json", True),
+        ("crm: POST /a response 200 application/json", False),
+        ("crm/import: rows.json", True),
+    }
 
 
 def test_explain_fails_for_quarantined_operations(capsys: pytest.CaptureFixture[str]) -> None:
