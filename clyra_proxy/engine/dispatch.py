@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
 from operator import attrgetter
@@ -51,7 +52,9 @@ class Dispatch:
         self._table: dict[str, tuple[Callback, ...]] = {}
         self._arguments: dict[str, Callable[[Hook], Any]] = {}
         self._on_failure: tuple[Callable[[Any, str, BaseException], object], ...] = ()
-        self._tasks: set[asyncio.Task[None]] = set()
+        # One timer for all: a timer per hook costs more than most hooks.
+        self._waiting: deque[tuple[float, asyncio.Task[None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self.rebuild(addons)
 
     def rebuild(self, addons: Sequence[object]) -> None:
@@ -104,11 +107,21 @@ class Dispatch:
         task: asyncio.Task[None] = asyncio.Task(rest, loop=loop, eager_start=True)
         if task.done():
             return None
-        budget = loop.call_later(self._timeout_s, task.cancel)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: budget.cancel())
+        waiting = self._waiting
+        while waiting and waiting[0][1].done():
+            waiting.popleft()
+        waiting.append((loop.time() + self._timeout_s, task))
+        if self._timer is None:
+            self._timer = loop.call_later(self._timeout_s, self._cancel_late)
         return task
+
+    def _cancel_late(self) -> None:
+        """Cancel tasks past their budget. The budget is the same for all, so the oldest is always first."""
+        loop = asyncio.get_running_loop()
+        waiting, now = self._waiting, loop.time()
+        while waiting and (waiting[0][1].done() or waiting[0][0] <= now):
+            waiting.popleft()[1].cancel()
+        self._timer = loop.call_at(waiting[0][0], self._cancel_late) if waiting else None
 
     async def _finish(self, name: str, data: Any, pending: Awaitable[None], rest: tuple[Callback, ...]) -> None:
         queue: list[Callback | None] = [None, *rest]

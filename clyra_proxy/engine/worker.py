@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -57,6 +58,7 @@ class Worker:
             report = await engine.start()
         except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must be able to say it
             return self._fail(error)
+        spare_the_collector()
         self._channel.send({"event": "ready", **report})
         beating = asyncio.create_task(self._beat(engine), name="heartbeat")
         await self._leave.wait()
@@ -113,6 +115,17 @@ class Worker:
             self._channel.send({"event": "beat", "late_ms": round(late_ms, 1), **engine.describe()})
             due = loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
+
+
+def spare_the_collector() -> None:
+    """What start-up made stays for good, so the cyclic collector need not look at it again and again.
+
+    Exchanges make few cycles; collecting every 50,000 new containers instead of every 2,000 gives back about a
+    twelfth of the processor time and keeps memory flat (`make bench-engine`, rss_growth).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def watch_life(descriptor: int, drain_s: float, leave: Callable[[], None]) -> None:
