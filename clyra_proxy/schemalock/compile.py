@@ -24,9 +24,9 @@ from clyra_proxy.schemalock.vocabulary import Schema
 class CompiledSchema:
     """One schema, ready for any size of body.
 
-    source: where it came from, for people. whole: judges a parsed document. names: every property name the schema spells out (only those appear in findings). exact:
-    integers beyond 64 bits change its verdicts, so texts that hold such are parsed exactly. plan: how to apply it
-    piece by piece, or None; blocked: why not, then.
+    source: where it came from, for people. whole: judges a parsed document. names: every property name the schema
+    spells out (only those appear in findings). exact: integers beyond 64 bits change its verdicts, so texts that hold
+    such are parsed exactly. plan: how to apply it piece by piece, or None; blocked: why not, then.
     """
 
     source: str

@@ -85,6 +85,7 @@ class Walker:
         self._at = 0
         self._base = 0
         self._enough = 0
+        self._round = 0  # how often the buffer has been looked at
         self.held = 0
         self.root_close = -1
         self.started = False
@@ -109,6 +110,7 @@ class Walker:
             return
         self._text = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._at = 0
+        self._round += 1
         while self._step():
             pass
         self._keep_rest()
@@ -188,12 +190,12 @@ class Walker:
     def _items(self, container: Container) -> bool:
         """Take whole items: by a guess, else by scanning. An incomplete one is entered or waited for."""
         text, at, window = self._text, self._at, container.window
-        end = window.guess(text, at)
+        end = window.guess(text, at, self._round)
         if end > at:
             if self._take(container, end, guessed=True):
                 window.right()
                 return True
-            window.wrong(end - at)
+            window.wrong(end - at, self._round)
         end = self._scan(container)
         if end < 0:
             return self._enter(container)
@@ -208,7 +210,7 @@ class Walker:
             return end
         container.window.learn(text, end)
         limit = self._at + _LARGEST_TAKE
-        guess = container.window.guess(text, end + 1)
+        guess = container.window.guess(text, end + 1, self._round)
         if guess > end:
             return end  # one exact item taught the separator; the rest is for guessing
         while end < limit:

@@ -93,8 +93,8 @@ def test_json_parsing_suite(shared_data: Path) -> None:
             if frame != "bare" and kind != "y":
                 continue  # inside brackets another text may become valid
             outcomes = [judge_buffered(None, framed, 4096)]
-            for size in (1, 7, random.Random(2)) if len(framed) < 20_000 else (4096,):
-                outcomes.append(judge_streamed(None, framed, size))
+            sizes = (1, 7, random.Random(2)) if len(framed) < 20_000 else (4096,)
+            outcomes += [judge_streamed(None, framed, size) for size in sizes]
             reasons = {finding.reason if finding else None for finding in outcomes}
             admitted = None in reasons
             if admitted and len(reasons) > 1:

@@ -1,0 +1,1 @@
+"""SchemaLock's own benchmark: `python -m bench.schema` (in process, no network)."""
