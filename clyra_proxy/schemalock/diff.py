@@ -19,13 +19,14 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import canonical
 
-from clyra_proxy.schemalock import regex
+from clyra_proxy.schemalock import regex, vocabulary
 from clyra_proxy.schemalock.hostile import inspect_schema
 from clyra_proxy.schemalock.instances import Maker, Material, gather
 from clyra_proxy.schemalock.vocabulary import Schema
 
 _REFUTATIONS = 60  # documents tried against a proof
 _SEARCH = 400  # documents tried from each source when there is no proof
+_MOST_WORK = 400_000  # documents times subschemas
 _SHRINKS = 400
 
 
@@ -78,7 +79,8 @@ def _contained(narrow: Schema, wide: Schema, direction: Mode, seed: int) -> Comp
     """Is every document of `narrow` a document of `wide`?"""
     pair = _Pair(narrow, wide, Random(seed))  # noqa: S311 - reproducible candidates, no secret
     proof = prove(narrow, wide)
-    for candidate in pair.candidates(_REFUTATIONS if proof.answer is Answer.YES else _SEARCH):
+    effort = _REFUTATIONS if proof.answer is Answer.YES else pair.effort
+    for candidate in pair.candidates(effort):
         if pair.tells(candidate):
             return Compatibility(Answer.NO, direction, pair.shrink(candidate))
     if proof.answer is Answer.YES:
@@ -122,6 +124,12 @@ class _Pair:
         self.narrow, self.wide, self.random = narrow, wide, random
         self._accepts = jsonschema_rs.validator_for(narrow, offline=True, pattern_options=regex.LINEAR)
         self._refuses = jsonschema_rs.validator_for(wide, offline=True, pattern_options=regex.LINEAR)
+
+    @property
+    def effort(self) -> int:
+        """How many documents to try from each source: fewer for larger schemas, so that an answer comes in seconds."""
+        size = sum(1 for schema in (self.narrow, self.wide) for _ in vocabulary.walk(schema))
+        return max(_REFUTATIONS, min(_SEARCH, _MOST_WORK // size))
 
     def tells(self, candidate: Any) -> bool:
         """True when the one accepts and the other refuses: a witness."""
