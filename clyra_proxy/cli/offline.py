@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from clyra_proxy.errors import UsageError
 from clyra_proxy.exchange import Destination, Exchange, RequestHead, ResponseHead
 from clyra_proxy.home import Home
 from clyra_proxy.policy.compiler import compile_policy
+from clyra_proxy.policy.destinations import SchemaBinding
 from clyra_proxy.policy.load import load_with_source
 from clyra_proxy.policy.route import EvidenceClass, Route
 from clyra_proxy.schemalock.binding import bind
@@ -19,23 +19,14 @@ from clyra_proxy.verdict.model import Mode
 _ROWS = ("ndjson", "jsonl", "jsonlines", "csv", "x-www-form-urlencoded")
 
 
-@dataclass(frozen=True, slots=True)
-class _Binding:
-    """One schema file as policy would bind it."""
-
-    request: str | None = None
-    response: str | None = None
-    openapi: str | None = None
-    rows: str | None = None
-
-
 def schema_exchange(schema: Path | None, media: str, coding: str, response: bool) -> Exchange:
     """An exchange on a route where everything is enforced and `schema` applies. Raises SchemaError."""
     plan = None
     if schema is not None:
         name = schema.name
         rows = not response and any(word in media for word in _ROWS)
-        binding = _Binding(rows=name) if rows else _Binding(response=name) if response else _Binding(request=name)
+        part = "rows" if rows else "response" if response else "request"
+        binding = SchemaBinding.model_validate({part: name})
         plan = bind(binding, schema.resolve().parent)
     route = Route(
         id="check",

@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 
+from clyra_proxy.cli.recorded import find_records
 from tests.support.certificates import Authority
 from tests.support.proxy import RunningProxy, local_policy
 from tests.support.upstream import Upstream
@@ -55,7 +56,12 @@ def test_a_call_through_run_is_allowed_recorded_and_shown(proxy, upstream):
     ours = event["unmapped"]["clyra"]
     assert (ours["decision"], ours["agent"], ours["run"]) == ("allow", "shop", "r1")
     assert event["http_request"]["url"]["path"] == "/hello"
+    exchange = event["metadata"]["correlation_uid"]
+    proxy.process.wait_until(lambda: find_records(proxy.home, exchange), "record of the exchange", 10)
     assert "secret" not in proxy.home.verdict_log.read_text()
+    story = json.loads(proxy.clyra("explain", ours["verdict"], "--json").stdout)
+    assert story["records"]
+    assert "records #" in proxy.clyra("explain", ours["verdict"]).stdout
 
 
 def test_a_bad_body_is_stopped_and_the_verdict_explains_it(proxy, upstream):
