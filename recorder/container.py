@@ -64,6 +64,8 @@ class Container(Protocol):
 
     def size(self, name: str) -> int: ...
 
+    def close(self) -> None: ...
+
 
 def read_member(container: Container, name: str, limit: int) -> bytes:
     """A small member whole. Raises ContainerError when it is larger than `limit`."""
@@ -99,6 +101,9 @@ class FolderContainer:
                 raise ContainerError("E_ARCHIVE_LIMIT", "too many members")
         self._root = root
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._sizes))
@@ -127,6 +132,15 @@ class ZipContainer:
         except BaseException:
             self._file.close()
             raise
+
+    def __enter__(self) -> ZipContainer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -116,8 +116,6 @@ class Connection(asyncio.Protocol):
         self._active = asyncio.get_running_loop().time()
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refused = problem(400, "no upgrade here", close=True)
         except httptools.HttpParserError:
             self._refused = self._refused or problem(400, "not an HTTP/1.1 request this server takes", close=True)
         if self._refused is not None and not self._busy:
@@ -148,6 +146,8 @@ class Connection(asyncio.Protocol):
         length = self._headers.get("content-length", "0")
         if "transfer-encoding" in self._headers or not length.isdigit():
             self._refuse(problem(400, "a body needs Content-Length", close=True))
+        if "upgrade" in self._headers:
+            self._refuse(problem(400, "no upgrade here", close=True))
         if int(length) > MAX_BODY_BYTES:
             self._refuse(problem(413, f"at most {MAX_BODY_BYTES} bytes", close=True))
 

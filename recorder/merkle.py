@@ -134,13 +134,11 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 def verify_consistency(first: int, second: int, proof: Sequence[bytes], first_root: bytes, second_root: bytes) -> None:
     """RFC 9162 section 2.1.4.2. Raises ProofError."""
     _check_proof(proof)
-    if not 0 <= first <= second:
-        raise ProofError("the sizes are out of order")
-    if first == second or first == 0:
-        if proof or (first == second and first_root != second_root):
-            raise ProofError("equal or empty trees need equal roots and no proof")
-        if first == 0 and first_root != EMPTY_ROOT:
-            raise ProofError("the root of the empty tree is wrong")
+    if not 0 < first <= second:
+        raise ProofError("the sizes are out of order, or from the empty tree, which proves nothing")
+    if first == second:
+        if proof or first_root != second_root:
+            raise ProofError("equal trees need equal roots and no proof")
         return
     _walk_consistency(first, second, proof, first_root, second_root)
 

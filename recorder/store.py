@@ -228,6 +228,8 @@ class Store:
                 raise _tail(f"record {frontier.size} does not follow from the one before it")
             frontier.append(leaf)
             prev = leaf.hex()
+        if (state.size, state.frontier) != (frontier.size, frontier.to_bytes()):
+            raise _tail("the stored tree is not that of the stored lines")
         checkpoint = note.parse_checkpoint(state.note)
         if (checkpoint.size, checkpoint.root, checkpoint.origin) != (frontier.size, frontier.root(), state.origin):
             raise _tail(f"the stored lines lead to size {frontier.size}, the checkpoint says {checkpoint.size}")

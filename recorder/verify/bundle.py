@@ -40,7 +40,10 @@ def verify_bundle(
         return report
     for damage in container.damage:
         report.add(damage.code, _place(damage))
-    _Run(report, container, progress).all(trust_file, outside)
+    try:
+        _Run(report, container, progress).all(trust_file, outside)
+    finally:
+        container.close()
     return report
 
 
