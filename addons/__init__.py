@@ -49,5 +49,6 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
 def default_checks() -> tuple[BodyCheck, ...]:
     """Every body check of the house, in the order they look at a body."""
     from clyra_proxy.schemalock.check import SchemaCheck
+    from clyra_proxy.stream.jsonrpc import JsonRpcId
 
-    return (SchemaCheck(),)
+    return (JsonRpcId(), SchemaCheck())

@@ -2,7 +2,8 @@
 
 Pure: from a verdict and the request head to status, headers and body. The engine turns it into bytes.
 Guarantees: every denial carries the verdict id, the rule id, the reason code and whether asking again can help; no
-denial carries a byte of a body (a JSON pointer and numbers at most, from the allow-list `_SHOWN_DETAILS`).
+denial carries a byte of a body (a JSON pointer and numbers at most, from the allow-list `_SHOWN_DETAILS`), but for the
+id of a JSON-RPC request, which an answer must repeat.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from clyra_proxy.verdict.reasons import Reason
 from clyra_proxy.verdict.rules import BY_REASON
 
 JSONRPC_ID = "jsonrpc_id"
-"""Key in `Exchange.extensions` of the id (text or number) of the JSON-RPC request, for whoever has read it."""
+"""Key in `Exchange.extensions` of the id (text or number) of the JSON-RPC request, None for a message that asks for no
+answer. Absent while nobody has read it (`clyra_proxy.stream.jsonrpc`)."""
 
 _SHOWN_DETAILS = ("schema_pointer", "row", "limit", "observed", "keyword", "byte")
 _LONGEST_SHOWN = 512
@@ -63,7 +65,8 @@ def build(verdict: Verdict, exchange: Exchange) -> Denial:
     protocol = protocol_of(exchange.request, exchange.destination)
     if facts.reason in _TRANSPORT_REASONS:
         protocol = Protocol.HTTP
-    status = 200 if protocol is Protocol.MCP else facts.outcome.status
+    answers = protocol is Protocol.MCP and JSONRPC_ID in exchange.extensions
+    status = 200 if answers else facts.outcome.status
     media, content = _body(protocol, facts, exchange)
     body = b"" if exchange.request.method == "HEAD" else orjson.dumps(content)
     return Denial(
@@ -159,7 +162,8 @@ def _problem(facts: _Facts) -> dict[str, object]:
 
 
 def _json_rpc(facts: _Facts, request_id: object) -> dict[str, object]:
-    """JSON-RPC 2.0 section 5.1; the id is null while the request's id has not been read."""
+    """JSON-RPC 2.0 section 5.1. While the request's id has not been read it is null, and the HTTP status is an error's
+    (MCP 2025-06-18, Streamable HTTP): a client cannot match such an answer, and must not wait for another."""
     return {
         "jsonrpc": "2.0",
         "id": request_id if isinstance(request_id, (str, int)) else None,

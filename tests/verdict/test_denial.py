@@ -132,22 +132,32 @@ def test_a_bad_response_is_a_bad_gateway() -> None:
     assert "response was refused" in body["detail"]
 
 
-def test_mcp_gets_a_json_rpc_error_in_http_200() -> None:
+def test_mcp_gets_a_json_rpc_error_in_http_200_when_its_call_is_known() -> None:
     exchange = refused("schema.violation", host="mcp.example", path="/mcp", headers=MCP_HEADERS)
+    exchange.extensions[JSONRPC_ID] = 7
     denial, body, headers = denied(exchange)
     assert denial.status == 200
     assert headers["content-type"] == "application/json"
-    assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", None, -32600)
+    assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", 7, -32600)
     assert body["error"]["data"]["verdict"] == exchange.id
-    exchange.extensions[JSONRPC_ID] = 7
-    _, answered, _ = denied(exchange)
-    message = JSONRPCMessage.model_validate(answered).root
+    message = JSONRPCMessage.model_validate(body).root
     assert message.id == 7  # type: ignore[union-attr]
+    exchange.extensions[JSONRPC_ID] = None
+    notified, body, _ = denied(exchange)
+    assert (notified.status, body["id"]) == (200, None)
+
+
+def test_mcp_gets_a_json_rpc_error_in_an_http_error_when_its_call_is_not_known() -> None:
+    denial, body, headers = denied(refused("schema.violation", host="mcp.example", path="/mcp", headers=MCP_HEADERS))
+    assert denial.status == 422
+    assert headers["content-type"] == "application/json"
+    assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", None, -32600)
 
 
 @pytest.mark.parametrize("headers", [(("mcp-session-id", "s"),), (("mcp-protocol-version", "2025-06-18"),)])
 def test_mcp_sessions_are_known_by_their_headers(headers: tuple[tuple[str, str], ...]) -> None:
-    assert denied(refused("egress.destination", headers=headers))[0].status == 200
+    _, body, _ = denied(refused("egress.destination", headers=headers))
+    assert body["jsonrpc"] == "2.0"
     assert denied(refused("identity.required", headers=headers))[0].status == 407
     assert denied(refused("egress.destination", headers=headers, method="GET"))[0].status == 403
 
