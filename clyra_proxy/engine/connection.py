@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy import commands, events, server, server_hooks
+from mitmproxy.proxy.layers.tls import TlsEstablishedClientHook
 
 from clyra_proxy.engine.client import ClientState, attach
 from clyra_proxy.engine.commands import AwaitHook, AwaitHookCompleted, AwaitRoom, AwaitRoomCompleted
@@ -209,6 +210,8 @@ class ConnectionHandler(server.LiveConnectionHandler):
         return task
 
     def _start_hook(self, hook: commands.StartHook) -> None:
+        if isinstance(hook, TlsEstablishedClientHook):
+            self._head_received()  # A handshake in time; a client may now take its time until it asks for something.
         waiting = self.engine.dispatch.run(hook)
         if not hook.blocking:
             return

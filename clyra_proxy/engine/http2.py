@@ -116,6 +116,10 @@ class GuardedHttp2Server(stock.Http2Server):
             if self.client_state.draining():
                 yield from self._go_away(final=False)
 
+    def done(self, _: events.Event) -> layer.CommandGenerator[None]:
+        """Closed: whatever still comes, also window credits, is ignored."""
+        yield from ()
+
     def _pay(self) -> layer.CommandGenerator[None]:
         if self.h2_conn.owed and self.h2_conn.pay(self.client_state.may_send_up):
             self.client_state.withhold(self.conn)
@@ -194,6 +198,10 @@ class GuardedHttp2Client(stock.Http2Client):
         if isinstance(event, events.DataReceived):
             yield from self._pay()
             self.client_state.room_made()
+
+    def done(self, _: events.Event) -> layer.CommandGenerator[None]:
+        """Closed: whatever still comes, also window credits, is ignored."""
+        yield from ()
 
     def _pay(self) -> layer.CommandGenerator[None]:
         if self.h2_conn.owed and self.h2_conn.pay(self._may):

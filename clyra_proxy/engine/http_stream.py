@@ -92,6 +92,8 @@ class GuardedHttpStream(ResponseSide):
                 return
             problem = "CONNECT is not offered here"
         problem = problem or self._find_destination(request)
+        if event.end_stream:
+            self.client_side = Side.DONE
         if problem:
             flow.metadata[FRAMING] = problem
             self.client_side = Side.DONE  # Where its body ends cannot be told: nothing of it is read.

@@ -56,3 +56,11 @@ def tls(confdir: Path) -> Callable[..., Any]:
         return client_context(confdir / "mitmproxy-ca-cert.pem", alpn)
 
     return context
+
+
+@pytest.fixture(autouse=True)
+def no_layer_fails(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A layer that raises closes its connection, which many a test would take for what it wanted to see."""
+    yield
+    faults = [record.getMessage() for record in caplog.get_records("call") if "A layer failed" in record.getMessage()]
+    assert not faults
