@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
-TEST_PACKAGES := curl:curl openssl:openssl node:nodejs npm:npm nginx:nginx git:git
+TEST_PACKAGES := curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev
 BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
 
 .PHONY: help setup test test-comprehensive lint format docs bench-engine bench-schema demo clean
