@@ -96,12 +96,17 @@ class Fleet:
         replaced = 0
         for slot in range(len(self._listeners)):
             async with self._changing:
+                if self._stopping:
+                    return {"ok": False, "what": "The proxy is stopping.", "why": "", "todo": "", "replaced": replaced}
                 old = self._workers[slot]
                 successor = await self._spawn(slot)
                 try:
                     await successor.until_ready()
                 except StartupError as error:
                     return {"ok": False, "what": error.what, "why": error.why, "todo": error.todo, "replaced": replaced}
+                if self._stopping:
+                    successor.kill()
+                    continue
                 self._workers[slot] = successor
                 if old is not None and old.state is not WorkerState.GONE:
                     await old.drain(self.launch.drain_s)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clyra_proxy.home import Home
     from clyra_proxy.policy.compiler import CompiledPolicy
     from clyra_proxy.policy.route import Route
+    from clyra_proxy.schemalock.traffic_learning import TrafficLearning
     from clyra_proxy.telemetry.metrics import WorkerMetrics
     from clyra_proxy.telemetry.verdict_log import VerdictLog
 
@@ -37,8 +38,8 @@ class PolicyHolder:
 class Runtime:
     """One worker's shared state.
 
-    worker: number of the worker, from 0. draining: no new work is wanted; finish what there is. selftest: set only
-    while the start-up self-test runs, and valid only for who knows its secret.
+    worker: number of the worker, from 0. selftest: set only while the start-up self-test runs, and valid only for who
+    knows its secret.
     """
 
     home: Home
@@ -47,8 +48,8 @@ class Runtime:
     recorder: RecorderClient
     verdict_log: VerdictLog
     metrics: WorkerMetrics
+    learning: TrafficLearning
     worker: int = 0
-    draining: bool = False
     selftest: SelfTestPass | None = field(default=None)
 
     def match(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:

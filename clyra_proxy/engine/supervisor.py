@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import json
 import logging
 import os
-import shutil
 import signal
-from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.engine import certificates
 from clyra_proxy.engine.control import Message, serve_commands
+from clyra_proxy.engine.data_folder import claim, fresh_folder, write_state
 from clyra_proxy.engine.fleet import Fleet
 from clyra_proxy.engine.launch import Launch
 from clyra_proxy.engine.listeners import bound_port, open_listeners
@@ -30,7 +26,6 @@ from clyra_proxy.engine.readiness import Board, HealthServer, Snapshot
 from clyra_proxy.engine.recorder_process import RecorderProcess
 from clyra_proxy.engine.worker_process import HANG_LIMIT_S
 from clyra_proxy.errors import ClyraError, StartupError
-from clyra_proxy.home import Home
 from clyra_proxy.policy.load import load_policy
 from clyra_proxy.telemetry.exposition import render
 
@@ -62,7 +57,7 @@ class Supervisor:
             certificates.publish(self._home)
             self._listeners = open_listeners(self.launch.host, self.launch.port, self.launch.workers)
             self.launch = self.launch.at_port(bound_port(self._listeners))
-            metrics = _fresh_folder(self._home.metrics)
+            metrics = fresh_folder(self._home.metrics)
             self._fleet = Fleet(self.launch, self._listeners, self._give_up)
             health = HealthServer(
                 self.launch.health_host, self.launch.health_port, self._board, lambda: render(metrics)
@@ -79,7 +74,7 @@ class Supervisor:
                 return 0
             control = await serve_commands(self._home.proxy_control, self.command)
             self._publish()
-            state = self._write_state(health.address)
+            state = write_state(self.launch, health.address)
             notify("READY=1", f"STATUS=serving on {state['host']}:{state['port']}", f"MAINPID={os.getpid()}")
             self._announce(state, report)
             await self._stop.wait()
@@ -242,40 +237,3 @@ class Supervisor:
                 for worker in self._fleet.workers
             ],
         }
-
-    def _write_state(self, health: str) -> Message:
-        state: Message = {
-            "pid": os.getpid(),
-            "host": self.launch.host,
-            "port": self.launch.port,
-            "health": health,
-            "mode": self.launch.mode,
-            "workers": self.launch.workers,
-        }
-        write_atomically(self._home.proxy_state, json.dumps(state).encode() + b"\n")
-        return state
-
-
-@contextlib.contextmanager
-def claim(home: Home) -> Iterator[None]:
-    """Hold the data folder's lock: two proxies would mix their logs and spools. Raises StartupError."""
-    with (home.run / "proxy.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            raise StartupError(
-                f"A proxy already uses the data folder {home.root}.",
-                f"Its process id is {lock.read().strip() or 'unknown'}.",
-                "Stop it with `clyra proxy stop`, or give this one another folder with --home.",
-            ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
-
-
-def _fresh_folder(path: Path) -> Path:
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700)
-    return path
