@@ -399,3 +399,37 @@ def test_tls_to_the_proxy_keeps_the_outer_certificate(
         assert client._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
         assert client.request("GET", "/json", f"127.0.0.1:{upstream.port}").status == 200
     assert seen == [("agent-7", "Basic eA==", {})]
+
+
+@pytest.mark.parametrize("client_kind", ["h1", "h2"])
+@pytest.mark.parametrize("server", ["h1", "h2"])
+@pytest.mark.parametrize("gate", [None, CountingGate])
+def test_trailers_and_early_hints_reach_the_client(
+    client_kind: str, server: str, gate: Any, engine: Start, house: House, upstream_authority: Any, tls: Any
+) -> None:
+    def offer(data: Any) -> None:
+        data.server.alpn_offers = [b"h2"] if server == "h2" else [b"http/1.1"]
+
+    house.server_connect = offer  # type: ignore[attr-defined]
+    house.response_gate = gate
+    running = engine(house)
+    with Upstream(upstream_authority.leaf(), alpn=("h2",) if server == "h2" else ("http/1.1",)) as upstream:
+        alpn = "h2" if client_kind == "h2" else "http/1.1"
+        raw = dial(("localhost", upstream.tls_port), proxy=running.address, tls=tls(alpn))
+        with Http2Client(raw) if client_kind == "h2" else Http1Client(raw) as client:
+            answer = client.request("GET", "/trailers", "localhost")
+            assert (answer.status, answer.body, answer.complete) == (200, b'{"a":1}', True)
+            assert answer.trailers == [("x-checksum", "abc")]
+            answer = client.request("GET", "/hints", "localhost")
+            assert (answer.status, answer.informational, answer.complete) == (200, [103], True)
+    assert running.quiet()
+    assert house.count("clyra_done") == 2
+
+
+def test_request_trailers_go_nowhere(engine: Start, house: House, upstream: Upstream) -> None:
+    with _client(engine(house)) as client:
+        client.send(_head(upstream, "/echo", "Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\nX-Late: unseen\r\n\r\n")
+        assert client.read().body == b"{}"
+    (message,) = upstream.journal.messages
+    assert message.complete
+    assert message.trailers == []
