@@ -16,8 +16,11 @@ const CONNECT_TIMEOUT_MS = 30_000;
 const LONGEST_HEAD = 65_536;
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
 
-const configured = process.env.HTTPS_PROXY || process.env.https_proxy;
-if (configured) install(new URL(configured));
+// Deno and Bun read NODE_OPTIONS too, but honour the proxy by themselves (and Deno may forbid reading variables).
+if (typeof Deno === 'undefined' && typeof Bun === 'undefined') {
+  const configured = process.env.HTTPS_PROXY || process.env.https_proxy;
+  if (configured) install(new URL(configured));
+}
 
 function install(proxy) {
   const proxyHost = proxy.hostname.replace(/^\[|\]$/g, '');

@@ -47,6 +47,8 @@ CLIENTS = {
     "node fetch": ["node", "-e", NODE_FETCH, URL],
     "node http": ["node", "-e", NODE_HTTPS.replace("https", "http"), URL.replace("https", "http")],
     "node fetch http": ["node", "-e", NODE_FETCH, URL.replace("https", "http")],
+    "deno": ["deno", "run", "--allow-net", "{folder}/deno.ts", URL],
+    "bun": ["bun", "run", "{folder}/bun.mjs", URL],
 } | {f"python {name}": [sys.executable, "-c", script, URL] for name, script in PYTHON.items()}
 
 
@@ -71,10 +73,12 @@ def run_through(home, proxy, *command, options=(), env=None):
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_each_client_uses_the_proxy_and_trusts_it(home, proxy, name):
-    argv = CLIENTS[name]
+def test_each_client_uses_the_proxy_and_trusts_it(home, proxy, tmp_path, name):
+    argv = [word.replace("{folder}", str(tmp_path)) for word in CLIENTS[name]]
     if not shutil.which(argv[0]):
         pytest.skip(f"needs {argv[0]}")
+    (tmp_path / "deno.ts").write_text("console.log(await (await fetch(Deno.args[0])).text())")
+    (tmp_path / "bun.mjs").write_text("console.log(await (await fetch(process.argv[2])).text())")
     hostile = {"NO_PROXY": "*", "no_proxy": "*", "HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://x:1"}
     done = run_through(home, proxy, *argv, options=("--agent", "tester", "--run", "r-7"), env=hostile)
     assert json.loads(done.stdout)["through"] == "proxy", done.stderr
