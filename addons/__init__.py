@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) -> list[object]:
-    """The data path of one worker. checks: body checks in order; by default all that Clyra has."""
+    """The data path of one worker. checks: body checks in order; by default all that Clyra has, learning last."""
     from addons.egress import Egress
     from addons.gate import Gate
     from addons.guard import Guard
@@ -33,7 +33,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.schema import Schema
     from addons.telemetry import Telemetry
 
-    checks = default_checks() if checks is None else checks
+    checks = (*default_checks(), runtime.learning) if checks is None else checks
     return [
         Guard(),
         Identify(runtime),
@@ -47,7 +47,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
 
 
 def default_checks() -> tuple[BodyCheck, ...]:
-    """Every body check of the house, in the order they look at a body."""
+    """Every body check of the house that can refuse, in the order they look at a body."""
     from clyra_proxy.schemalock.check import SchemaCheck
     from clyra_proxy.stream.jsonrpc import JsonRpcId
 

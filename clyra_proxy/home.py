@@ -93,6 +93,11 @@ class Home:
         return self.root / "spool"
 
     @property
+    def learned(self) -> Path:
+        """What workers learned of the shape of traffic, and the drifts from locks they saw; made when needed."""
+        return self.root / "learned"
+
+    @property
     def verdicts(self) -> Path:
         return self.root / "verdicts"
 

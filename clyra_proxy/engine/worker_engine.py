@@ -25,10 +25,16 @@ from clyra_proxy.evidence.client import RecorderClient
 from clyra_proxy.home import Home
 from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy
 from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.schemalock.traffic_learning import SAVE_EVERY_S, TrafficLearning
 from clyra_proxy.telemetry.metrics import WorkerMetrics
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 
 SELFTEST_AGAIN_S = 2.0
+_RECORDER_STATES = {
+    "down": "the recorder is not reachable",
+    "refusing": "the recorder refuses records",
+    "catching_up": "spooled records are still being handed to the recorder",
+}
 
 log = logging.getLogger("clyra.worker")
 
@@ -47,6 +53,7 @@ class WorkerEngine:
         self._prepared: CompiledPolicy | None = None
         self._recorded = False
         self._proving: asyncio.Task[None] | None = None
+        self._saving: asyncio.Task[None] | None = None
 
     async def start(self) -> Message:
         """Load, check, prove, then accept. Returns what to report; raises ClyraError with the reason it cannot."""
@@ -61,6 +68,7 @@ class WorkerEngine:
         self._recorded = await run_selftest(self.master, self.runtime, watch)
         if not self._recorded:
             self._proving = asyncio.create_task(self._prove_until_recorded(watch), name="self-test")
+        self._saving = asyncio.create_task(self._save_learning(), name="learning")
         await self._accept(self._config.slot)
         return {"policy": summarise(policy), "ca_expires": f"{authority.expires:%Y-%m-%d}", **self.describe()}
 
@@ -103,6 +111,9 @@ class WorkerEngine:
         """Hand over what is queued for the recorder and the log, then let go."""
         if self._proving is not None:
             self._proving.cancel()
+        if self._saving is not None:
+            self._saving.cancel()
+            self._save_learned()
         await self.runtime.recorder.close()
         await asyncio.to_thread(self.runtime.verdict_log.close)
         self._metering.close()
@@ -133,7 +144,8 @@ class WorkerEngine:
         await recorder.start()
         slot = self._config.slot
         holder, metrics = PolicyHolder(policy), WorkerMetrics(slot)
-        return Runtime(self._home, holder, settings, recorder, verdict_log, metrics, worker=slot)
+        learning = TrafficLearning(self._home.learned, lambda: holder.current.document.data_platform.schemalock.learn)
+        return Runtime(self._home, holder, settings, recorder, verdict_log, metrics, learning, worker=slot)
 
     async def _accept(self, slot: int) -> None:
         if slot not in self._servers:
@@ -144,6 +156,17 @@ class WorkerEngine:
                     self._servers[slot].append(await self.master.listen_on(self._listener, lent))
                 finally:
                     lent.detach()  # the descriptor stays open: the slot may be adopted again later
+
+    async def _save_learning(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._save_learned()
+
+    def _save_learned(self) -> None:
+        try:
+            self.runtime.learning.save()
+        except OSError as error:
+            log.error("What was learned of the traffic could not be saved: %s.", error.strerror)  # noqa: TRY400
 
     async def _prove_until_recorded(self, watch: SelfTestWatch) -> None:
         """Repeat the self-test while the recorder is away; a failure now keeps us from being ready, and is said."""
@@ -156,8 +179,8 @@ class WorkerEngine:
 
     def _obstacles(self) -> list[str]:
         obstacles = []
-        if self.runtime.recorder.state != "ready":
-            obstacles.append("the recorder is not reachable")
+        if (state := self.runtime.recorder.state) != "ready":
+            obstacles.append(_RECORDER_STATES.get(state, f"the recorder is {state}"))
         if not self._recorded:
             obstacles.append("the self-test has not been recorded yet")
         return obstacles

@@ -55,6 +55,11 @@ class SchemaLock(Section):
         Atomic.STREAM, description="Default of `atomic` for destinations that do not say: `stream` or `spool`."
     )
     limits: Limits = Field(default_factory=Limits, description="What a body may cost.")
+    learn: bool = Field(
+        False,
+        description="Learn the shape of JSON bodies, never their values, into the folder `learned` of the data folder; "
+        "`clyra schema lock` turns it into a schema lock.",
+    )
 
 
 class DataPlatform(Section):
