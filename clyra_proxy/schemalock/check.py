@@ -98,12 +98,12 @@ class SchemaCheck:
 
 
 def _open_document(facts: _RouteFacts, judge: Judge, choice: Choice, declared: int, request: bool) -> BodySession:
-    """Hold small and unsplittable documents whole, stream the others.
+    """Hold small documents whole, walk through the others.
 
     A response of unknown length streams from its first byte: its sender may pause between records.
     """
     schema, limits = choice.schema, facts.limits
-    if 0 <= declared <= _SMALL or (schema is not None and schema.plan is None):
+    if 0 <= declared <= _SMALL:
         return BufferedSession(judge, facts.admission, schema, limits.max_buffer, required=choice.required)
     return StreamSession(
         judge,

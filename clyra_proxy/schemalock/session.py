@@ -14,7 +14,7 @@ from clyra_proxy.schemalock.admission import Admission
 from clyra_proxy.schemalock.buffered import judge_document
 from clyra_proxy.schemalock.compile import CompiledSchema
 from clyra_proxy.schemalock.judge import CHECK_ID, Judge, Unreadable
-from clyra_proxy.schemalock.taker import DocumentTaker
+from clyra_proxy.schemalock.taker import WALK_INTO, DocumentTaker
 from clyra_proxy.schemalock.walker import SyntaxFault, TrailingFault, Walker
 from clyra_proxy.stream.limits import BodyLimits
 from clyra_proxy.verdict.model import Coverage, Mode, Seen
@@ -25,9 +25,10 @@ _STARTS = frozenset(b'"-0123456789tfn')
 
 
 class StreamSession:
-    """A JSON document of any size. schema: None for admission only; one without a plan holds the document whole.
+    """A JSON document of any size. schema: None for admission only; without a plan nothing leaves before the end.
 
-    hold_whole: bytes held before streaming begins; a body that ends before is judged whole.
+    hold_whole: bytes held before streaming begins; a body that ends before is judged whole. walk_into: bytes of an
+    incomplete value that are held before it is taken apart.
     """
 
     check_id = CHECK_ID
@@ -42,6 +43,7 @@ class StreamSession:
         *,
         required: bool,
         hold_whole: int,
+        walk_into: int = WALK_INTO,
     ) -> None:
         self.mode: Mode = judge.mode
         self.coverage = Coverage(Seen.FULL)
@@ -53,9 +55,9 @@ class StreamSession:
         self._hold_whole = hold_whole
         self._parts: list[bytes] = []
         self._size = 0
-        self._taker = DocumentTaker(judge, schema, limits)
+        self._taker = DocumentTaker(judge, schema, limits, walk_into)
         self._walker: Walker | None = None
-        self._whole = False  # the root cannot be walked into: held to the end
+        self._whole = False  # a scalar root: held to the end
         self._done = False
 
     def feed(self, data: bytes) -> int:
@@ -86,7 +88,7 @@ class StreamSession:
         walker = self._walker
         if walker is None or (not self._taker.judged and self._size < self._limits.minimum_hold):
             return 0
-        return walker.passed
+        return min(walker.passed, self._taker.barrier)
 
     def _feed(self, data: bytes) -> None:
         self._size += len(data)
@@ -107,21 +109,15 @@ class StreamSession:
         text = b"".join(self._parts).lstrip(_BLANKS)
         if not text:
             return False
-        if not self._fits(text[:1]):
-            if text[0] not in _STARTS and text[:1] not in (b"[", b"{"):
+        if text[:1] not in (b"[", b"{"):
+            if text[0] not in _STARTS:
                 self._judge_whole(text)
             self._whole = True
             return False
         self._walker = Walker(self._taker)
-        self.coverage = Coverage(Seen.STREAMED)
+        if self._schema is None or self._schema.plan is not None:
+            self.coverage = Coverage(Seen.STREAMED)
         return True
-
-    def _fits(self, opening: bytes) -> bool:
-        """True when the plan, or admission alone, walks into a root that opens so."""
-        if opening not in (b"[", b"{"):
-            return False
-        schema = self._schema
-        return schema is None or (schema.plan is not None and schema.plan.fits(opening))
 
     def _walk(self, walker: Walker, data: bytes, last: bool = False) -> None:
         try:
@@ -149,4 +145,4 @@ class StreamSession:
             return
         blocked = self._schema is not None
         reason = Reason.SCHEMA_NOT_STREAMABLE if blocked else Reason.BODY_TOO_LARGE
-        self._judge.object_to(reason, "", {"limit": self._limits.max_buffer, "what": "one item"}, fatal=True)
+        self._judge.object_to(reason, "", {"limit": self._limits.max_buffer, "why": "one item"}, fatal=True)

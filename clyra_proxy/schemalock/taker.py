@@ -1,8 +1,9 @@
 """Judging a document piece by piece under a plan, and keeping what must be judged at the end.
 
 Elements of cut arrays are judged in batches and forgotten. Members of the envelope are judged early where the schema
-asks them unconditionally, and kept (cut arrays as `[]`) for the residual schema. Without a plan only admission is
-asked: any large value is walked into, and nothing but the keys of open objects is kept.
+asks them unconditionally, and kept (cut arrays as `[]`) for the residual schema. A large value that must be judged
+whole is built up from its pieces as they come, so that no single step parses much; nothing of it may leave before
+(`barrier`). Without a schema only admission is asked: nothing but the keys of open objects is kept.
 """
 
 from __future__ import annotations
@@ -20,23 +21,27 @@ from clyra_proxy.schemalock.walker import Container
 from clyra_proxy.stream.limits import BodyLimits
 from clyra_proxy.verdict.reasons import Reason
 
-_WALK_INTO = 64 * 1024
-"""Without a plan, an incomplete value is walked into once this many of its bytes are held."""
+WALK_INTO = 64 * 1024
+"""An incomplete value that the plan does not open is walked into once this many of its bytes are held."""
 _SYNTAX = frozenset({Reason.JSON_INCOMPLETE, Reason.JSON_TRAILING})
+_NOWHERE = 1 << 62
 
 
 class Place:
     """What the taker knows about an open container.
 
-    plan: Branch, Cut, or None (admission only). members: envelope members by name. keys: names seen. count: elements.
+    plan: Branch, Cut, or None. builds: its value is put together here. members, elements: what is kept. keys: names
+    seen. kept: bytes that keeping costs. count: elements so far.
     """
 
-    __slots__ = ("count", "kept", "keys", "members", "name", "plan")
+    __slots__ = ("builds", "count", "elements", "kept", "keys", "members", "name", "plan")
 
-    def __init__(self, plan: Branch | Cut | None, name: str | int | None) -> None:
+    def __init__(self, plan: Branch | Cut | None, name: str | int | None, builds: bool) -> None:
         self.plan = plan
         self.name = name
+        self.builds = builds
         self.members: dict[str, Any] = {}
+        self.elements: list[Any] = []
         self.keys: set[str] = set()
         self.kept = 0
         self.count = 0
@@ -45,8 +50,11 @@ class Place:
 class DocumentTaker:
     """Implements `clyra_proxy.schemalock.walker.Taker`. judged: some record, or some part of a body, has passed."""
 
-    def __init__(self, judge: Judge, schema: CompiledSchema | None, limits: BodyLimits) -> None:
+    def __init__(
+        self, judge: Judge, schema: CompiledSchema | None, limits: BodyLimits, walk_into: int = WALK_INTO
+    ) -> None:
         self._judge = judge
+        self._walk_into = walk_into
         self._schema = schema
         self._plan: Plan | None = schema.plan if schema is not None else None
         self._limits = limits
@@ -54,33 +62,41 @@ class DocumentTaker:
         self._admissions: dict[int, Admission] = {}
         self._kept = 0
         self._silenced = False  # a schema rule in shadow mode has spoken; it is not asked again
-        self.root: Any = None
+        self._root: Any = None
+        self._root_built = False
         self.judged = False
+        self.barrier = _NOWHERE
+        """Offset of the outermost value that is being built; nothing from there on may leave."""
 
-    def enter(self, container: Container | None, name: str | None, opening: bytes, held: int) -> Place | None:
+    def enter(self, container: Container | None, name: str | None, opening: bytes, at: int, held: int) -> Place | None:
         if len(self._places) >= self._limits.max_depth:
             self._judge.object_to(Reason.JSON_DEPTH, "", {"limit": self._limits.max_depth}, fatal=True)
+        plan = self._plan_of(container, name, opening)
+        if plan is None and container is not None and held < self._walk_into:
+            return None
+        step: str | int | None = name
+        if container is not None:
+            parent: Place = container.node
+            if name is not None:
+                self._see_keys(parent, [name], len(name))
+            else:
+                step = parent.count
+                parent.count += 1
+        place = Place(plan, step, builds=plan is None and self._schema is not None)
+        if place.builds and self.barrier == _NOWHERE:
+            self.barrier = at
+        self._places.append(place)
+        return place
+
+    def _plan_of(self, container: Container | None, name: str | None, opening: bytes) -> Branch | Cut | None:
+        """The plan for a value that opens so, if there is one and it fits."""
         plan: Branch | Cut | None = None
         if self._plan is not None:
             if container is None:
                 plan = self._plan.root
             elif isinstance(parent := container.node.plan, Branch) and name is not None:
                 plan = parent.members.get(name)
-            if plan is None or isinstance(plan, Cut) is not (opening == b"["):
-                return None
-        elif container is not None and held < _WALK_INTO:
-            return None
-        step: str | int | None = name
-        if container is not None:
-            parent_place: Place = container.node
-            if name is not None:
-                self._see_keys(parent_place, [name], len(name))
-            else:
-                step = parent_place.count
-                parent_place.count += 1
-        place = Place(plan, step)
-        self._places.append(place)
-        return place
+        return plan if plan is not None and isinstance(plan, Cut) is (opening == b"[") else None
 
     def take(self, container: Container, text: bytes, offset: int, guessed: bool) -> bool:
         place: Place = container.node
@@ -101,39 +117,54 @@ class DocumentTaker:
         if schema is not None and schema.exact and has_long_integer(text):
             value = parse_exactly(text)
         if container.is_array:
-            self._take_elements(place, value)
+            self._take_elements(place, value, len(text))
         else:
-            self._see_keys(place, value, len(text) if self._plan is not None else 0)
-            if isinstance(place.plan, Branch):
-                place.members.update(self._absorb(place.plan, value, ()))
-            else:
-                self.judged = True
+            self._take_members(place, value, len(text))
         return True
 
     def leave(self, container: Container) -> None:
         place: Place = container.node
         self._places.pop()
-        self._kept -= place.kept if self._plan is None else 0
-        plan = place.plan
-        value: Any = place.members
-        if container.is_array:
-            value = []
-            if isinstance(plan, Cut) and place.count < plan.min_items:
-                self._object_count(plan, "minItems", self._path(place.name))
-        if self._plan is None:
+        if self._schema is None:
+            self._kept -= place.kept
             return
-        if self._places:
-            self._places[-1].members[str(place.name)] = value
+        plan = place.plan
+        if isinstance(plan, Cut) and place.count < plan.min_items:
+            self._object_count(plan, "minItems", self._path(place.name))
+        value: Any = place.elements if container.is_array else place.members
+        if not self._places:
+            self._root, self._root_built = value, place.builds
+            return
+        parent = self._places[-1]
+        if parent.builds:
+            self._attach(parent, place, value)
+            return
+        if place.builds:
+            self.barrier = _NOWHERE
+        if isinstance(parent.plan, Cut):
+            self._judge_elements(parent.plan, [value], parent.count - 1, ())
+            self._kept -= place.kept
+            self.judged = True
+        elif isinstance(parent.plan, Branch):
+            name = str(place.name)
+            parent.members.update(self._absorb(parent.plan, {name: value}, ()) if place.builds else {name: value})
+
+    def _attach(self, parent: Place, place: Place, value: Any) -> None:
+        parent.kept += place.kept
+        if isinstance(place.name, str):
+            parent.members[place.name] = value
         else:
-            self.root = value
+            parent.elements.append(value)
 
     def finish(self) -> None:
         """The document has ended well: judge what is left. Raises Violation."""
-        plan, schema = self._plan, self._schema
-        if plan is None or schema is None or self._silenced or plan.residual.is_valid(self.root):
+        schema = self._schema
+        if schema is None or self._silenced:
             return
-        found = first_objection(plan.residual, self.root, "")
-        self._object(found.keyword, found.schema_pointer, found.path)
+        judge = schema.whole if self._plan is None or self._root_built else self._plan.residual
+        if not judge.is_valid(self._root):
+            found = first_objection(judge, self._root)
+            self._object(found.keyword, found.schema_pointer, found.path)
 
     def _refuse(self, problem: NotAdmitted, offset: int) -> None:
         """An item that ends before its value does, or after it, is bad syntax in the document."""
@@ -148,20 +179,37 @@ class DocumentTaker:
         if keys and not keys.isdisjoint(names):
             self._judge.object_to(Reason.JSON_DUPLICATE_KEY, self._pointer(()), {})
         keys.update(names)
-        cost = cost or sum(map(len, names)) + 8 * len(names)
+        self._keep(place, cost or sum(map(len, names)) + 8 * len(names))
+
+    def _keep(self, place: Place, cost: int) -> None:
         place.kept += cost
         self._kept += cost
         if self._kept > self._limits.max_buffer:
-            blocked = self._plan is not None
-            reason = Reason.SCHEMA_NOT_STREAMABLE if blocked else Reason.BODY_TOO_LARGE
-            self._judge.object_to(reason, "", {"limit": self._limits.max_buffer, "what": "envelope"}, fatal=True)
+            detail: dict[str, str | int] = {"limit": self._limits.max_buffer}
+            if self._schema is not None and self._schema.blocked:
+                detail["why"] = self._schema.blocked
+            reason = Reason.BODY_TOO_LARGE if self._schema is None else Reason.SCHEMA_NOT_STREAMABLE
+            self._judge.object_to(reason, "", detail, fatal=True)
 
-    def _take_elements(self, place: Place, values: list[Any]) -> None:
-        plan = place.plan
-        if isinstance(plan, Cut):
-            self._judge_elements(plan, values, place.count, ())
+    def _take_elements(self, place: Place, values: list[Any], size: int) -> None:
+        if isinstance(place.plan, Cut):
+            self._judge_elements(place.plan, values, place.count, ())
+            self.judged = True
+        elif place.builds:
+            self._keep(place, size)
+            place.elements += values
+        else:
+            self.judged = True
         place.count += len(values)
-        self.judged = True
+
+    def _take_members(self, place: Place, members: dict[str, Any], size: int) -> None:
+        self._see_keys(place, members, 0 if self._schema is None else size)
+        if isinstance(place.plan, Branch):
+            place.members.update(self._absorb(place.plan, members, ()))
+        elif place.builds:
+            place.members.update(members)
+        else:
+            self.judged = True
 
     def _judge_elements(self, cut: Cut, values: list[Any], before: int, below: tuple[str | int, ...]) -> None:
         if self._silenced:
@@ -202,7 +250,7 @@ class DocumentTaker:
     def _judge_early(self, validator: jsonschema_rs.Validator | None, value: Any, below: tuple[str, ...]) -> None:
         if validator is None or self._silenced or validator.is_valid(value):
             return
-        found = first_objection(validator, value, "")
+        found = first_objection(validator, value)
         self._object(found.keyword, found.schema_pointer, (*self._path(*below), *found.path))
 
     def _object_count(self, cut: Cut, keyword: str, path: tuple[str | int, ...]) -> None:

@@ -65,8 +65,11 @@ class Taker(Protocol):
         """Whole items of `container`, inside its brackets. False: not JSON, and it was only a guess."""
         ...
 
-    def enter(self, container: Container | None, name: str | None, opening: bytes, held: int) -> Any | None:
-        """An incomplete value opens with `opening`: the node to walk into it with, or None to wait for its end."""
+    def enter(self, container: Container | None, name: str | None, opening: bytes, at: int, held: int) -> Any | None:
+        """An incomplete item opens with `opening`: the node to walk into it with, or None to wait for its end.
+
+        at: offset of the item. held: bytes of it so far.
+        """
         ...
 
     def leave(self, container: Container) -> None:
@@ -165,7 +168,7 @@ class Walker:
         if self.started:
             raise TrailingFault(self._base + at)
         opening = self._text[at : at + 1]
-        node = self._taker.enter(None, None, opening, self.held) if opening in (b"[", b"{") else None
+        node = self._taker.enter(None, None, opening, self._base + at, self.held) if opening in (b"[", b"{") else None
         if node is None:
             raise SyntaxFault(self._base + at)
         self.started = True
@@ -253,7 +256,7 @@ class Walker:
                 return False  # it will be refused with its value
         if opening not in (b"[", b"{"):
             return False
-        node = self._taker.enter(container, name, opening, len(self._text) - self._at)
+        node = self._taker.enter(container, name, opening, self._base + self._at, len(self._text) - self._at)
         if node is None:
             return False
         self._open(opening, node, name, inside)

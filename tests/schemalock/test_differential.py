@@ -54,8 +54,12 @@ def check(compiled: CompiledSchema, schema: Any, text: bytes, rng: random.Random
         judge_streamed(compiled, text, 1) is None,
         judge_streamed(compiled, text, rng) is None,
         judge_streamed(compiled, text, 4096) is None,
+        judge_streamed(compiled, text, 1, walk_into=1) is None,
+        judge_streamed(compiled, text, rng, walk_into=30) is None,
+        judge_streamed(None, text, rng, walk_into=2) is None,
     )
-    assert verdicts == (expected,) * 4, (schema, text, verdicts, expected)
+    admitted = oracle(True, text)
+    assert verdicts == (expected,) * 6 + (admitted,), (schema, text, verdicts, expected)
     return expected
 
 

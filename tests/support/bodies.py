@@ -16,6 +16,7 @@ from clyra_proxy.schemalock.buffered import BufferedSession
 from clyra_proxy.schemalock.compile import CompiledSchema
 from clyra_proxy.schemalock.judge import Judge, Modes
 from clyra_proxy.schemalock.session import StreamSession
+from clyra_proxy.schemalock.taker import WALK_INTO
 from clyra_proxy.stream.limits import DEFAULT_LIMITS, BodyLimits
 from clyra_proxy.verdict.model import Finding, Phase
 from tests.support.exchanges import ROUTE, exchange
@@ -37,9 +38,16 @@ def buffered(schema: CompiledSchema | None, limits: BodyLimits = DEFAULT_LIMITS)
     return BufferedSession(judge, Admission(limits), schema, limits.max_buffer, required=True)
 
 
-def streamed(schema: CompiledSchema | None, limits: BodyLimits = DEFAULT_LIMITS, hold_whole: int = 0) -> StreamSession:
+def streamed(
+    schema: CompiledSchema | None,
+    limits: BodyLimits = DEFAULT_LIMITS,
+    hold_whole: int = 0,
+    walk_into: int = WALK_INTO,
+) -> StreamSession:
     judge = Judge(ENFORCING, Phase.REQUEST_BODY, schema is not None)
-    return StreamSession(judge, Admission(limits), schema, limits, required=True, hold_whole=hold_whole)
+    return StreamSession(
+        judge, Admission(limits), schema, limits, required=True, hold_whole=hold_whole, walk_into=walk_into
+    )
 
 
 def drive(session: BodySession, chunks: Sequence[bytes] | Iterator[bytes]) -> tuple[Finding | None, int]:
@@ -71,10 +79,14 @@ def is_whole_json(text: bytes) -> bool:
 
 
 def judge_streamed(
-    schema: CompiledSchema | None, text: bytes, size: int | random.Random, limits: BodyLimits = DEFAULT_LIMITS
+    schema: CompiledSchema | None,
+    text: bytes,
+    size: int | random.Random,
+    limits: BodyLimits = DEFAULT_LIMITS,
+    walk_into: int = WALK_INTO,
 ) -> Finding | None:
     """The verdict of tier A; asserts that what was cleared before the end is not a whole document."""
-    finding, cleared = drive(streamed(schema, limits), cut(text, size))
+    finding, cleared = drive(streamed(schema, limits, walk_into=walk_into), cut(text, size))
     assert not is_whole_json(text[:cleared])
     return finding
 
