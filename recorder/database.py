@@ -7,6 +7,7 @@ write-ahead records still waiting for their outcome; `events` lets a source hand
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -62,8 +63,9 @@ class ExclusiveLock:
                 "Two recorders writing one log would give it two histories.",
                 "Stop the other one, or give this one its own --home.",
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # the number only helps a person; the lock holds without it
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         os.close(self._descriptor)

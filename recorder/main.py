@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recorder import trust
-from recorder.errors import RecorderError
+from recorder.errors import KeyFileError, RecorderError
 from recorder.layout import Layout
 from recorder.store import default_origin
 
@@ -29,11 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RecorderError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"Cannot use {error.filename or 'the data folder'}. The system says: {error.strerror}.\n")
+        return 1
     return code
 
 
-def prepare(layout: Layout, origin: str = "") -> None:
-    """Create folders, keys and the trust file where they are missing."""
+def prepare(layout: Layout, origin: str = "") -> str:
+    """Create folders, keys and the trust file where they are missing; return the origin of the log."""
     layout.create()
     keys = layout.keys
     keys.create_missing()
@@ -43,6 +46,13 @@ def prepare(layout: Layout, origin: str = "") -> None:
         temporary = layout.trust.with_suffix(".new")
         temporary.write_bytes(raw)
         temporary.replace(layout.trust)
+    try:
+        known = trust.load(layout.trust.read_bytes()).origin
+    except trust.TrustError as error:
+        raise KeyFileError(f"{layout.trust} cannot be used.", error.detail, "Restore it from a copy.") from None
+    if origin not in ("", known):
+        raise KeyFileError(f"{layout.trust} is about {known}, not {origin}.", "", "Check --origin.")
+    return known
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -60,9 +70,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     from recorder.run import Settings, serve  # the HTTP stack is not needed by a verifier
 
     layout = Layout.locate(arguments.home)
-    prepare(layout, arguments.origin)
     settings = Settings(
-        origin=arguments.origin,
+        origin=prepare(layout, arguments.origin),
         tcp=arguments.tcp,
         certificate=arguments.tls_cert,
         certificate_key=arguments.tls_key,

@@ -15,15 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from recorder import __version__, database, ed25519, note
+from recorder import __version__, database, ed25519, note, recovery
 from recorder.admission import Admission, Batch, BatchError, Outcome, Source
 from recorder.chain import Chain, Clock, system_clock
 from recorder.errors import StoreCorruptError, StoreFullError
 from recorder.intents import Intents
 from recorder.keys import SigningKey
 from recorder.layout import Layout
-from recorder.merkle import Frontier, leaf_hash
-from recorder.record import GENESIS_PREV, schemas_digest
+from recorder.merkle import Frontier
+from recorder.record import schemas_digest
 from recorder.seal import remember
 
 ANCHOR_RECORDS = 10_000
@@ -56,15 +56,19 @@ class Store:
         self._seal_key = seal_key
         self._wanted_origin = origin
         self._clock = clock
+        self._shut = False
         self._lock = database.ExclusiveLock(layout.lock)
         try:
             self._connection = database.open_for_writing(layout.database)
             self._load(first=True)
             self._tip = os.open(layout.tip, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._refuse_rollback()
+            seen = os.pread(self._tip, 4096, 0).rstrip(b"\x00")
+            recovery.refuse_rollback(seen, self.chain.origin, self.size, self.root, log_key.public)
             self._begin_run()
-        except BaseException:
+        except BaseException as error:
             self._lock.release()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise _full(error) from error
             raise
 
     @property
@@ -105,7 +109,10 @@ class Store:
         self._guarded(lambda: remember(self._connection, start, end, digest, path))
 
     def shut(self) -> None:
-        """Close the file; everything acknowledged is already durable."""
+        """Close the file; everything acknowledged is already durable. A second call does nothing."""
+        if self._shut:
+            return
+        self._shut = True
         self._connection.close()
         os.close(self._tip)
         self._lock.release()
@@ -204,54 +211,16 @@ class Store:
             origin = self._wanted_origin or default_origin(self._log_key)
             self.chain, self.root, self.note = Chain(origin, clock=self._clock), Frontier().root(), b""
             return
-        tail = self._prove_tail(state) if first else None
-        frontier, prev = tail or (Frontier.from_bytes(state.size, state.frontier), self._last_leaf(state.size))
+        if self._wanted_origin not in ("", state.origin):
+            raise StoreCorruptError(f"This log is {state.origin}, not {self._wanted_origin}.", "", "Check --origin.")
+        if first:
+            tail = recovery.prove_tail(self._connection, state, self._log_key.public)
+            frontier, prev, self._anchored_size = tail.frontier, tail.prev, tail.anchored_size
+        else:
+            frontier = Frontier.from_bytes(state.size, state.frontier)
+            prev = recovery.last_leaf(self._connection, state.size)
         self.chain = Chain(state.origin, frontier, prev, state.last_ts, state.own_seq, clock=self._clock)
         self.root, self.note = frontier.root(), state.note
-
-    def _last_leaf(self, size: int) -> str:
-        row = self._connection.execute("SELECT leaf FROM records WHERE seq = ?", (size - 1,)).fetchone()
-        leaf: bytes = row[0]
-        return leaf.hex()
-
-    def _prove_tail(self, state: database.State) -> tuple[Frontier, str]:
-        if self._wanted_origin and self._wanted_origin != state.origin:
-            raise StoreCorruptError(f"This log is {state.origin}, not {self._wanted_origin}.", "", "Check --origin.")
-        row = self._connection.execute(
-            "SELECT size, frontier FROM anchors WHERE size < ? ORDER BY size DESC LIMIT 1", (state.size,)
-        ).fetchone()
-        frontier = Frontier.from_bytes(*row) if row else Frontier()
-        self._anchored_size = frontier.size
-        prev = self._last_leaf(frontier.size) if frontier.size else GENESIS_PREV
-        for seq, leaf, line in database.read_lines(self._connection, frontier.size, 1 << 60):
-            if seq != frontier.size or leaf != leaf_hash(line) or f'"prev":"{prev}"'.encode() not in line:
-                raise _tail(f"record {frontier.size} does not follow from the one before it")
-            frontier.append(leaf)
-            prev = leaf.hex()
-        if (state.size, state.frontier) != (frontier.size, frontier.to_bytes()):
-            raise _tail("the stored tree is not that of the stored lines")
-        checkpoint = note.parse_checkpoint(state.note)
-        if (checkpoint.size, checkpoint.root, checkpoint.origin) != (frontier.size, frontier.root(), state.origin):
-            raise _tail(f"the stored lines lead to size {frontier.size}, the checkpoint says {checkpoint.size}")
-        if note.signed_by(checkpoint, state.origin, [(b"log", self._log_key.public)]) is None:
-            raise _tail("the checkpoint was not signed by this recorder's log key")
-        return frontier, prev
-
-    def _refuse_rollback(self) -> None:
-        """Compare with the newest checkpoint this machine is known to have signed."""
-        try:
-            seen = note.parse_checkpoint(os.pread(self._tip, 4096, 0).rstrip(b"\x00"))
-        except note.NoteError:
-            return
-        if note.signed_by(seen, seen.origin, [(b"log", self._log_key.public)]) is None:
-            return
-        same = seen.origin == self.chain.origin and seen.size <= self.chain.size
-        if not same or (seen.size == self.chain.size and seen.root != self.root):
-            raise StoreCorruptError(
-                f"The log ends at {self.chain.size}, but a checkpoint of size {seen.size} was already signed here.",
-                "An older copy of the log seems to have been put back; going on would give it a second history.",
-                f"Restore the newest log.db, or start a new log in another --home. (Checkpoint: {self.layout.tip})",
-            )
 
     def _begin_run(self) -> None:
         """First records of this run: genesis and keys in a new log, then the configuration in force."""
@@ -299,12 +268,4 @@ def _full(error: Exception) -> StoreFullError:
         "The log could not be written; nothing of the refused batch was kept.",
         f"The system says: {error}.",
         "Free disk space; the recorder goes on by itself.",
-    )
-
-
-def _tail(why: str) -> StoreCorruptError:
-    return StoreCorruptError(
-        "The stored log does not agree with its own checkpoint.",
-        f"{why[0].upper()}{why[1:]}.",
-        "Nothing is written to it. Keep the file as evidence and restore the newest copy, or start a new --home.",
     )

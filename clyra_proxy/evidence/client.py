@@ -119,7 +119,7 @@ class RecorderClient:
         """Hand over what is queued, spool what cannot be, and let go."""
         self._closing = True
         deadline = self._loop.time() + patience_s
-        while self._link is not None and self.queued and self._loop.time() < deadline:
+        while self.queued and self.state not in ("down", "refusing") and self._loop.time() < deadline:
             self._pump()
             await asyncio.sleep(0.005)
         for task in self._tasks:

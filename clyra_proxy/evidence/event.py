@@ -44,7 +44,7 @@ def intent_event(exchange: Exchange, key: SubjectKey) -> bytes:
         "agent": _agent(exchange.identity),
         "act": _act(exchange),
         "verdict": _verdict(exchange),
-        "io": {"req": _body(exchange.request_body)},
+        "io": {"req": _expected(exchange.request_body)},
         "data": data,
     }
     return _encode(event, exchange)
@@ -200,6 +200,16 @@ def _body(tally: BodyTally) -> dict[str, Any]:
         found["mt"] = _text(tally.media_type, 128)
     if tally.commitment:
         found["c"] = tally.commitment
+    return found
+
+
+def _expected(tally: BodyTally) -> dict[str, Any]:
+    """A body that may still be on its way: its declared length, and its commitment only once it is complete."""
+    if tally.complete:
+        return _body(tally)
+    found: dict[str, Any] = {"len": max(tally.declared, tally.seen, 0)}
+    if tally.media_type:
+        found["mt"] = _text(tally.media_type, 128)
     return found
 
 

@@ -31,7 +31,4 @@ def open_store(layout: Layout) -> Iterator[Callable[..., Store]]:
 
     yield open_one
     for store in opened:
-        try:
-            store.shut()
-        except OSError:
-            pass
+        store.shut()

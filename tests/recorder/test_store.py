@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -212,7 +213,7 @@ def test_a_step_of_the_clock_is_declared(layout: Layout, open_store: OpenStore) 
         assert record["ts"] >= last or step_before
         last, step_before = record["ts"], record["typ"] == "sys.clock"
     times = [(record["boot"], record["mono_us"]) for record in _records(layout)]
-    assert all(a[0] != b[0] or a[1] < b[1] for a, b in zip(times, times[1:], strict=False))
+    assert all(a[0] != b[0] or a[1] < b[1] for a, b in itertools.pairwise(times))
 
 
 def test_only_one_recorder_may_write(open_store: OpenStore) -> None:
