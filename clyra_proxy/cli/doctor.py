@@ -60,15 +60,17 @@ def doctor(
 def _probe(home: Home, proxy: RunningProxy, only: list[str], as_is: bool, identity: tuple[str, str]) -> list[Finding]:
     from clyra_proxy.cli.client_files import client_settings
     from clyra_proxy.cli.client_variables import client_variables
+    from clyra_proxy.cli.probe_certificates import stand_in_context
     from clyra_proxy.cli.probe_targets import Relay
     from clyra_proxy.cli.probing import probe_all
     from clyra_proxy.cli.runtime_probes import found_probes
+    from clyra_proxy.engine.certificates import authority_file
 
     probes = [one for one in found_probes() if not only or one.name in only]
     if only and len(probes) < len(set(only)):
         known = ", ".join(one.name for one in found_probes())
         raise UsageError(f"Not every runtime of {', '.join(only)} is here.", "", f"Found: {known}.")
-    relay = Relay((proxy.host, proxy.port))
+    relay = Relay((proxy.host, proxy.port), stand_in_context(authority_file(home)))
     try:
         agent, token = identity
         settings = client_settings(home, "127.0.0.1", relay.port, agent=agent, token=token)

@@ -8,19 +8,17 @@ for as long as the context is open. The upstream's certificate is signed by nobo
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 import socket
 import ssl
-import tempfile
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 _LONGEST_HEAD = 65_536
 _PATIENCE_S = 60.0
 _REQUEST_LINE = re.compile(rb"^([A-Z]+) (\S+) HTTP/1\.[01]\r\n")
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+FORBIDDEN = 403
 _STATUS_LINE = re.compile(rb"^HTTP/1\.[01] (\d{3})")
 
 
@@ -51,11 +49,18 @@ class _Listener:
 
 
 class Relay(_Listener):
-    """Hands everything on to the proxy. tunnels: port asked for -> status of the proxy's answers to CONNECT."""
+    """Hands everything on to the proxy. tunnels: port asked for -> status of the proxy's answer to CONNECT.
 
-    def __init__(self, proxy: tuple[str, int]) -> None:
+    stand_in: where policy refuses the doctor's upstream (403), the relay answers the call itself with a certificate of
+    the authority, so that trust can be judged all the same; None leaves it at the refusal. trusted: ports of calls that
+    accepted that certificate and sent a request.
+    """
+
+    def __init__(self, proxy: tuple[str, int], stand_in: ssl.SSLContext | None = None) -> None:
         self._proxy = proxy
+        self._stand_in = stand_in
         self.tunnels: dict[int, int] = {}
+        self.trusted: set[int] = set()
         super().__init__(self._hand_on)
 
     def _hand_on(self, client: socket.socket) -> None:
@@ -63,19 +68,25 @@ class Relay(_Listener):
         asked = _port_asked_for(head)
         with socket.create_connection(self._proxy, timeout=_PATIENCE_S) as onward:
             onward.sendall(head)
+            answer = onward.recv(_LONGEST_HEAD)
+            status = _STATUS_LINE.match(answer)
             if asked:
-                self.tunnels.setdefault(asked, 0)
-            back = threading.Thread(
-                target=_pump, args=(onward, client, lambda first: self._note(asked, first)), daemon=True
-            )
+                self.tunnels[asked] = int(status[1]) if status else 0
+            if head.startswith(b"CONNECT ") and self._stand_in is not None and self.tunnels.get(asked) == FORBIDDEN:
+                self._answer_instead(client, asked, self._stand_in)
+                return
+            client.sendall(answer)
+            back = threading.Thread(target=_pump, args=(onward, client), daemon=True)
             back.start()
             _pump(client, onward)
             back.join()
 
-    def _note(self, port: int, first: bytes) -> None:
-        status = _STATUS_LINE.match(first)
-        if port and status:
-            self.tunnels[port] = int(status[1])
+    def _answer_instead(self, client: socket.socket, port: int, context: ssl.SSLContext) -> None:
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with context.wrap_socket(client, server_side=True) as secured:
+            while secured.recv(_LONGEST_HEAD):
+                self.trusted.add(port)
+                secured.sendall(_OK)
 
 
 class Upstream(_Listener):
@@ -90,37 +101,7 @@ class Upstream(_Listener):
         self.arrivals += 1
         with self._context.wrap_socket(client, server_side=True) as secured:
             while secured.recv(_LONGEST_HEAD):
-                secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
-
-
-def upstream_context() -> ssl.SSLContext:
-    """A server context with a fresh self-signed certificate for loopback."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "clyra doctor")])
-    now = datetime.now(UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        pem = Path(folder) / "doctor.pem"
-        pem.touch(0o600)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-        context.load_cert_chain(pem)
-    return context
+                secured.sendall(_OK)
 
 
 def _port_asked_for(head: bytes) -> int:
@@ -132,12 +113,9 @@ def _port_asked_for(head: bytes) -> int:
     return int(port) if port.isdigit() else 0
 
 
-def _pump(source: socket.socket, sink: socket.socket, note: Callable[[bytes], None] | None = None) -> None:
+def _pump(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(_LONGEST_HEAD):
-            if note is not None:
-                note(data)
-                note = None
             sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

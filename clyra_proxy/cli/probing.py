@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from clyra_proxy.cli.probe_targets import Relay, Upstream, upstream_context
+from clyra_proxy.cli.probe_certificates import untrusted_context
+from clyra_proxy.cli.probe_targets import FORBIDDEN, Relay, Upstream
 from clyra_proxy.cli.runtime_probes import Probe
 from clyra_proxy.telemetry.redaction import printable
 from clyra_proxy.telemetry.verdict_reader import VerdictReader
@@ -74,7 +75,7 @@ def probe_all(
     probes: Iterable[Probe], environment: Mapping[str, str], relay: Relay, verdict_log: Path
 ) -> list[Finding]:
     """Make every call, through `relay`, and judge it. environment: complete, with the relay as the proxy."""
-    context = upstream_context()
+    context = untrusted_context()
     with VerdictReader(verdict_log) as reader:
         next(reader.backwards(), None)  # what was there before is not about us
         calls = [_prepared(probe, context) for probe in probes]
@@ -137,7 +138,9 @@ def _judge(call: _Call, relay: Relay, decided: Mapping[str, str]) -> Finding:
             return Finding(name, Way.BYPASSED, "the call arrived at the upstream without the proxy", call.probe.fix)
         return Finding(name, Way.UNCLEAR, f"no call was seen; it says: {said}", "Run it by hand and read its message.")
     answer = relay.tunnels[port]
-    if answer >= 400:
+    if port in relay.trusted:
+        return Finding(name, Way.INTERCEPTED, "policy refuses this call; the proxy was asked, the authority is trusted")
+    if answer >= 400 and not (answer == FORBIDDEN and _DISTRUST.search(call.output)):
         fix = "Give --agent and --token." if answer == 407 else "See `clyra tail --no-follow` for the reason."
         return Finding(name, Way.REFUSED, f"the proxy answered {answer} to CONNECT", fix)
     if _DISTRUST.search(call.output):

@@ -73,6 +73,19 @@ def test_refusal(place, authority):
     assert code == 1
 
 
+def test_trust_is_judged_even_where_policy_refuses_the_doctor(tmp_path, authority):
+    home = Home(tmp_path / "home")
+    clyra("init", home=home.root)
+    with InterceptingProxy(authority, refuse="403 Forbidden") as proxy:
+        _, runtimes = examine(home, proxy)
+        assert {one["result"] for one in runtimes.values()} == {"intercepted"}
+        assert all("authority is trusted" in one["evidence"] for one in runtimes.values())
+        home.ca_certificate.write_bytes(authority.certificate.read_bytes())
+        home.ca_bundle.write_bytes(authority.certificate.read_bytes())
+        _, runtimes = examine(home, proxy)
+        assert {one["result"] for one in runtimes.values()} == {"distrusts the CA"}
+
+
 def test_the_house_without_a_proxy(tmp_path):
     clyra("init", home=tmp_path)
     done = clyra("doctor", "--json", home=tmp_path)
