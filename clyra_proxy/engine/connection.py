@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.http import HTTPFlow
-from mitmproxy.proxy import commands, events, server, server_hooks
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.tls import TlsEstablishedClientHook
 
 from clyra_proxy.engine.client import ClientState, attach
-from clyra_proxy.engine.commands import AwaitHook, AwaitHookCompleted, AwaitRoom, AwaitRoomCompleted
-from clyra_proxy.engine.dial import DialError, connect, is_own_listener, resolve
-from clyra_proxy.engine.hooks import ClyraDialHook, Dial
-from clyra_proxy.engine.http_events import Credit, Farewell
+from clyra_proxy.engine.commands import AwaitHook, AwaitHookCompleted, AwaitRoom
+from clyra_proxy.engine.dispatch import describe
+from clyra_proxy.engine.http_events import Farewell
+from clyra_proxy.engine.upstreams import Upstreams
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.mode_specs import ProxyMode
@@ -40,12 +40,7 @@ DIALS_PER_ADDRESS = 8
 """Connections of one client to one address that may be opening at the same time."""
 
 
-def _full(writer: Any) -> bool:
-    size: int = writer.transport.get_write_buffer_size()
-    return size > READ_BYTES
-
-
-class ConnectionHandler(server.LiveConnectionHandler):
+class ConnectionHandler(Upstreams):
     """mitmproxy's handler with our event loop, our dialling and our timeouts."""
 
     def __init__(
@@ -57,12 +52,9 @@ class ConnectionHandler(server.LiveConnectionHandler):
         self.max_conns.default_factory = lambda: asyncio.Semaphore(DIALS_PER_ADDRESS)
         self._queue: deque[events.Event] = deque()
         self._busy = False
-        self._over = False
+        self._aborted = False
         self._unsent: dict[Connection, list[bytes]] = {}
         self._head_timer: asyncio.TimerHandle | None = None
-        self._room = asyncio.Event()
-        self._withheld = False
-        self._relief: asyncio.Task[None] | None = None
         self.state = ClientState(
             settings=engine.settings,
             abort=self.abort,
@@ -126,8 +118,8 @@ class ConnectionHandler(server.LiveConnectionHandler):
 
     def abort(self, reason: str) -> None:
         """Close the client and all its upstreams at once, without a farewell."""
-        if not self.client.error:
-            self.client.error = reason
+        self._aborted = True
+        self.client.error = self.client.error or reason
         for connection, io in list(self.transports.items()):
             connection.state = ConnectionState.CLOSED
             if io.handler is not None:
@@ -164,10 +156,11 @@ class ConnectionHandler(server.LiveConnectionHandler):
             while queue:
                 for command in handle(queue.popleft()):
                     self._execute(command)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a layer in an unknown state must not go on
             queue.clear()
             self._unsent.clear()
-            logger.exception("A layer failed with %s; the connection is closed.", type(error).__name__)
+            # Type and place only: the text of such an error may quote the event, and with it a body.
+            logger.error("A layer failed with %s%s; the connection is closed.", *describe(error))  # noqa: TRY400
             self.abort("internal error")
         finally:
             self._busy = False
@@ -248,7 +241,7 @@ class ConnectionHandler(server.LiveConnectionHandler):
         is_client = connection is self.client
         while True:
             try:
-                data = await reader.read(READ_BYTES)
+                data = b"" if self._aborted else await reader.read(READ_BYTES)
                 if not data:
                     break
                 if is_client and not self.state.speaks_http:
@@ -276,127 +269,6 @@ class ConnectionHandler(server.LiveConnectionHandler):
             io.writer.close()
         if cancelled is not None:
             raise cancelled
-
-    def _crowded_up(self) -> bool:
-        return any(
-            _full(io.writer)
-            for connection, io in self.transports.items()
-            if connection is not self.client and io.writer
-        )
-
-    def _crowded_down(self) -> bool:
-        io = self.transports.get(self.client)
-        return io is not None and io.writer is not None and _full(io.writer)
-
-    def _room_made(self) -> None:
-        """Something that waited inside has left: wake readers, and let HTTP/2 peers have their windows back."""
-        self._room.set()
-        if self._withheld:
-            self._withheld = False
-            self._queue.append(Credit())
-
-    def _withhold(self, source: Connection) -> None:
-        """An HTTP/2 peer is owed window updates. If a full socket is the reason, its drain must tell us."""
-        self._withheld = True
-        if self._relief is None and (self._crowded_down() if source is not self.client else self._crowded_up()):
-            self._relief = self._task(self._relieve(source))
-
-    async def _relieve(self, source: Connection) -> None:
-        await self._drain(source)
-        self._relief = None
-        self._withheld = False
-        self.process(Credit())
-
-    async def _wait_for_room(self, source: Connection, is_client: bool) -> None:
-        """Wait until what `source` sends can leave again."""
-        while not self._over and not self.state.may_read(source, is_client):
-            self._room.clear()
-            await self._drain(source)
-            if not self._over and not self.state.may_read(source, is_client):
-                await self._room.wait()
-
-    async def _drain(self, source: Connection) -> None:
-        """Wait until the sockets that `source` feeds are below their low-water mark."""
-        for connection, io in list(self.transports.items()):
-            if (connection is self.client) != (source is self.client) and io.writer is not None:
-                try:
-                    await io.writer.drain()
-                except OSError:
-                    if io.handler is not None:
-                        io.handler.cancel("error sending data")
-
-    async def _await_room(self, command: AwaitRoom) -> None:
-        source = command.source
-        is_client = source is self.client
-        while self._crowded_up() if is_client else self._crowded_down():
-            await self._drain(source)
-        may_send = self.state.may_send_up if is_client else self.state.may_send_down
-        while not self._over and not may_send(command.stream_id):
-            self._room.clear()
-            await self._room.wait()
-        self.process(AwaitRoomCompleted(command))
-
-    # -- upstream ------------------------------------------------------------------------------------------------
-
-    def _open(self, command: commands.OpenConnection) -> None:
-        if self._over:
-            self._queue.append(events.OpenConnectionCompleted(command, "client is gone"))
-            return
-        io = server.ConnectionIO()
-        self.transports[command.connection] = io
-        io.handler = self._task(self.open_connection(command))
-
-    async def open_connection(self, command: commands.OpenConnection) -> None:
-        """Dial, then serve the upstream connection until it ends."""
-        upstream = command.connection
-        hook_data = server_hooks.ServerConnectionHookData(client=self.client, server=upstream)
-        try:
-            reader, writer = await self._dial(hook_data)
-        except (DialError, asyncio.CancelledError) as error:
-            self.transports.pop(upstream, None)
-            reason = str(error) or "connection cancelled"
-            await self.handle_hook(server_hooks.ServerConnectErrorHook(hook_data))
-            self.process(events.OpenConnectionCompleted(command, reason))
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            return
-        upstream.timestamp_tcp_setup = time.time()
-        upstream.state = ConnectionState.OPEN
-        upstream.peername = writer.get_extra_info("peername")
-        upstream.sockname = writer.get_extra_info("sockname")
-        io = self.transports[upstream]
-        io.reader, io.writer = reader, writer
-        await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
-        self.process(events.OpenConnectionCompleted(command, None))
-        try:
-            await self.handle_connection(upstream)
-        finally:
-            upstream.timestamp_end = time.time()
-            await self.handle_hook(server_hooks.ServerDisconnectedHook(hook_data))
-
-    async def _dial(
-        self, hook_data: server_hooks.ServerConnectionHookData
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        upstream = hook_data.server
-        if not upstream.address:
-            raise DialError("no destination given")
-        await self.handle_hook(server_hooks.ServerConnectHook(hook_data))
-        if upstream.error:
-            raise DialError(upstream.error)
-        host, port = upstream.address[:2]
-        addresses = await resolve(host, port)
-        if is_own_listener(addresses, port, self.engine.addresses):
-            raise DialError("the destination is this proxy itself")
-        flows = tuple(flow for flow in self.state.dialling if (flow.request.host, flow.request.port) == (host, port))
-        dial = Dial(self.client, upstream, host, port, addresses, flows)
-        await self.handle_hook(ClyraDialHook(dial))
-        if not self.engine.dispatch.listens(ClyraDialHook.name):
-            dial.approve(*addresses)
-        if dial.error or self._over or self.client.error:
-            raise DialError(dial.error or "client is gone")
-        upstream.timestamp_start = time.time()
-        async with self.max_conns[(host, port)]:
-            return await connect(dial.approved, port, self.settings.connect_timeout_s)
 
     async def on_timeout(self) -> None:
         """Nothing moved for `idle_timeout_s`."""

@@ -139,11 +139,6 @@ class Dispatch:
 
     def _fail(self, data: Any, name: str, error: BaseException) -> bool:
         """Tell the addons; stop what the hook was about unless one of them lets it go on. Returns whether it does."""
-        # Type and place only: the text of an exception may quote a body.
-        frame = error.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        place = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
         goes_on = False
         for handler in self._on_failure:
             try:
@@ -151,7 +146,7 @@ class Dispatch:
             except Exception as second:  # noqa: BLE001 - the exchange is stopped below
                 logger.error("on_hook_failure failed with %s.", type(second).__name__)  # noqa: TRY400
         consequence = "only observed, it goes on" if goes_on else "the exchange is stopped"
-        logger.error("Hook %s failed with %s%s; %s.", name, type(error).__name__, place, consequence)
+        logger.error("Hook %s failed with %s%s; %s.", name, *describe(error), consequence)
         if not goes_on:
             _stop(data, name)
         return goes_on
@@ -170,3 +165,12 @@ def _stop(data: Any, name: str) -> None:
     state = getattr(data, "clyra", None)
     if isinstance(state, ClientState):
         state.abort(f"hook {name} failed")
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Type and place of a fault, for a log line. Never its text, which may quote a body."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
+    return type(error).__name__, place

@@ -185,13 +185,20 @@ class StreamState(HttpStream):
             return
         self.finished = True
         self.flow.live = False
-        if self.parked:
-            self.state.parked.pop(self.stream_id, None)
+        self.parked.clear()
+        self.state.parked.pop(self.stream_id, None)
         self.state.streams.discard(self.stream_id)
         self.state.serving.pop(self.context.server, None)
         self.state.room_made()
         yield DropStream(self.stream_id)
         self.state.done(self.flow)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Undo the references that lead back here, so that memory is freed at once and not by the cyclic collector."""
+        self.context.layers.clear()
+        self.__dict__.pop("client_state", None)
+        self.__dict__.pop("server_state", None)
 
 
 def _phrase(status: int) -> str:
