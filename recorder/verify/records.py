@@ -62,17 +62,25 @@ class RecordCheck:
         return digest.hexdigest()
 
     def _line(self, line: bytes) -> None:
+        sound = record.read_sound(line)
+        if sound is not None and sound["v"] == FORMAT:
+            self._sound(sound)
+        else:
+            self._suspect(line)
+        leaf = leaf_hash(line)
+        self.frontier.append(leaf)
+        self._prev = leaf.hex()
+        self._offset += len(line) + 1
+        self._note_root()
+
+    def _suspect(self, line: bytes) -> None:
+        """A line that is not plainly sound: name what is wrong with its bytes, then with its meaning."""
         try:
             value = canonical.check(line)
         except canonical.CanonicalError as error:
             self._fail(error.code, error.detail)
         else:
             self._meaning(value)
-        leaf = leaf_hash(line)
-        self.frontier.append(leaf)
-        self._prev = leaf.hex()
-        self._offset += len(line) + 1
-        self._note_root()
 
     def _meaning(self, value: Any) -> None:
         if not isinstance(value, dict) or value.get("v") != FORMAT:
@@ -90,6 +98,11 @@ class RecordCheck:
         else:
             self._fail("E_SCHEMA", "the envelope does not satisfy its schema")
             return
+        self._sound(value)
+
+    def _sound(self, value: dict[str, Any]) -> None:
+        """A record that can be read: is it in its place, in order, and does it agree with the others?"""
+        typ = value["typ"]
         self._place(value)
         self._time(value)
         self._source(value)
