@@ -48,6 +48,8 @@ class Gate:
         if exchange is not None and not exchange.finished:
             exchange.finished = True
             exchange.verdict = decide(exchange)
+            # All they found is in the verdict; exchange and gates refer to each other.
+            exchange.request_gate = exchange.response_gate = None
 
     def _judge(self, flow: HTTPFlow) -> None:
         exchange = exchange_of(flow)
