@@ -21,6 +21,8 @@ from clyra_proxy.stream.watch import Watch, refuses
 from clyra_proxy.verdict.model import Coverage, Finding, Mode, Phase, Seen
 from clyra_proxy.verdict.rules import BY_REASON, RULES
 
+_NO_BODY = Coverage(Seen.NONE)
+_STREAMED = Coverage(Seen.STREAMED)
 _CODED_TAIL = 16
 """Raw bytes of a coded body held to the end: more than any trailer (gzip 8, zstd 4) and the coding's last block."""
 
@@ -117,7 +119,8 @@ class Gate:
             self._held.released += len(raw)
             return [raw]
         self._held.push(raw, before)
-        return self._held.release(self._cleared(), self._tail())
+        cleared = self._cleared()
+        return self._held.release(cleared, self._tail()) if cleared else []
 
     def finish(self) -> Iterable[bytes]:
         """The body ended; return all that was held back. Raises BodyRefused."""
@@ -155,10 +158,10 @@ class Gate:
     @property
     def coverage(self) -> Coverage:
         if not self._tally.seen:
-            return Coverage(Seen.NONE)
+            return _NO_BODY
         if not self._watches:
             return self._blind or self._preset()
-        best = Coverage(Seen.STREAMED)
+        best = _STREAMED
         for watch in self._watches:
             best = getattr(watch.session, "coverage", best)
             if best.seen is Seen.FULL:

@@ -96,26 +96,37 @@ class Watch:
         start = perf_counter_ns()
         WATCHDOG.enter()
         try:
-            for _ in range(_MOST_NOTES):
-                try:
-                    mark = self.session.finish()
-                except Violation as violation:
-                    self._note(violation.finding, recorder)
-                    if not self.attached:
-                        return
-                else:
-                    if type(mark) is int and mark >= seen:
-                        self.mark = mark
-                        return
-                    break
-            self._fail("watermark", recorder)
-        except BodyRefused:
-            raise
+            mark = self.session.finish()
+        except Violation as violation:
+            self._object_at_end(violation, seen, recorder)
         except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
             self._fail(type(error).__name__, recorder)
+        else:
+            self._end(mark, seen, recorder)
         finally:
             WATCHDOG.leave()
             self.ns += perf_counter_ns() - start
+
+    def _end(self, mark: object, seen: int, recorder: Recorder) -> None:
+        if type(mark) is int and mark >= seen:
+            self.mark = mark
+        else:
+            self._fail("watermark", recorder)
+
+    def _object_at_end(self, violation: Violation, seen: int, recorder: Recorder) -> None:
+        for _ in range(_MOST_NOTES):
+            self._note(violation.finding, recorder)
+            if not self.attached:
+                return
+            try:
+                mark = self.session.finish()
+            except Violation as another:
+                violation = another
+            except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
+                return self._fail(type(error).__name__, recorder)
+            else:
+                return self._end(mark, seen, recorder)
+        return self._fail("watermark", recorder)
 
     def detach(self) -> None:
         self.attached = False
