@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from bench.engine import peers, streaming
 from bench.engine.contenders import Contender, start_clyra, start_mitmdump
 from bench.engine.generator import Generator, MissingToolError, Target
 from bench.engine.report import Report
-from bench.engine.upstream import Nginx, Sink, kilobyte_of_json
+from bench.engine.upstream import Nginx, Sink, kilobyte_of_json, model_call
 from tests.support.certificates import Authority
 
 PROXY_CPU = 0
@@ -36,6 +37,7 @@ CPU_HTTP = "processor time per request, HTTP, closed loop"
 CPU_HTTPS = "processor time per request, HTTPS, closed loop"
 PLAIN_GROUPS = (HTTP, CPU_HTTP, LATENCY_HTTP)
 SECURE_GROUPS = (HTTPS, CPU_HTTPS, LATENCY_HTTPS)
+MODEL_CALLS = "model calls, keep-alive HTTP, 1 KB chat completion, 16 connections, closed loop"
 TWO = "one worker and two, nothing pinned, HTTP, 32 connections"
 UPLOAD = "streamed upload of a JSON array of records"
 FIRST = "server-sent events, time to first event"
@@ -84,6 +86,10 @@ class Bench:
         found = start_clyra(folder, self.authority, prefix, workers=workers, recorder_cpu=OTHER_CPU if alone else None)
         self.stack.enter_context(found.process)
         return found
+
+    def peers(self, chosen: Mapping[str, Callable[[peers.Room], Contender]]) -> list[Contender]:
+        prefix = self.on(PROXY_CPU)
+        return peers.start_all(self.folder, self.authority, self.nginx, prefix, self.stack, self.say, chosen)
 
     def say(self, text: str) -> None:
         self.console.print(f"[dim]{text}[/dim]")
@@ -161,9 +167,7 @@ def compare(bench: Bench, with_peers: bool) -> dict[str, float]:
     """Everybody against everybody at small exchanges."""
     contenders = [bench.mitmdump(), bench.clyra()]
     if with_peers:
-        contenders += peers.start_all(
-            bench.folder, bench.authority, bench.nginx, bench.on(PROXY_CPU), bench.stack, bench.say
-        )
+        contenders += bench.peers(peers.PEERS)
     throughput(bench, contenders)
     for contender in contenders:
         contender.process.stop()
@@ -182,6 +186,22 @@ def compare(bench: Bench, with_peers: bool) -> dict[str, float]:
         "https_ratio": round(report.ratio(HTTPS, "clyra", "mitmdump"), 2),
         "added_p95_ms": round(max(added), 2),
     }
+
+
+def model_calls(bench: Bench) -> None:
+    """Chat completions of 1 KB, the traffic of a model gateway."""
+    contenders = [bench.mitmdump(), bench.clyra(), *bench.peers(peers.MODEL_PEERS)]
+    body = bench.folder / "call.json"
+    body.write_bytes(model_call())
+    rows = [("direct", Target(f"127.0.0.1:{bench.nginx.port}"))]
+    rows += [(one.name, one.plain(bench.nginx)) for one in contenders]
+    for _ in range(bench.rounds):
+        for name, target in rows:
+            found = bench.generator.run(target, body=body, seconds=bench.seconds, path="/v1/chat/completions")
+            bench.report.add(MODEL_CALLS, name, found.rps)
+    for contender in contenders:
+        contender.process.stop()
+    bench.report.show(bench.console, MODEL_CALLS, "requests/s", "mitmdump")
 
 
 def scale(bench: Bench) -> dict[str, float]:
@@ -245,6 +265,8 @@ def main() -> int:
             for part in chosen.only:
                 console.print(f"[bold]{part}[/bold]")
                 line |= compare(bench, chosen.peers) if part == "compare" else MEASURES[part](bench)
+            if chosen.peers:
+                model_calls(bench)
         except MissingToolError as error:
             console.print(f"[red]The benchmark cannot run:[/red] {error}")
             return 2

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from pathlib import Path
 from bench.engine.contenders import Contender
 from bench.engine.generator import MissingToolError
 from bench.engine.upstream import Nginx
+from clyra_proxy.demo.completions import MODEL
 from tests.support.certificates import Authority
 from tests.support.processes import NotReadyError, Running, free_port
 
@@ -45,10 +46,11 @@ def start_all(
     prefix: tuple[str, ...],
     stack: ExitStack,
     say: Callable[[str], None],
+    chosen: Mapping[str, Callable[[Room], Contender]],
 ) -> list[Contender]:
-    """Every peer that comes up; says why the others did not."""
+    """Every chosen peer that comes up; says why the others did not."""
     found = []
-    for name, start in PEERS.items():
+    for name, start in chosen.items():
         place = folder / name
         place.mkdir()
         try:
@@ -173,6 +175,24 @@ def envoy_configuration(room: Room, asked: int, plain: int, secure: int) -> dict
     }
 
 
+def start_litellm(room: Room) -> Contender:
+    """LiteLLM's proxy, one worker, no database: a gateway for model calls, compared on those alone."""
+    python = environment(room.folder, "litellm[proxy]")
+    port = free_port()
+    model = {"model": f"openai/{MODEL}", "api_base": f"http://127.0.0.1:{room.nginx.port}/v1", "api_key": "none"}
+    configuration = room.folder / "litellm.json"
+    document = {
+        "model_list": [{"model_name": MODEL, "litellm_params": model}],
+        "general_settings": {"dangerously_permit_weak_or_unset_master_key": True},
+    }
+    configuration.write_text(json.dumps(document))
+    words = [*room.prefix, str(python.with_name("litellm")), "--config", str(configuration), "--host", "127.0.0.1"]
+    quiet = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
+    process = Running([*words, "--port", str(port)], room.folder / "log", env=quiet)
+    process.wait_for_port(port, seconds=90)
+    return Contender("LiteLLM (reverse)", f"127.0.0.1:{port}", room.authority.certificate, process, (), "none")
+
+
 def _address(port: int) -> dict[str, object]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
@@ -209,3 +229,4 @@ PEERS: dict[str, Callable[[Room], Contender]] = {
     "squid": start_squid,
     "proxy.py": start_proxy_py,
 }
+MODEL_PEERS: dict[str, Callable[[Room], Contender]] = {"litellm": start_litellm}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engine.generator import MissingToolError
+from clyra_proxy.demo.completions import MODEL, answer_model_call
 from tests.support.certificates import Authority
 from tests.support.processes import Running, free_port
 
@@ -36,6 +37,7 @@ http {{
         {more}
         ssl_certificate {certificate};
         ssl_certificate_key {key};
+        location = /v1/chat/completions {{ return 200 '{completion}'; }}
         location / {{ return 200 '{answer}'; }}
     }}
 }}
@@ -69,6 +71,7 @@ class Nginx:
                 certificate=leaf.certificate,
                 key=leaf.key,
                 answer=answer.decode(),
+                completion=answer_model_call("POST", "/v1/chat/completions", model_call()).body.decode(),
             )
         )
         process = Running([*prefix, binary, "-c", str(configuration), "-p", str(folder)], folder / "nginx.log")
@@ -88,6 +91,12 @@ class Sink:
     def start(cls, folder: Path, prefix: tuple[str, ...]) -> Sink:
         process = Running([*prefix, sys.executable, "-m", "bench.engine.sink"], folder / "sink.log")
         return cls(process, int(process.wait_for_line(r"^port (\d+)$").group(1)))
+
+
+def model_call() -> bytes:
+    """A chat completion request of about 1 KB."""
+    said = "the order of last week has not arrived and the customer asks when it will " * 12
+    return json.dumps({"model": MODEL, "messages": [{"role": "user", "content": said}]}).encode()
 
 
 def kilobyte_of_json(seed: int = 7) -> bytes:
