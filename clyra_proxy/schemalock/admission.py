@@ -62,15 +62,16 @@ class Admission:
     outer_depth: containers around what is parsed that are not part of it; negative for brackets the caller added.
     """
 
-    __slots__ = ("_deepest", "_inner", "_options", "_outer", "_safe_integers")
+    __slots__ = ("_inner", "_max_depth", "_options", "_outer", "_safe_integers")
 
     def __init__(self, limits: BodyLimits, outer_depth: int = 0) -> None:
-        self._deepest = max(limits.max_depth - outer_depth, 0)
+        deepest = max(limits.max_depth - outer_depth, 0)
+        self._max_depth = limits.max_depth
         self._safe_integers = limits.safe_integers
         self._options = orjson.OPT_STRICT_INTEGER if limits.safe_integers else 0
         self._inner: list[Any] = [None]
         self._outer: list[Any] = self._inner
-        for _ in range(_WRITER_DEPTH - self._deepest - 1):
+        for _ in range(_WRITER_DEPTH - deepest - 1):
             self._outer = [self._outer]
 
     def parse(self, text: bytes) -> Any:
@@ -99,7 +100,7 @@ class Admission:
         """Everything wrong with a text that parses, so that no finding hides another."""
         problems: list[Problem] = []
         if not self._writes_within_depth(value):
-            problems.append((Reason.JSON_DEPTH, {"limit": self._deepest}))
+            problems.append((Reason.JSON_DEPTH, {"limit": self._max_depth}))
         if found := _duplicate_key(text):
             problems.append(found)
         if self._safe_integers and (found := _unsafe_integer(text)):
@@ -131,12 +132,10 @@ def _explain_text(error: orjson.JSONDecodeError, text: bytes) -> NotAdmitted:
     """Which rule a text breaks that did not parse. The parser's messages are a closed set without content."""
     message = error.msg
     reason = next((found for words, found in _REASONS if words in message), Reason.JSON_SYNTAX)
-    offset = error.pos
-    if "not valid UTF-8" in message:
-        try:
-            text.decode()
-        except UnicodeDecodeError as broken:
-            offset = broken.start
+    try:
+        offset = len(text.decode()[: error.pos].encode("utf-8"))  # the parser counts characters
+    except UnicodeDecodeError as broken:
+        offset = broken.start
     return NotAdmitted((reason, {"offset": offset}), fatal=True)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from clyra_proxy.checks import EVERYTHING
 from clyra_proxy.schemalock.admission import Admission, NotAdmitted, has_long_integer, parse_exactly
 from clyra_proxy.schemalock.compile import CompiledSchema
 from clyra_proxy.schemalock.judge import CHECK_ID, Judge, Unreadable
+from clyra_proxy.schemalock.offset_path import path_at, row_of
 from clyra_proxy.schemalock.validate import first_objection, pointer
 from clyra_proxy.verdict.model import Coverage, Mode, Seen
 from clyra_proxy.verdict.reasons import Reason
@@ -55,8 +54,10 @@ class BufferedSession:
             self._done = True
             text = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts.clear()
-            with suppress(Unreadable):
+            try:  # noqa: SIM105 - a context manager would cost a tenth of the whole judgement
                 judge_document(self._judge, self._admission, self._schema, text, required=self._required)
+            except Unreadable:
+                pass
         self._judge.raise_notes()
         return EVERYTHING
 
@@ -83,7 +84,8 @@ def judge_document(
     try:
         value = admission.parse(text)
     except NotAdmitted as problem:
-        judge.refuse_text(problem)
+        public = schema.names if schema is not None else frozenset[str]()
+        judge.refuse_text(problem, 0, public, lambda offset: path_at(text, offset))
         value = problem.value
     if schema is None:
         return
@@ -91,5 +93,7 @@ def judge_document(
         value = parse_exactly(text)
     if not schema.whole.is_valid(value):
         found = first_objection(schema.whole, value)
-        detail = {"schema_path": found.schema_pointer, "keyword": found.keyword}
+        detail: dict[str, str | int] = {"schema_pointer": found.schema_pointer, "keyword": found.keyword}
+        if (row := row_of(found.path)) is not None:
+            detail["row"] = row
         judge.object_to(Reason.SCHEMA_VIOLATION, pointer(found.path, schema.names), detail)

@@ -7,11 +7,13 @@ enforced schema rule refuses instead: a schema cannot be satisfied by what canno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from clyra_proxy.checks import Violation
 from clyra_proxy.policy.route import Route
 from clyra_proxy.schemalock.admission import NotAdmitted
+from clyra_proxy.schemalock.offset_path import row_of
+from clyra_proxy.schemalock.validate import pointer
 from clyra_proxy.verdict.model import Finding, Mode, Phase
 from clyra_proxy.verdict.reasons import Reason
 from clyra_proxy.verdict.rules import BY_REASON
@@ -87,12 +89,21 @@ class Judge:
         if fatal:
             raise Unreadable
 
-    def refuse_text(self, problem: NotAdmitted, offset: int = 0) -> None:
-        """Object to a text that was not admitted. offset: of the text in the body, added to offsets in the facts."""
+    def refuse_text(
+        self, problem: NotAdmitted, offset: int, public: frozenset[str], path_at: Callable[[int], tuple[str | int, ...]]
+    ) -> None:
+        """Object to a text that was not admitted. offset: of the text in the body, added to offsets in the facts.
+
+        public: names that a pointer may show. path_at: from an offset in the text to steps from the root of the body.
+        """
         for reason, detail in problem.problems:
+            path = ""
             if "offset" in detail:
-                detail = {**detail, "offset": int(detail["offset"]) + offset}
-            self.object_to(reason, "", detail, fatal=problem.fatal)
+                at = int(detail["offset"])
+                steps = path_at(at)
+                path, row = pointer(steps, public), row_of(steps)
+                detail = {**detail, "offset": at + offset, **({} if row is None else {"row": row})}
+            self.object_to(reason, path, detail, fatal=problem.fatal)
 
     def remark(self, reason: Reason) -> None:
         """Note what the head already shows; it comes out with the first bytes."""

@@ -15,6 +15,7 @@ from clyra_proxy.checks import EVERYTHING
 from clyra_proxy.schemalock.admission import Admission, NotAdmitted, has_long_integer, parse_exactly
 from clyra_proxy.schemalock.compile import CompiledSchema
 from clyra_proxy.schemalock.judge import CHECK_ID, Judge, Unreadable
+from clyra_proxy.schemalock.offset_path import path_at
 from clyra_proxy.schemalock.validate import first_objection, pointer
 from clyra_proxy.stream.limits import BodyLimits
 from clyra_proxy.verdict.model import Coverage, Mode, Seen
@@ -85,7 +86,9 @@ class RowSession(ABC):
         except NotAdmitted as problem:
             detail = {"row": self.rows}
             problems = [(reason, {**facts, **detail}) for reason, facts in problem.problems]
-            self._judge.refuse_text(NotAdmitted(*problems, value=problem.value, fatal=problem.fatal))
+            public = self._schema.names if self._schema is not None else frozenset[str]()
+            objection = NotAdmitted(*problems, value=problem.value, fatal=problem.fatal)
+            self._judge.refuse_text(objection, 0, public, lambda offset: (self.rows, *path_at(text, offset)))
             value = problem.value
         if self._schema is not None and self._schema.exact and has_long_integer(text):
             value = parse_exactly(text)
@@ -97,7 +100,7 @@ class RowSession(ABC):
         if schema is None or self._silenced or schema.whole.is_valid(value):
             return
         found = first_objection(schema.whole, value)
-        facts = {"schema_path": found.schema_pointer, "keyword": found.keyword}
+        facts = {"schema_pointer": found.schema_pointer, "keyword": found.keyword}
         self._object(pointer((self.rows, *found.path), schema.names), facts)
 
     def _object(self, path: str, facts: Mapping[str, str | int]) -> None:

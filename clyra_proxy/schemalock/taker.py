@@ -15,6 +15,7 @@ import jsonschema_rs
 from clyra_proxy.schemalock.admission import Admission, NotAdmitted, has_long_integer, parse_exactly
 from clyra_proxy.schemalock.compile import CompiledSchema
 from clyra_proxy.schemalock.judge import Judge
+from clyra_proxy.schemalock.offset_path import path_at
 from clyra_proxy.schemalock.plan import Branch, Cut, Plan
 from clyra_proxy.schemalock.validate import first_objection, pointer
 from clyra_proxy.schemalock.walker import Container
@@ -109,7 +110,7 @@ class DocumentTaker:
         except NotAdmitted as problem:
             if problem.fatal and guessed:
                 return False
-            self._refuse(problem, offset)
+            self._refuse(problem, text, offset, place if container.is_array else None)
             value = problem.value
         if not value:
             self._judge.object_to(Reason.JSON_SYNTAX, "", {"offset": offset + 1}, fatal=True)
@@ -166,12 +167,17 @@ class DocumentTaker:
             found = first_objection(judge, self._root)
             self._object(found.keyword, found.schema_pointer, found.path)
 
-    def _refuse(self, problem: NotAdmitted, offset: int) -> None:
-        """An item that ends before its value does, or after it, is bad syntax in the document."""
+    def _refuse(self, problem: NotAdmitted, text: bytes, offset: int, array: Place | None) -> None:
+        """An item that ends before its value does, or after it, is bad syntax in the document.
+
+        text: items in brackets of ours, `offset` in the document. array: the place whose elements they are.
+        """
         problems = tuple(
             (Reason.JSON_SYNTAX if reason in _SYNTAX else reason, detail) for reason, detail in problem.problems
         )
-        self._judge.refuse_text(NotAdmitted(*problems, value=problem.value, fatal=problem.fatal), offset)
+        objection = NotAdmitted(*problems, value=problem.value, fatal=problem.fatal)
+        public = self._schema.names if self._schema is not None else frozenset[str]()
+        self._judge.refuse_text(objection, offset, public, lambda at: self._path(*_moved(path_at(text, at), array)))
 
     def _see_keys(self, place: Place, names: Any, cost: int) -> None:
         """Names across the pieces of one object must differ too; inside a piece admission has seen to it."""
@@ -258,7 +264,7 @@ class DocumentTaker:
             self._object(keyword, f"{cut.pointer}/{keyword}", path)
 
     def _object(self, keyword: str, schema_pointer: str, path: tuple[str | int, ...], row: int | None = None) -> None:
-        detail: dict[str, str | int] = {"schema_path": schema_pointer, "keyword": keyword}
+        detail: dict[str, str | int] = {"schema_pointer": schema_pointer, "keyword": keyword}
         if row is not None:
             detail["row"] = row
         self._judge.object_to(Reason.SCHEMA_VIOLATION, self._pointer(path, whole=True), detail)
@@ -271,3 +277,10 @@ class DocumentTaker:
     def _pointer(self, path: tuple[str | int, ...], *, whole: bool = False) -> str:
         public = self._schema.names if self._schema is not None else frozenset[str]()
         return pointer(path if whole else self._path(*path), public)
+
+
+def _moved(path: tuple[str | int, ...], array: Place | None) -> tuple[str | int, ...]:
+    """A path that begins among the items of a piece, with the elements before them counted in."""
+    if array is None or not path or not isinstance(path[0], int):
+        return path
+    return (array.count + path[0], *path[1:])

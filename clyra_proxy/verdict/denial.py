@@ -24,7 +24,7 @@ JSONRPC_ID = "jsonrpc_id"
 """Key in `Exchange.extensions` of the id (text or number) of the JSON-RPC request, None for a message that asks for no
 answer. Absent while nobody has read it (`clyra_proxy.stream.jsonrpc`)."""
 
-_SHOWN_DETAILS = ("schema_pointer", "row", "limit", "observed", "keyword", "byte")
+_SHOWN_DETAILS = ("schema_pointer", "row", "limit", "observed", "keyword", "offset")
 _LONGEST_SHOWN = 512
 _LONGEST_CLOSE_REASON = 123  # RFC 6455 section 5.5: control frames carry at most 125 bytes, 2 of them the code
 

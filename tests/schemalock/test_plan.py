@@ -101,7 +101,7 @@ def test_findings_say_where(text: bytes, path: str, schema_path: str, row: int |
     found = judge_streamed(compile_schema(DEEP), text, size)
     assert found is not None
     assert found.reason is Reason.SCHEMA_VIOLATION
-    assert (found.path, found.detail["schema_path"], found.detail.get("row")) == (path, schema_path, row)
+    assert (found.path, found.detail["schema_pointer"], found.detail.get("row")) == (path, schema_path, row)
     assert "jo@x.org" not in repr(found)
     assert "xxx" not in repr(found)
 

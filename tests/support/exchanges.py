@@ -30,7 +30,7 @@ def violation(rule: str = "schema.violation", mode: Mode = Mode.ENFORCE) -> Find
         phase=Phase.REQUEST_BODY,
         severity=Severity.HIGH,
         path="/records/12/email",
-        detail={"keyword": "format", "row": 12, "schema_path": "/properties/email/format"},
+        detail={"keyword": "format", "row": 12, "schema_pointer": "/properties/email/format"},
         owasp_llm=("LLM05",),
     )
 
