@@ -31,7 +31,7 @@ json_values = st.recursive(
 
 
 def test_every_worker_gets_a_socket_on_the_same_port() -> None:
-    listeners = open_listeners("127.0.0.1", 0, 3)
+    listeners = open_listeners(["127.0.0.1"], 0, 3)
     ports = {sock.getsockname()[1] for sockets in listeners for sock in sockets}
     assert ports == {bound_port(listeners)}
     assert 0 not in ports
@@ -52,7 +52,7 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, loopback: bool) -
 
 def test_a_name_without_an_address_is_named() -> None:
     with pytest.raises(StartupError, match="no address"):
-        open_listeners("no-such-host.invalid", 0, 1)
+        open_listeners(["no-such-host.invalid"], 0, 1)
 
 
 async def pair() -> tuple[Channel, Channel]:

