@@ -1,1 +1,1 @@
-"""."""
+"""What operators read: the verdict log and the metrics."""

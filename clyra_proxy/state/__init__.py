@@ -1,1 +1,0 @@
-"""What workers will share: counters, nonces, sessions and halt flags, behind one interface. Nothing shares yet."""
