@@ -9,7 +9,6 @@ is the next batch, so the recorder's group commit needs no timer here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
@@ -18,11 +17,12 @@ from typing import Final
 import orjson
 
 from clyra_proxy.errors import EvidenceError
+from clyra_proxy.evidence.backlog import Backlog
 from clyra_proxy.evidence.commitment import SubjectKeys
 from clyra_proxy.evidence.event import intent_event, outcome_event, whole_event
 from clyra_proxy.evidence.link import Link
 from clyra_proxy.evidence.outbox import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Outbox, Waiting, encode_batch
-from clyra_proxy.evidence.spool import Spool, adopt
+from clyra_proxy.evidence.spool import Spool
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.home import Home
 from recorder.errors import KeyFileError
@@ -66,8 +66,7 @@ class RecorderClient:
         self._in_flight: list[Waiting] = []
         self._replaying: Spool | None = None
         self._busy = False
-        self._own_spool: Spool | None = None
-        self._adopted: list[Spool] = []
+        self._backlog: Backlog | None = None
         self._refused_until = 0.0
         self._deadline: asyncio.TimerHandle | None = None
         self._kick: asyncio.Handle | None = None
@@ -106,11 +105,7 @@ class RecorderClient:
     async def start(self) -> None:
         """Connect if the recorder is there; go on trying in the background if it is not. Raises EvidenceError."""
         self._loop = asyncio.get_running_loop()
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._own_spool = Spool(self._folder / f"{self.source}.spool", self._spool_bytes)
-        except OSError as error:
-            raise EvidenceError(f"Cannot open the evidence spool in {self._folder}.", f"{error.strerror}.") from None
+        self._backlog = Backlog(self._folder, self.source, self._spool_bytes)
         self._subjects.current("")
         await self._connect()
         self._tasks = [self._loop.create_task(self._keep_connected()), self._loop.create_task(self._housekeep())]
@@ -128,11 +123,10 @@ class RecorderClient:
             self._link.abort()
         self._lost_link()
         self._spill()
-        for spool in [*self._adopted, *([self._own_spool] if self._own_spool else [])]:
-            if spool.unsynced:
-                await asyncio.to_thread(spool.sync)
-            spool.close()
-        self._adopted, self._own_spool = [], None
+        if self._backlog is not None:
+            await self._backlog.sync()
+            self._backlog.close()
+            self._backlog = None
 
     async def intent(self, exchange: Exchange) -> None:
         """Return when the intent of `exchange` is durable. Raises EvidenceError: then nothing may go upstream."""
@@ -206,7 +200,11 @@ class RecorderClient:
         if not events:
             self._replayed()
             return
-        cause = self._outbox.holes.get(events[0][0], "") if spool is self._own_spool else "unknown"
+        cause = (
+            self._outbox.holes.get(events[0][0], "")
+            if self._backlog is not None and spool is self._backlog.own
+            else "unknown"
+        )
         lines = [line for _, line in events]
         self._send(encode_batch(spool.source, events[0][0], lines, cause, spooled=True))
 
@@ -249,12 +247,9 @@ class RecorderClient:
 
     def _replayed(self) -> None:
         spool, self._replaying = self._replaying, None
-        if spool is None:
+        if spool is None or self._backlog is None:
             return
-        spool.done()
-        if spool is not self._own_spool and not spool.waiting:
-            self._adopted.remove(spool)
-            spool.close()
+        self._backlog.replayed(spool)
         if not self._busy:
             self._schedule(0.0)
 
@@ -293,7 +288,8 @@ class RecorderClient:
         self._link = link
         self._disconnected.clear()
         self._refused_until = 0.0
-        self._adopted += adopt(self._folder, self._spool_bytes)
+        if self._backlog is not None:
+            self._backlog.adopt()
         self._pump()
         return True
 
@@ -326,26 +322,16 @@ class RecorderClient:
         quiet = 0.0
         while True:
             await asyncio.sleep(1.0)
-            if self._own_spool is not None and self._own_spool.unsynced:
-                await asyncio.to_thread(self._own_spool.sync)
+            if self._backlog is not None:
+                await self._backlog.sync()
             quiet = 0.0 if self._busy or self._outbox.queue else quiet + 1.0
             if quiet >= HEARTBEAT_S and self.ready:
                 quiet = 0.0
                 self._send(encode_batch(self.source, self._outbox.next_counter, [], "", spooled=False))
 
-    # -- the spool -----------------------------------------------------------------------------------------------
-
     def _spooled(self) -> Spool | None:
-        """The next spool with something in it, our own first."""
-        if self._own_spool is not None and self._own_spool.waiting:
-            return self._own_spool
-        return next((spool for spool in self._adopted if spool.waiting), None)
+        return self._backlog.next() if self._backlog is not None else None
 
     def _spill(self) -> None:
-        """Move what waits in memory to disk; what does not fit is gone, and its counters say so."""
-        if not self._outbox.queue or self._own_spool is None:
-            return
-        with contextlib.suppress(OSError):
-            events = self._outbox.spill()
-            if not self._own_spool.append(events):
-                self._outbox.spill_failed(len(events))
+        if self._backlog is not None:
+            self._backlog.spill(self._outbox)

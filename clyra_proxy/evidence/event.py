@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from clyra_proxy import __version__
+from clyra_proxy.egress.names import named_host
 from clyra_proxy.evidence.commitment import SubjectKey
 from clyra_proxy.exchange import BodyTally, Exchange, HeaderFields, Identity
 from clyra_proxy.telemetry.redaction import loggable_path, printable
@@ -189,7 +190,7 @@ def _act(exchange: Exchange) -> dict[str, Any]:
         "op": op,
         "proto": _text(request.http_version, 32) or "unknown",
         "method": _text(request.method, 32) or "unknown",
-        "host": _text(f"{destination.scheme}://{destination.host}:{destination.port}", 300),
+        "host": _text(f"{destination.scheme}://{named_host(destination)}:{destination.port}", 300),
         "target": _text(loggable_path(request.path), 1024),
     }
 
