@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.certificates import Authority
+from tests.support.posting import Pair
 from tests.support.proxy import RunningProxy, local_policy
+from tests.support.record_cases import ENVELOPE, RECORD
 from tests.support.upstream import Upstream
 
 ORDER = {
@@ -56,3 +58,41 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Ite
 def client_env(proxy: RunningProxy) -> dict[str, str]:
     """The environment of a client: this machine's, with the variables of `clyra env` laid over it."""
     return {**os.environ, **proxy.client_env()}
+
+
+@pytest.fixture(scope="package")
+def shared_pair(authority: Authority) -> Iterator[Pair]:
+    leaf = authority.leaf()
+    with Upstream(leaf, alpn=("http/1.1",)) as h1, Upstream(leaf, alpn=("h2",)) as h2:
+        yield Pair(h1, h2)
+
+
+@pytest.fixture
+def pair(shared_pair: Pair) -> Pair:
+    """An upstream that speaks HTTP/1.1 only and one that speaks HTTP/2 only."""
+    shared_pair.clear()
+    return shared_pair
+
+
+@pytest.fixture(scope="package")
+def records_proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningProxy]:
+    """Everything enforced; one path each for records up, records down, events down, rows up, and spooled records."""
+    folder = tmp_path_factory.mktemp("records")
+    bound = {"envelope": ENVELOPE, "record": RECORD}
+    for name, schema in bound.items():
+        (folder / f"{name}.json").write_text(json.dumps(schema))
+    rules = [
+        {"name": "up", "paths": ["/records/**"], "schema": {"request": "envelope.json"}},
+        {"name": "down", "paths": ["/answers/**"], "schema": {"response": "envelope.json"}},
+        {"name": "events", "paths": ["/events/**"], "schema": {"response": "record.json"}},
+        {"name": "rows", "paths": ["/rows/**"], "schema": {"request": "record.json", "rows": "record.json"}},
+        {"name": "spooled", "paths": ["/spooled/**"], "schema": {"request": "envelope.json"}, "atomic": "spool"},
+        {
+            "name": "spooled-rows",
+            "paths": ["/spooled-rows/**"],
+            "schema": {"request": "record.json", "rows": "record.json"},
+            "atomic": "spool",
+        },
+    ]
+    with RunningProxy.start(folder, local_policy(authority, destinations={"local": {"rules": rules}})) as running:
+        yield running
