@@ -107,7 +107,6 @@ def kilobyte_of_json(seed: int = 7) -> bytes:
 
 
 ORDER_SCHEMA = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "required": ["id", "customer", "currency", "lines"],
     "additionalProperties": False,
