@@ -26,7 +26,8 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import RequestHeaders
 
 from clyra_proxy.engine.commands import no_commands
-from clyra_proxy.engine.http1 import GuardedHttp1Client, GuardedHttp1Server
+from clyra_proxy.engine.http1_client import GuardedHttp1Client
+from clyra_proxy.engine.http1_server import GuardedHttp1Server
 from clyra_proxy.engine.http2 import GuardedHttp2Client, GuardedHttp2Server
 from clyra_proxy.engine.http_events import Credit, Farewell
 from clyra_proxy.engine.http_stream import GuardedHttpStream

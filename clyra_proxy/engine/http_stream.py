@@ -10,8 +10,9 @@ Guarantees (h1 and h2 alike, whole bodies and streams alike; nothing is ever buf
 - a response head is held until its first released byte, so a refused answer is a clean denial;
 - every exchange ends in exactly one `clyra_done`.
 
-The state of each direction is one of a few words (`Side`). The request half lives here, the response half in
-`http_response`; both are one class because they share the exchange, its denial and its end.
+The state of each direction is one of a few words (`Side`). The request body is here, its head in `http_request_head`,
+the response in `http_response`, CONNECT and upgrades in `http_tunnel`; all are one class, because they share the
+exchange, its denial and its end (`stream_state`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from typing import Any
 
 from mitmproxy import flow as mitmproxy_flow
 from mitmproxy import http
-from mitmproxy.net.http import url
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers.http import GetHttpConnection, HTTPMode, SendHttp
 from mitmproxy.proxy.layers.http._events import (
@@ -37,17 +37,16 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.mode_specs import ReverseMode
 
 from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
 from clyra_proxy.engine.framing import has_length, request_problem, strip_h2c
 from clyra_proxy.engine.http_events import Informational
-from clyra_proxy.engine.http_response import ResponseSide
+from clyra_proxy.engine.http_request_head import RequestHead
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
 from clyra_proxy.stream.gate import BodyRefused
 
 
-class GuardedHttpStream(ResponseSide):
+class GuardedHttpStream(RequestHead):
     """Replaces mitmproxy's HttpStream. See the module."""
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -91,7 +90,7 @@ class GuardedHttpStream(ResponseSide):
                 yield from self.handle_connect()
                 return
             problem = "CONNECT is not offered here"
-        problem = problem or self._find_destination(request)
+        problem = problem or self.find_destination(request)
         if event.end_stream:
             self.client_side = Side.DONE
         if problem:
@@ -110,38 +109,7 @@ class GuardedHttpStream(ResponseSide):
         else:
             if self.exchange is not None:
                 self.request_gate = self.exchange.request_gate
-            yield from self._answer_expectation(request)
-
-    def _find_destination(self, request: http.Request) -> str:
-        """Fill in where the request goes, as the mode says. Returns what is wrong, or ""."""
-        server = self.context.server
-        if self.mode is HTTPMode.transparent:
-            assert server.address is not None  # noqa: S101 - known before any request in this mode
-            request.data.host, request.data.port = server.address[:2]
-            request.data.scheme = b"https" if server.tls else b"http"
-        elif not request.data.host:
-            try:
-                host, port = url.parse_authority(request.host_header or "", check=True)
-            except ValueError:
-                return "no destination"
-            request.data.host = host
-            request.data.port = port or (443 if self.context.client.tls else 80)
-            request.data.scheme = b"https" if self.context.client.tls else b"http"
-        if self.mode is HTTPMode.regular and not request.is_http2:
-            request.data.authority = b""  # Origin-form: not every server takes absolute-form.
-        reverse = isinstance(self.context.client.proxy_mode, ReverseMode)
-        if reverse and not self.context.options.keep_host_header and server.address:
-            scheme = "https" if server.tls else "http"
-            request.host_header = url.hostport(scheme, server.address[0], server.address[1])
-        return ""
-
-    def _answer_expectation(self, request: http.Request) -> layer.CommandGenerator[None]:
-        """The body is wanted, by us: say so ourselves, and expect nothing of the upstream (RFC 9110 section 10.1.1)."""
-        if request.headers.get("expect", "").lower() == "100-continue":
-            request.headers.pop("expect")
-            go_on = http.Response.make(100)
-            go_on.headers.clear()
-            yield SendHttp(Informational(self.stream_id, go_on), self.context.client)
+            yield from self.answer_expectation(request)
 
     # -- the request body ------------------------------------------------------------------------------------------
 
@@ -243,6 +211,7 @@ class GuardedHttpStream(ResponseSide):
             yield from self.deny()
             return False
         if self.pending(RequestProtocolError):
+            self.up = Side.CUT  # The client is gone; what it had still sent must not start anything again.
             return False
         self.state.dialling.append(flow)
         connection, err = yield GetHttpConnection(
@@ -254,6 +223,7 @@ class GuardedHttpStream(ResponseSide):
             return False
         self.context.server = flow.server_conn = connection
         if self.pending(RequestProtocolError):
+            self.up = Side.CUT  # The client is gone; what it had still sent must not start anything again.
             return False
         self.state.serving[connection] = self.stream_id
         if self.exchange is not None and connection.peername:

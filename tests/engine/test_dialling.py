@@ -100,7 +100,7 @@ def test_the_proxy_does_not_call_itself(engine: Start, house: House) -> None:
     running = engine(house)
     answer = _get(running, f"localhost:{running.address[1]}")
     assert answer.status == 502
-    assert not house.dials
+    assert [dial.own_listener for dial in house.dials] == [True]
 
 
 def test_connection_refused_is_502_and_may_be_tried_again(engine: Start, house: House) -> None:

@@ -79,6 +79,24 @@ def test_the_client_leaves_while_a_hook_is_pending(hook: str, engine: Start, hou
         assert not upstream.journal.messages
 
 
+def test_what_a_client_sent_before_it_left_asks_for_no_second_release(
+    engine: Start, house: House, upstream: Upstream
+) -> None:
+    async def waits(_: Any) -> None:
+        await asyncio.sleep(0.4)
+
+    house.at["clyra_release"] = waits
+    running = engine(house)
+    with _client(running) as client:
+        client.send(_head(upstream, "/x", "Content-Length: 1000"))
+        for _ in range(5):
+            client.send(b"part")
+            time.sleep(0.02)
+    _ended_once(running, house)
+    assert house.count("clyra_release") == 1
+    assert not upstream.journal.connections
+
+
 DEATHS = {
     "before its answer": Reply(body=(Die("close"),), raw=b"", framing="chunked"),
     "in its answer": Reply(body=(b"x" * 100, Pause(0.05), Die("reset")), framing="chunked"),
