@@ -8,7 +8,7 @@
 Every hook runs down this list. Checks only add findings to the `Exchange`; `gate` alone turns findings into a
 decision; `guard` hears of everything that fails. Hooks, in the order of one exchange: `http_connect`,
 `tls_clienthello`, `requestheaders`, (body through its gate: `clyra_refused`), `clyra_release`, `clyra_dial`,
-`responseheaders`, (body), `websocket_message`, `clyra_done`.
+`responseheaders`, (body), `websocket_message`, `clyra_done`. What is passed on unread goes by `opaque` instead.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.guard import Guard
     from addons.identify import Identify
     from addons.messages import Messages
+    from addons.opaque import Opaque
     from addons.record import Record
     from addons.schema import Schema
     from addons.telemetry import Telemetry
@@ -38,6 +39,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         Guard(),
         Identify(runtime),
         Egress(runtime),
+        Opaque(runtime),
         Schema(runtime, checks),
         Messages(runtime, checks),
         Gate(),

@@ -1,8 +1,9 @@
-"""May we talk to it at all: allow-list, one name for one host, checked addresses, nothing unread by accident.
+"""May we talk to it at all: allow-list, one name for one host, checked addresses, a certificate that verifies.
 
-Asked at four moments, each before the step it guards: when a tunnel is opened, when a request head is complete, when
-TLS says hello (passed through unread only where policy says so, and then recorded as opaque), and when a name has
-been resolved and no socket is open yet.
+Asked at the moment before each step it guards: when a tunnel is opened, when a request head is complete, when a
+request is about to leave on a connection that was redirected to us, when a name has been resolved and no socket is
+open yet, and when the upstream has shown its certificate. What is passed on unread has an addon of its own
+(`addons.opaque`).
 """
 
 from __future__ import annotations
@@ -12,29 +13,31 @@ import socket
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from mitmproxy.connection import Server
 from mitmproxy.http import HTTPFlow
-from mitmproxy.tls import ClientHelloData
+from mitmproxy.tls import TlsData
+from OpenSSL import SSL
 
+from addons.callers import resolve_caller
 from addons.exchanges import begin, exchange_of
 from addons.gate import judge
 from addons.guard import attempt
-from addons.tunnels import opaque_exchange, refuse_tunnel, settle
-from clyra_proxy.egress.dial import approve_dial
-from clyra_proxy.egress.head import inspect_head, inspect_protocol, inspect_target
-from clyra_proxy.egress.hosts import InvalidHostError, normalise_host
+from addons.tunnels import refuse_tunnel
+from clyra_proxy.egress.dial import approve_dial, claims_a_name, inspect_claim
+from clyra_proxy.egress.head import inspect_head, inspect_target
 from clyra_proxy.egress.names import named_host
 from clyra_proxy.engine.client import state_of
-from clyra_proxy.engine.hooks import Dial, Protocol
-from clyra_proxy.errors import EvidenceError
+from clyra_proxy.engine.hooks import Dial
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.policy.route import EvidenceClass, Tls
 from clyra_proxy.verdict.model import Action, Phase
 from clyra_proxy.verdict.rules import RULES
 
 if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
 
-_CHECK = "egress"
+CHECK = "egress"
+_BOUND = "bound_names"
+"""Note on a connection: names that were found to resolve to its original address."""
 
 
 class Egress:
@@ -48,109 +51,82 @@ class Egress:
         if flow.response is not None:
             return
         exchange = begin(flow, self._runtime)
-        attempt(exchange, _CHECK, Phase.CONNECT, lambda it: inspect_target(it.destination, it.route, Phase.CONNECT))
+        exchange.identity = resolve_caller(flow.client_conn, self._runtime, flow.request.headers).identity
+        attempt(exchange, CHECK, Phase.CONNECT, lambda it: inspect_target(it.destination, it.route, Phase.CONNECT))
         if any(finding.enforced and finding.action is Action.BLOCK for finding in exchange.findings):
             refuse_tunnel(flow, exchange, self._runtime)
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         exchange = exchange_of(flow)
         if exchange is not None:
-            attempt(exchange, _CHECK, Phase.REQUEST_HEAD, inspect_head)
+            attempt(exchange, CHECK, Phase.REQUEST_HEAD, inspect_head)
 
-    def tls_clienthello(self, data: ClientHelloData) -> Awaitable[None] | None:
-        """TLS begins inside a tunnel or a redirected connection: read it, or pass it through by policy."""
-        context = data.context
-        address = context.server.address
-        if address is None:
+    def clyra_release(self, flow: HTTPFlow) -> Awaitable[None] | None:
+        """Redirected plain HTTP: every request's Host field must name the address, also on a connection in use."""
+        exchange = exchange_of(flow)
+        if exchange is None or exchange.denial is not None or not claims_a_name(exchange.destination):
             return None
-        sni = data.client_hello.sni or ""
-        transparent = context.client.proxy_mode.type_name == "transparent"
-        host = sni if transparent and sni else address[0]
-        if self._runtime.match(host, address[1], "CONNECT", "/", "").tls is not Tls.PASSTHROUGH:
-            return None
-        if sni and not _same_host(sni, host):
-            return None  # read it: the request inside will show the mismatch
-        exchange = opaque_exchange(context.client, host, address[1], self._runtime, scheme="tls", sni=sni)
-        exchange.destination.transparent = transparent
-        return self._pass_through(data, exchange)
+        known: set[str] = state_of(flow.client_conn).notes.setdefault(_BOUND, set())
+        return None if named_host(exchange.destination) in known else self._bind_name(exchange, known)
 
-    async def _pass_through(self, data: ClientHelloData, exchange: Exchange) -> None:
-        attempt(exchange, _CHECK, Phase.CONNECT, lambda it: inspect_target(it.destination, it.route, Phase.CONNECT))
-        if exchange.route.evidence is EvidenceClass.REQUIRED:
-            try:
-                await self._runtime.recorder.intent(exchange)
-            except EvidenceError as error:
-                unavailable = RULES["evidence.unavailable"].finding(
-                    exchange.route, Phase.CONNECT, detail={"why": error.what}
-                )
-                exchange.findings.extend([] if unavailable is None else [unavailable])
-        judge(exchange)
+    async def _bind_name(self, exchange: Exchange, known: set[str]) -> None:
+        await judge_claim(exchange)
         if exchange.denial is None:
-            data.ignore_connection = True
-        else:
-            state_of(data.context.client).abort("refused by policy")
-        settle(exchange, self._runtime)
+            known.add(named_host(exchange.destination))
 
-    def clyra_protocol(self, question: Protocol) -> None:
-        """Neither HTTP nor TLS: denied where the rule is enforced, recorded in any case."""
-        host, port = (question.server.address or ("", 0))[:2]
-        exchange = opaque_exchange(question.client, host, port, self._runtime, scheme=question.kind)
-        attempt(exchange, _CHECK, Phase.CONNECT, lambda it: inspect_protocol(it.route, question.kind))
-        judge(exchange)
-        question.allow = exchange.denial is None
-        settle(exchange, self._runtime)
-
-    def clyra_dial(self, dial: Dial) -> Awaitable[None] | None:
+    def clyra_dial(self, dial: Dial) -> None:
         """Every address the name resolved to is judged by every exchange that waits for the connection."""
-        exchanges = [exchange for flow in dial.flows if (exchange := exchange_of(flow)) is not None]
-        if not exchanges:
-            exchanges = [opaque_exchange(dial.client, dial.host, dial.port, self._runtime, scheme="tls")]
-        if any(_is_claim(exchange) for exchange in exchanges):
-            return self._judge_claims(dial, exchanges)
-        for exchange in exchanges:
-            self._judge_addresses(dial, exchange, None)
-        return None
+        for exchange in [exchange for flow in dial.flows if (exchange := exchange_of(flow)) is not None]:
+            judge_addresses(dial, exchange)
 
-    async def _judge_claims(self, dial: Dial, exchanges: list[Exchange]) -> None:
-        """Redirected plain HTTP: the Host field counts only if its name resolves to where the client really went."""
-        for exchange in exchanges:
-            named = await _resolve(named_host(exchange.destination), dial.port) if _is_claim(exchange) else None
-            self._judge_addresses(dial, exchange, named)
-
-    def _judge_addresses(self, dial: Dial, exchange: Exchange, named: tuple[str, ...] | None) -> None:
-        before = len(exchange.findings)
-        attempt(
-            exchange,
-            _CHECK,
-            Phase.DIAL,
-            lambda it: approve_dial(it.destination, it.route, dial.addresses, named_addresses=named).findings,
-        )
-        judge(exchange)
-        if exchange.denial is not None:
-            dial.refuse("refused by policy")
-        elif not dial.error:
-            dial.approve(*dial.addresses)
-            exchange.destination.address = dial.addresses[0]
-        if len(exchange.findings) > before and exchange.destination.opaque:
-            settle(exchange, self._runtime)
+    def tls_failed_server(self, data: TlsData) -> None:
+        """The handshake with an upstream failed: a certificate that does not verify is a finding, the rest an error."""
+        upstream = data.conn
+        if not isinstance(upstream, Server) or data.ssl_conn is None or _verification(data.ssl_conn) == 0:
+            return
+        for flow in state_of(data.context.client).dialling:
+            exchange = exchange_of(flow)
+            if exchange is None or (flow.request.host, flow.request.port) != upstream.address:
+                continue
+            detail = {"why": (upstream.error or "").removeprefix("Certificate verify failed: ")}
+            finding = RULES["egress.tls_unverified"].finding(exchange.route, Phase.DIAL, detail=detail)
+            exchange.findings.extend([] if finding is None else [finding])
+            judge(exchange)
 
 
-def _is_claim(exchange: Exchange) -> bool:
+def judge_addresses(dial: Dial, exchange: Exchange) -> None:
+    """Approve or refuse the dial as far as this exchange is concerned."""
+    attempt(
+        exchange,
+        CHECK,
+        Phase.DIAL,
+        lambda it: approve_dial(it.destination, it.route, dial.addresses, own_listener=dial.own_listener).findings,
+    )
+    judge(exchange)
+    if exchange.denial is not None:
+        dial.refuse("refused by policy")
+    elif not dial.error:
+        dial.approve(*dial.addresses)
+        exchange.destination.address = dial.addresses[0]
+
+
+async def judge_claim(exchange: Exchange) -> None:
+    """A name that only the client vouches for is resolved, and must lead to where the client really went."""
     destination = exchange.destination
-    return destination.transparent and destination.scheme == "http" and named_host(destination) != destination.host
-
-
-def _same_host(one: str, other: str) -> bool:
-    try:
-        return normalise_host(one) == normalise_host(other)
-    except InvalidHostError:
-        return False
+    named = await _resolve(named_host(destination), destination.port)
+    attempt(exchange, CHECK, Phase.DIAL, lambda it: inspect_claim(it.destination, it.route, named))
+    judge(exchange)
 
 
 async def _resolve(host: str, port: int) -> tuple[str, ...]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return ()
-    return tuple(str(entry[4][0]) for entry in found)
+    return tuple(str(entry[4][0]).partition("%")[0] for entry in found)
+
+
+def _verification(connection: SSL.Connection) -> int:
+    """OpenSSL's verdict on the peer's chain and name; 0 is X509_V_OK."""
+    return int(SSL._lib.SSL_get_verify_result(connection._ssl))  # type: ignore[attr-defined]

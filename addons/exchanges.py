@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mitmproxy.http import HTTPFlow
 
 from clyra_proxy.egress.names import named_host
+from clyra_proxy.engine.client import state_of
 from clyra_proxy.exchange import Destination, Exchange, RequestHead, ResponseHead
 from clyra_proxy.verdict.identifiers import new_identifier
 
@@ -34,7 +35,7 @@ def begin(flow: HTTPFlow, runtime: Runtime) -> Exchange:
         port=request.port,
         scheme=request.scheme,
         authority=request.authority or request.headers.get("host", ""),
-        sni=client.sni or "",
+        sni=_inner_server_name(flow),
         transparent=client.proxy_mode.type_name == "transparent",
     )
     head = RequestHead(data.headers.fields, request.method, request.path, request.http_version)
@@ -53,6 +54,16 @@ def begin(flow: HTTPFlow, runtime: Runtime) -> Exchange:
     )
     flow.metadata[KEY] = exchange
     return exchange
+
+
+def _inner_server_name(flow: HTTPFlow) -> str:
+    """The TLS server name that names the destination. One that names us (TLS to the proxy, reverse mode) does not."""
+    client = flow.client_conn
+    if flow.request.scheme != "https" or not client.sni:
+        return ""
+    kind = client.proxy_mode.type_name
+    meant_for_upstream = kind == "transparent" or (kind == "regular" and state_of(client).connect_headers is not None)
+    return client.sni if meant_for_upstream else ""
 
 
 def take_response_head(flow: HTTPFlow, exchange: Exchange) -> None:

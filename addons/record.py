@@ -33,7 +33,7 @@ class Record:
     def clyra_release(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """Before the first byte goes upstream. Waits only when the route requires a durable intent."""
         exchange = exchange_of(flow)
-        if exchange is None or exchange.route.evidence is not EvidenceClass.REQUIRED:
+        if exchange is None or exchange.denial is not None or exchange.route.evidence is not EvidenceClass.REQUIRED:
             return None
         return self._intend(exchange)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mitmproxy.connection import Client
 from mitmproxy.http import Headers, HTTPFlow, Response
 
+from clyra_proxy.egress.names import named_host
 from clyra_proxy.exchange import Destination, Exchange, RequestHead
 from clyra_proxy.verdict.decide import decide
 from clyra_proxy.verdict.denial import build
@@ -17,18 +18,27 @@ if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
 
 
-def opaque_exchange(client: Client, host: str, port: int, runtime: Runtime, *, scheme: str, sni: str = "") -> Exchange:
-    """The exchange of a connection that is not read: only its ends are known."""
+def opaque_exchange(
+    client: Client, address: tuple[str, int], runtime: Runtime, *, scheme: str, sni: str = ""
+) -> Exchange:
+    """The exchange of a connection that is not read: only its ends are known.
+
+    address: tunnel target, or original address of a redirected connection.
+    """
     policy = runtime.policy.current
+    host, port = address
     peer = client.peername or ("", 0)
     unread = Coverage(Seen.SKIPPED, "opaque")
+    transparent = client.proxy_mode.type_name == "transparent"
+    authority = f"{sni or host}:{port}"
+    destination = Destination(host, port, scheme, authority=authority, sni=sni, transparent=transparent, opaque=True)
     return Exchange(
         id=new_identifier(),
         client_ip=peer[0],
         client_port=peer[1],
-        destination=Destination(host, port, scheme, authority=f"{host}:{port}", sni=sni, opaque=True),
+        destination=destination,
         request=RequestHead((), "CONNECT", "", ""),
-        route=runtime.match(host, port, "CONNECT", "/", ""),
+        route=runtime.match(named_host(destination), port, "CONNECT", "/", ""),
         policy_sha256=policy.sha256,
         policy_generation=policy.generation,
         request_coverage=unread,

@@ -33,23 +33,40 @@ class Approval:
 
 
 def approve_dial(
-    destination: Destination,
-    route: Route,
-    addresses: Sequence[str],
-    *,
-    own_listener: bool = False,
-    named_addresses: Iterable[str] | None = None,
+    destination: Destination, route: Route, addresses: Sequence[str], *, own_listener: bool = False
 ) -> Approval:
     """Judge every address that the destination's name resolved to.
 
     addresses: IP literals in resolver order. own_listener: one of them with the port is our own listening socket.
-    named_addresses: for redirected plain HTTP, what the Host field's name resolves to (None: it was not resolved).
     """
     findings = [*_self_connect(route, own_listener), *_addresses(route, addresses)]
-    if destination.transparent and destination.scheme == "http" and not destination.sni:
-        findings.extend(_unbound_name(destination, route, addresses, named_addresses))
     refused = any(finding.enforced and finding.action is Action.BLOCK for finding in findings)
     return Approval(() if refused else tuple(addresses), tuple(findings))
+
+
+def claims_a_name(destination: Destination) -> bool:
+    """Whether the only thing that ties a redirected connection to its name is the client's word.
+
+    True for plain HTTP and for TLS that stays unread. TLS that is read is bound to its name by the upstream's
+    certificate.
+    """
+    if not destination.transparent or (destination.sni and not destination.opaque):
+        return False
+    return named_host(destination) != destination.host
+
+
+def inspect_claim(destination: Destination, route: Route, named_addresses: Iterable[str]) -> list[Finding]:
+    """Findings on a claimed name: it counts only if it resolves to the address that the client really called.
+
+    named_addresses: what the name resolves to; empty when it does not.
+    """
+    name = named_host(destination)
+    named = {name} if is_address(name) else set(named_addresses)
+    if ip_address(destination.host) in {ip_address(address) for address in named}:
+        return []
+    detail = {"between": f"{'TLS server name' if destination.sni else 'Host field'} and original address"}
+    finding = _HOST_MISMATCH.finding(route, Phase.DIAL, detail=detail)
+    return [] if finding is None else [finding]
 
 
 def _self_connect(route: Route, own_listener: bool) -> list[Finding]:
@@ -66,18 +83,3 @@ def _addresses(route: Route, addresses: Sequence[str]) -> list[Finding]:
         finding = _PRIVATE_ADDRESS.finding(route, Phase.DIAL, detail=detail)
         return [] if finding is None else [finding]
     return []
-
-
-def _unbound_name(
-    destination: Destination, route: Route, addresses: Sequence[str], named_addresses: Iterable[str] | None
-) -> list[Finding]:
-    """The Host field of redirected plain HTTP is a claim; it holds only if the name resolves to the address."""
-    name = named_host(destination)
-    if name == destination.host:
-        return []
-    named = {name} if is_address(name) else set(named_addresses or ())
-    wanted = {ip_address(address) for address in named}
-    if addresses and all(ip_address(address) in wanted for address in addresses):
-        return []
-    finding = _HOST_MISMATCH.finding(route, Phase.DIAL, detail={"between": "Host field and original address"})
-    return [] if finding is None else [finding]

@@ -44,7 +44,8 @@ class Dial:
     """One upstream connection about to be opened.
 
     host, port: as named by the client. addresses: every IP literal the name resolved to, in resolver order.
-    flows: exchanges that wait for this connection. Addons call `approve` or `refuse`; if any addon listens to
+    flows: exchanges that wait for this connection. own_listener: the connection would come back to us; it is not
+    opened, whatever addons say. Addons call `approve` or `refuse`; if any addon listens to
     `clyra_dial` and none approves, nothing is dialled.
     """
 
@@ -54,6 +55,7 @@ class Dial:
     port: int
     addresses: tuple[str, ...]
     flows: tuple[HTTPFlow, ...] = ()
+    own_listener: bool = False
     approved: tuple[str, ...] = ()
     error: str = ""
 

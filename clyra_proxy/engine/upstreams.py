@@ -95,13 +95,14 @@ class Upstreams(Room):
             raise DialError(upstream.error)
         host, port = upstream.address[:2]
         addresses = await resolve(host, port)
-        if is_own_listener(addresses, port, self.engine.addresses):
-            raise DialError("the destination is this proxy itself")
         flows = tuple(flow for flow in self.state.dialling if (flow.request.host, flow.request.port) == (host, port))
-        dial = Dial(self.client, upstream, host, port, addresses, flows)
+        own = is_own_listener(addresses, port, self.engine.addresses)
+        dial = Dial(self.client, upstream, host, port, addresses, flows, own)
         await self.handle_hook(ClyraDialHook(dial))
         if not self.engine.dispatch.listens(ClyraDialHook.name):
             dial.approve(*addresses)
+        if own:
+            raise DialError("the destination is this proxy itself")
         if dial.error or self._over or self.client.error:
             raise DialError(dial.error or "client is gone")
         upstream.timestamp_start = time.time()

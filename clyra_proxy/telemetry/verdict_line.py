@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from clyra_proxy import __version__
+from clyra_proxy.egress.names import named_host
 from clyra_proxy.exchange import BodyTally, Exchange
 from clyra_proxy.telemetry.redaction import loggable_path, printable
 from clyra_proxy.verdict.model import Decision, Finding, Severity, Verdict
@@ -68,6 +69,7 @@ def render_gap(lost: int, since: float, now: float) -> bytes:
 def _event(exchange: Exchange, verdict: Verdict, milliseconds: float) -> dict[str, Any]:
     request, response = exchange.request, exchange.response
     destination, identity = exchange.destination, exchange.identity
+    host = named_host(destination)
     deciding = verdict.deciding
     activity = _ACTIVITY.get(request.method, 99)
     severity = _SEVERITY[deciding.severity] if deciding is not None else 1
@@ -98,13 +100,13 @@ def _event(exchange: Exchange, verdict: Verdict, milliseconds: float) -> dict[st
         "actor": {"app_name": identity.agent, "session": {"uid": identity.session}},
         "api": {"operation": request.method},
         "src_endpoint": {"ip": exchange.client_ip, "port": exchange.client_port},
-        "dst_endpoint": {"hostname": destination.host, "port": destination.port, "ip": destination.address},
+        "dst_endpoint": {"hostname": host, "port": destination.port, "ip": destination.address},
         "http_request": {
             "http_method": request.method,
             "version": request.http_version,
             "url": {
                 "scheme": destination.scheme,
-                "hostname": destination.host,
+                "hostname": host,
                 "port": destination.port,
                 "path": loggable_path(request.path),
             },

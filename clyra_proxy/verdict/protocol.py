@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from clyra_proxy.egress.names import named_host
 from clyra_proxy.exchange import Destination, RequestHead
 
 
@@ -35,7 +36,7 @@ def protocol_of(request: RequestHead, destination: Destination) -> Protocol:
     if is_mcp(request):
         return Protocol.MCP
     path = request.path.partition("?")[0]
-    host = destination.sni or destination.host
+    host = named_host(destination)
     if request.get("anthropic-version") is not None or _below(host, ("api.anthropic.com",)):
         return Protocol.ANTHROPIC
     if _below(host, _GEMINI_HOSTS) or _GEMINI_PATH.search(path) or request.get("x-goog-api-key") is not None:

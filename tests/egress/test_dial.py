@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clyra_proxy.egress.addresses import INTERNAL, Reach, reach_of
-from clyra_proxy.egress.dial import approve_dial
+from clyra_proxy.egress.dial import approve_dial, claims_a_name, inspect_claim
 from clyra_proxy.exchange import Destination
 from tests.support.judging import route_under
 
@@ -71,8 +71,24 @@ def test_calling_oneself_is_refused_even_in_shadow() -> None:
     assert approval.findings[0].rule == "egress.self_connect"
 
 
-def redirected(authority: str, sni: str = "", scheme: str = "http") -> Destination:
-    return Destination("198.51.100.7", 80, scheme, authority, sni, transparent=True)
+def redirected(authority: str, sni: str = "", scheme: str = "http", *, opaque: bool = False) -> Destination:
+    return Destination("8.8.8.8", 80, scheme, authority, sni, transparent=True, opaque=opaque)
+
+
+@pytest.mark.parametrize(
+    ("destination", "claims"),
+    [
+        (redirected("a.example"), True),
+        (redirected("8.8.8.8"), False),
+        (redirected(""), False),
+        (redirected("a.example", "a.example", "https"), False),
+        (redirected("a.example", "a.example", "tls", opaque=True), True),
+        (redirected("8.8.8.8:80", "", "tcp", opaque=True), False),
+        (Destination("api.example", 80, "http", "other.example"), False),
+    ],
+)
+def test_a_name_that_only_the_client_vouches_for_is_a_claim(destination: Destination, claims: bool) -> None:
+    assert claims_a_name(destination) is claims
 
 
 @pytest.mark.parametrize(
@@ -80,16 +96,15 @@ def redirected(authority: str, sni: str = "", scheme: str = "http") -> Destinati
     [
         (redirected("a.example"), ["8.8.8.8", "1.1.1.1"], True),
         (redirected("a.example"), ["1.1.1.1"], False),
-        (redirected("a.example"), None, False),
-        (redirected("8.8.8.8"), None, True),
-        (redirected("9.9.9.9"), None, False),
-        (redirected(""), None, True),
-        (redirected("a.example", "a.example", "https"), None, True),
+        (redirected("a.example"), [], False),
+        (redirected("9.9.9.9"), [], False),
+        (redirected("a.example", "a.example", "tls", opaque=True), ["8.8.8.8"], True),
+        (redirected("a.example", "a.example", "tls", opaque=True), ["1.1.1.1"], False),
     ],
 )
-def test_the_host_field_of_redirected_plain_http_must_resolve_to_the_address(
-    destination: Destination, named: list[str] | None, fine: bool
+def test_a_claimed_name_must_resolve_to_the_original_address(
+    destination: Destination, named: list[str], fine: bool
 ) -> None:
-    approval = approve_dial(destination, STRICT, ["8.8.8.8"], named_addresses=named)
-    assert (approval.addresses == ("8.8.8.8",)) is fine
-    assert [found.rule for found in approval.findings] == ([] if fine else ["egress.host_mismatch"])
+    assert [found.rule for found in inspect_claim(destination, STRICT, named)] == (
+        [] if fine else ["egress.host_mismatch"]
+    )
