@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.engine import certificates
-from clyra_proxy.engine.listeners import is_loopback
+from clyra_proxy.engine.listeners import can_bind, is_loopback
 from clyra_proxy.errors import StartupError, UsageError
 from clyra_proxy.home import Home
 from clyra_proxy.policy.load import load_policy
@@ -94,6 +94,15 @@ class Launch:
             lameduck_s=wishes.lameduck_seconds,
             with_recorder=wishes.with_recorder,
         )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every address to bind. The kernel redirects a connection to the loopback address of its own family, so in
+        transparent mode a loopback listener is one for both, where the machine has both."""
+        if self.mode != ListenMode.TRANSPARENT or not is_loopback(self.host):
+            return (self.host,)
+        other = "127.0.0.1" if ":" in self.host else "::1"
+        return (self.host, other) if can_bind(other) else (self.host,)
 
     def at_port(self, port: int) -> Launch:
         """The same run with the port the system chose."""

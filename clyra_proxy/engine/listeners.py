@@ -12,6 +12,7 @@ import contextlib
 import errno
 import ipaddress
 import socket
+from collections.abc import Sequence
 
 import psutil
 
@@ -22,13 +23,13 @@ BACKLOG = 1024
 type Address = tuple[socket.AddressFamily, str, int]
 
 
-def open_listeners(host: str, port: int, workers: int) -> list[list[socket.socket]]:
-    """For each worker, one bound (not yet listening) socket per address of `host`. `port` 0 picks a free one.
+def open_listeners(hosts: Sequence[str], port: int, workers: int) -> list[list[socket.socket]]:
+    """For each worker, one bound (not yet listening) socket per address of `hosts`. `port` 0 picks a free one.
 
     Raises StartupError: name unknown, address not of this machine, port taken (names the process if it can be found),
     port not permitted.
     """
-    addresses = _resolve(host, port)
+    addresses = list(dict.fromkeys(address for host in hosts for address in _resolve(host, port)))
     if port == 0:
         with _claim(addresses[0], exclusive=True) as probe:
             port = probe.getsockname()[1]
@@ -41,6 +42,17 @@ def open_listeners(host: str, port: int, workers: int) -> list[list[socket.socke
 def is_loopback(host: str) -> bool:
     """Whether every address of `host` can be reached from this machine only."""
     return all(ipaddress.ip_address(address).is_loopback for _, address, _ in _resolve(host, 0))
+
+
+def can_bind(host: str) -> bool:
+    """Whether this machine has the address."""
+    try:
+        for family, address, _ in _resolve(host, 0):
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.bind((address, 0))
+    except (OSError, StartupError):
+        return False
+    return True
 
 
 def bound_port(listeners: list[list[socket.socket]]) -> int:

@@ -55,7 +55,7 @@ class Supervisor:
         """Start, serve until told to stop, drain. Raises StartupError when the start fails or no worker survives."""
         with claim(self._home), contextlib.ExitStack() as stack:
             certificates.publish(self._home)
-            self._listeners = open_listeners(self.launch.host, self.launch.port, self.launch.workers)
+            self._listeners = open_listeners(self.launch.hosts, self.launch.port, self.launch.workers)
             self.launch = self.launch.at_port(bound_port(self._listeners))
             metrics = fresh_folder(self._home.metrics)
             self._fleet = Fleet(self.launch, self._listeners, self._give_up)
