@@ -28,6 +28,7 @@ class Schema:
 
     def __init__(self, runtime: Runtime, checks: Sequence[BodyCheck]) -> None:
         self._spool = runtime.home.spool
+        self._recorder = runtime.recorder
         self._checks = tuple(checks)
 
     def requestheaders(self, flow: HTTPFlow) -> None:
@@ -43,7 +44,9 @@ class Schema:
 
     def _open(self, exchange: Exchange, phase: Phase) -> BodyGate | None:
         try:
-            return open_gate(exchange, phase, self._checks, spool_folder=self._spool)
+            field = "req" if phase is Phase.REQUEST_BODY else "res"
+            salt = self._recorder.salt(exchange, field)
+            return open_gate(exchange, phase, self._checks, salt=salt, spool_folder=self._spool)
         except Exception as error:  # noqa: BLE001 - a check that cannot start has a declared outcome
             note_failure(exchange, "schema", phase, error)
             return None
