@@ -10,10 +10,21 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from bench.schema.payloads import CHUNK, adversarial, compiled, record_stream, small_body
+import orjson
+
+from bench.schema.payloads import (
+    CHUNK,
+    RECORD_SCHEMA,
+    adversarial,
+    compiled,
+    record,
+    record_stream,
+    small_body,
+)
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.schemalock.binding import DirectPlan
 from clyra_proxy.schemalock.check import SchemaCheck
+from clyra_proxy.schemalock.compile import compile_schema
 from clyra_proxy.stream.opening import open_gate
 from clyra_proxy.verdict.model import Phase
 from tests.support.bodies import request
@@ -112,6 +123,26 @@ def adversarial_passes() -> dict[str, Pass]:
         gc.collect()
         found[name] = best(lambda: through_gate(chunks, _fresh(exchange), SchemaCheck()), times=2)  # noqa: B023
     return found
+
+
+def held_passes() -> dict[str, Pass]:
+    """Bodies of 8 MB that must be judged whole: of records, and of the smallest values there are (the worst case)."""
+    records = b",".join(orjson.dumps(record(number)) for number in range(32_000))
+    bodies = {
+        "8 MB of records, unsplittable": (RECORD_SCHEMA, b'{"records":[' + records + b"]}"),
+        "8 MB of tiny objects, unsplittable": (True, b'{"records":[' + b",".join([b'{"a":1}'] * 1_000_000) + b"]}"),
+    }
+    found: dict[str, Pass] = {}
+    for name, (items, body) in bodies.items():
+        schema = {"properties": {"records": {"type": "array", "items": items, "minContains": 0}}}
+        plan = DirectPlan(compile_schema(schema, source="bench"))
+        chunks = [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
+        found[name] = best(lambda: through_gate(chunks, _routed(plan), SchemaCheck()))  # noqa: B023
+    return found
+
+
+def _routed(plan: DirectPlan) -> Exchange:
+    return request([(b"content-type", b"application/json")], request_schema=plan)
 
 
 def _fresh(exchange: Exchange) -> Exchange:

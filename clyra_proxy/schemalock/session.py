@@ -83,6 +83,7 @@ class StreamSession:
         self._done = True
         self._parts.clear()
         self._walker = None
+        self._taker.forget()
 
     def _watermark(self) -> int:
         walker = self._walker

@@ -167,6 +167,11 @@ class DocumentTaker:
             found = first_objection(judge, self._root)
             self._object(found.keyword, found.schema_pointer, found.path)
 
+    def forget(self) -> None:
+        """Let go of everything kept; there will be no more questions."""
+        self._root = None
+        self._places.clear()
+
     def _refuse(self, problem: NotAdmitted, text: bytes, offset: int, array: Place | None) -> None:
         """An item that ends before its value does, or after it, is bad syntax in the document.
 

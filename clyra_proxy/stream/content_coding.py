@@ -3,8 +3,7 @@
 Guarantees: a decoder yields pieces of at most `PIECE` bytes and asks the library for no more than that at a time, so a
 bomb costs what one piece costs; it stops as soon as the ratio or the absolute limit is passed. One coding, one gzip
 member, one zstd frame, one brotli stream: stacked codings and anything after the end are refused, because two readers
-may disagree about them. Window memory is bounded by `BodyLimits.max_window` (zstd) and by the formats themselves
-(gzip 32 KiB, brotli 16 MiB).
+may disagree about them. Window memory is bounded by `BodyLimits.max_window` (brotli, zstd) or by the format (gzip).
 """
 
 from __future__ import annotations
@@ -104,13 +103,17 @@ class _Zlib(Decoder):
 
 
 class _Brotli(Decoder):
-    """br (RFC 7932). The library pushes its ring buffer whenever it wants more input."""
+    """br (RFC 7932). The library pushes its ring buffer whenever it wants more input, but fills all of it before."""
 
     def __init__(self, coding: str, limits: BodyLimits) -> None:
         super().__init__(coding, limits)
         self._stream = brotli.Decompressor()
+        self._measured = False
 
     def _pieces(self, raw: bytes) -> Iterator[bytes]:
+        if not self._measured:
+            self._measured = True
+            self._refuse_window(raw[0])
         stream = self._stream
         # The library may return up to twice its limit, so it is asked for half a piece.
         piece = stream.process(raw, output_buffer_limit=PIECE // 2)
@@ -120,6 +123,13 @@ class _Brotli(Decoder):
                 break
             piece = stream.process(b"", output_buffer_limit=PIECE // 2)
         self.ended = stream.is_finished()
+
+    def _refuse_window(self, first: int) -> None:
+        """The stream's first bits are the size of the window (RFC 7932 section 9.1), and so of the library's memory."""
+        exponent = 17 + (first >> 1 & 7) if first & 1 else 16
+        if 1 << exponent > self._limits.max_window:
+            limit = self._limits.max_window
+            raise CodingError(Reason.CODING_BOMB, coding=self.coding, why="window", limit=limit, observed=1 << exponent)
 
 
 class _Zstd(Decoder):
