@@ -233,18 +233,33 @@ static int pull(struct connection *connection) {
     }
 }
 
-static void note(struct connection *connection, int64_t measured_from) {
-    int64_t moment = now();
-    connection->busy = false;
-    answered++;
-    if (connection->status != 200) refused++;
-    if (connection->due < measured_from) return;
+static void keep_latency(int64_t due, int64_t moment, int64_t measured_from) {
+    if (due < measured_from) return;
     if (latency_count == latency_room) {
         latency_room = latency_room ? latency_room * 2 : 1 << 16;
         latencies = realloc(latencies, latency_room * sizeof *latencies);
         if (!latencies) fail("memory");
     }
-    latencies[latency_count++] = (uint32_t)((moment - connection->due) / 1000);
+    latencies[latency_count++] = (uint32_t)((moment - due) / 1000);
+}
+
+static void note(struct connection *connection, int64_t measured_from) {
+    connection->busy = false;
+    answered++;
+    if (connection->status != 200) refused++;
+    keep_latency(connection->due, now(), measured_from);
+}
+
+/* Requests that were due and have no answer yet waited at least until now: leaving them out would flatter a stall. */
+static void keep_waiting(struct connection *connections, int64_t begin, int64_t due_count, int64_t measured_from) {
+    int64_t moment = now();
+    for (int i = 0; i < settings.connections; i++)
+        if (connections[i].busy) keep_latency(connections[i].due, moment, measured_from);
+    for (;; due_count++) {
+        int64_t due = begin + (int64_t)((double)due_count * 1e9 / settings.rate);
+        if (due >= moment) return;
+        keep_latency(due, moment, measured_from);
+    }
 }
 
 static int by_value(const void *a, const void *b) {
@@ -347,6 +362,7 @@ static void run(struct connection *connections) {
         }
     }
     double took = (double)(now() - measuring) / 1e9;
+    if (open_loop) keep_waiting(connections, begin, due_count, measured_from);
     if (before_measuring < 0) before_measuring = 0;
     getrusage(RUSAGE_SELF, &used);
     qsort(latencies, latency_count, sizeof *latencies, by_value);

@@ -70,6 +70,13 @@ def test_an_open_loop_keeps_its_rate_and_counts_from_the_schedule(generator: Gen
     assert found.p95 >= 100, "requests that were due during the stall must carry the stall"
 
 
+def test_what_is_never_answered_counts_as_waiting(generator: Generator, upstream: Upstream) -> None:
+    upstream.routes["/"] = Reply(body=(Pause(60), b"{}"))
+    found = generator.run(plain(upstream), body=None, connections=1, rate=100, seconds=1, warmup=0)
+    assert found.requests == 0
+    assert found.p50 >= 400
+
+
 def test_a_refused_request_gives_no_number(generator: Generator, upstream: Upstream) -> None:
     upstream.routes["/"] = lambda message: json_reply(b"{}", status=503)
     with pytest.raises(RuntimeError, match="failed during the measurement"):
