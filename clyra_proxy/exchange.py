@@ -142,6 +142,7 @@ class Exchange:
     verdict: Verdict | None = None
     intent_id: str = ""  # set once the intent record is durable
     error: str = ""  # transport failure in a few words, "" when none
+    own_status: int = 0  # of an answer the engine gave by itself, neither denial nor the upstream's
     websocket: bool = False
     finished: bool = False
     started_ns: int = field(default_factory=time.perf_counter_ns)

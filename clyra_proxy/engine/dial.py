@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 from collections.abc import Iterable, Sequence
 
@@ -75,5 +76,5 @@ async def connect(
         except TimeoutError:
             reason = f"{address} did not answer within {timeout_s:g} s"
         except OSError as error:
-            reason = f"{address}: {error.strerror or type(error).__name__}"
+            reason = f"{address}: {os.strerror(error.errno) if error.errno else type(error).__name__}"
     raise DialError(reason)

@@ -91,6 +91,10 @@ class ProtocolChoice:
 
 
 def looks_like_http(data: bytes) -> bool:
-    """Whether the bytes can begin an HTTP/1 request: a method of letters, then a space, all in the first line."""
-    method, space, _ = data.partition(b"\n")[0].partition(b" ")
-    return method.isalpha() and (bool(space) or b"\n" not in data) and not data.startswith(b"SSH")
+    """Whether the bytes can begin an HTTP/1 request: a method of letters, then a space, and `HTTP/` before the line
+    ends (RFC 9112 section 3). Other protocols of lines, such as SMTP, have no version there."""
+    line, newline, _ = data.partition(b"\n")
+    method, space, rest = line.partition(b" ")
+    if not newline:
+        return method.isalpha() and not data.startswith(b"SSH")
+    return method.isalpha() and bool(space) and rest.rpartition(b" ")[2].startswith(b"HTTP/")

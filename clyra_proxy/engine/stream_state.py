@@ -130,6 +130,8 @@ class StreamState(HttpStream):
         denial = self.exchange.denial if self.exchange is not None else None
         if denial is None:
             denial = plain_denial(status, self.flow.error.msg if self.flow.error else "")
+            if self.exchange is not None:
+                self.exchange.own_status = status
         fields = list(denial.headers)
         http2 = self.flow.request.is_http2
         unread = self.client_side is not Side.DONE or FRAMING in self.flow.metadata

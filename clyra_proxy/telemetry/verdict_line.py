@@ -75,7 +75,8 @@ def _event(exchange: Exchange, verdict: Verdict, milliseconds: float) -> dict[st
     severity = _SEVERITY[deciding.severity] if deciding is not None else 1
     shadowed = verdict.would_action > verdict.action
     action_id, action, disposition_id, disposition = _OBSERVED if shadowed else _CONTROL[verdict.decision]
-    status = exchange.denial.status if exchange.denial is not None else response.status if response is not None else 0
+    answer = exchange.denial or response
+    status = exchange.own_status or (answer.status if answer is not None else 0)
     return {
         "metadata": {
             "version": "1.6.0",
