@@ -126,11 +126,11 @@ def adversarial_passes() -> dict[str, Pass]:
 
 
 def held_passes() -> dict[str, Pass]:
-    """Bodies of 8 MB that must be judged whole: of records, and of the smallest values there are (the worst case)."""
-    records = b",".join(orjson.dumps(record(number)) for number in range(32_000))
+    """Bodies of 6 MB that must be judged whole: of records, and of the smallest values there are (the worst case)."""
+    records = b",".join(orjson.dumps(record(number)) for number in range(24_000))
     bodies = {
-        "8 MB of records, unsplittable": (RECORD_SCHEMA, b'{"records":[' + records + b"]}"),
-        "8 MB of tiny objects, unsplittable": (True, b'{"records":[' + b",".join([b'{"a":1}'] * 1_000_000) + b"]}"),
+        "6 MB of records, unsplittable": (RECORD_SCHEMA, b'{"records":[' + records + b"]}"),
+        "6 MB of tiny objects, unsplittable": (True, b'{"records":[' + b",".join([b'{"a":1}'] * 750_000) + b"]}"),
     }
     found: dict[str, Pass] = {}
     for name, (items, body) in bodies.items():
