@@ -57,6 +57,7 @@ class StreamSession:
         self._size = 0
         self._taker = DocumentTaker(judge, schema, limits, walk_into)
         self._walker: Walker | None = None
+        self._blank = True  # nothing but blanks so far
         self._whole = False  # a scalar root: held to the end
         self._done = False
 
@@ -96,6 +97,10 @@ class StreamSession:
         if self._walker is None:
             if data:
                 self._parts.append(data)
+                self._blank = self._blank and not data.lstrip(_BLANKS)
+            if self._blank:
+                self._check_blanks()
+                return
             if self._whole or self._size < self._hold_whole or not self._begin():
                 self._check_held(self._size if self._whole else 0)
                 return
@@ -106,10 +111,8 @@ class StreamSession:
             self._check_held(self._walker.held)
 
     def _begin(self) -> bool:
-        """Look at the root's first byte: walk, hold whole, refuse, or wait for it."""
+        """Look at the root's first byte: walk, hold whole, or refuse."""
         text = b"".join(self._parts).lstrip(_BLANKS)
-        if not text:
-            return False
         if text[:1] not in (b"[", b"{"):
             if text[0] not in _STARTS:
                 self._judge_whole(text)
@@ -140,6 +143,12 @@ class StreamSession:
 
     def _judge_whole(self, text: bytes) -> None:
         judge_document(self._judge, self._admission, self._schema, text, required=self._required)
+
+    def _check_blanks(self) -> None:
+        """No writer needs many blanks before a document; whoever sends them wants them held."""
+        if self._size > self._limits.minimum_hold:
+            detail: dict[str, str | int] = {"limit": self._limits.minimum_hold, "why": "blanks before the document"}
+            self._judge.object_to(Reason.BODY_TOO_LARGE, "", detail, fatal=True)
 
     def _check_held(self, held: int) -> None:
         if held <= self._limits.max_buffer:

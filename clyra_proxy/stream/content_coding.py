@@ -21,6 +21,8 @@ from clyra_proxy.verdict.reasons import Reason
 
 PIECE = 64 * 1024
 """Largest piece a decoder yields, in bytes."""
+SLICE = 4 * 1024
+"""Raw bytes decoded between two looks at the ratio: what a chunk will expand to must not depend on its size."""
 
 
 class CodingError(Exception):
@@ -49,8 +51,12 @@ class Decoder(ABC):
         """Yield what `raw` adds, in pieces. Must be exhausted before the next call. Raises CodingError."""
         if not raw:
             return
-        if self.ended:
-            raise self._unsupported("data after the end")
+        for start in range(0, len(raw), SLICE):
+            if self.ended:
+                raise self._unsupported("data after the end")
+            yield from self._decode_slice(raw[start : start + SLICE])
+
+    def _decode_slice(self, raw: bytes) -> Iterator[bytes]:
         self.consumed += len(raw)
         limits = self._limits
         try:
