@@ -14,7 +14,6 @@ from pathlib import Path
 
 from clyra_proxy.errors import StartupError
 
-_ELSEWHERE = "choose another folder with --home or CLYRA_HOME."
 _CAUSES = {
     errno.ENOSPC: ("The disk is full.", "Free some space, or choose another folder with --home or CLYRA_HOME."),
     errno.EDQUOT: (

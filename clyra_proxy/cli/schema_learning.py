@@ -30,12 +30,6 @@ LockOption = Annotated[Path, typer.Option("--lock", help="Schema lock file.")]
 SamplesArgument = Annotated[
     list[Path], typer.Argument(help="JSON files (one document each), NDJSON files (one a line), `-` for NDJSON input.")
 ]
-StatesArgument = Annotated[
-    list[Path] | None, typer.Argument(help="What `learn` wrote.", show_default="schema.learning.json")
-]
-IdsArgument = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Drift ids, as `learn --against` or a verdict names them.")
-]
 DEFAULT_LOCK = Path("schema.lock.json")
 DEFAULT_STATE = Path("schema.learning.json")
 

@@ -29,7 +29,6 @@ from clyra_proxy.home import Home
 
 LIFETIME = timedelta(days=5 * 365)
 CLOCK_SKEW = timedelta(days=2)
-EXPIRY_WARNING = timedelta(days=30)
 _KEY_USAGE = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,
@@ -51,10 +50,6 @@ class Authority:
     certificate: x509.Certificate
     sha256: str
     expires: datetime
-
-    @property
-    def expires_soon(self) -> bool:
-        return self.expires - datetime.now(UTC) < EXPIRY_WARNING
 
 
 def authority_file(home: Home) -> Path:

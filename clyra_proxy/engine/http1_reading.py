@@ -6,7 +6,7 @@ connections never block.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h11
 from mitmproxy.proxy import commands, events, layer
@@ -15,9 +15,6 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
 from clyra_proxy.engine.commands import no_commands
 from clyra_proxy.engine.http_events import Credit
-
-if TYPE_CHECKING:
-    pass
 
 
 class Http1Reading(stock.Http1Connection):

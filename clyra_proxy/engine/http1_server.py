@@ -25,11 +25,11 @@ from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.commands import no_commands
 from clyra_proxy.engine.denials import plain_response
 from clyra_proxy.engine.framing import request_problem
+from clyra_proxy.engine.http1_reading import Http1Reading
 from clyra_proxy.engine.http_events import Informational, StopReading
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.context import Context
-from clyra_proxy.engine.http1_reading import Http1Reading
 
 
 class GuardedHttp1Server(Http1Reading, stock.Http1Server):

@@ -18,8 +18,6 @@ import psutil
 
 from clyra_proxy.errors import StartupError
 
-BACKLOG = 1024
-
 type Address = tuple[socket.AddressFamily, str, int]
 
 

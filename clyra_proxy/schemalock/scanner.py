@@ -79,11 +79,6 @@ class ItemScanner:
         return -1
 
 
-def skip_items(data: bytes, at: int) -> int:
-    """Offset of the first thing at or after `at` that is not a whole value, comma or blank: a guess at many items."""
-    return _end(_SKIP_INSIDE, data, at)
-
-
 def _end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
     found = pattern.match(data, at)
     return at if found is None else found.end()

@@ -78,7 +78,11 @@ class Taker(Protocol):
 
 
 class Walker:
-    """See the module. passed: offset up to which the document has been taken. done: the root has closed."""
+    """See the module.
+
+    passed: offset up to which the document has been taken. held: bytes that wait. root_close: offset of the root's
+    closing bracket, -1 before.
+    """
 
     def __init__(self, taker: Taker) -> None:
         self._taker = taker
@@ -96,13 +100,6 @@ class Walker:
     @property
     def passed(self) -> int:
         return self._base if self.root_close < 0 else self.root_close
-
-    @property
-    def depth(self) -> int:
-        return len(self._stack)
-
-    def path(self) -> tuple[Container, ...]:
-        return tuple(self._stack)
 
     def feed(self, data: bytes, last: bool = False) -> None:
         """Take what can be taken. Raises what the taker raises, and SyntaxFault."""

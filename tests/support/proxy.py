@@ -27,9 +27,6 @@ from tests.support.raw import Address
 
 CLYRA = (sys.executable, "-m", "clyra_proxy.cli.main")
 
-PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-"""Names that must not leak from the machine into a client under test (in both cases)."""
-
 
 def local_policy(authority: Authority | None = None, **sections: Any) -> dict[str, Any]:
     """A policy that enforces everything and lets test clients reach loopback; `sections` are merged over it."""
