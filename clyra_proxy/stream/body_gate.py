@@ -27,7 +27,7 @@ _CODED_TAIL = 16
 """Raw bytes of a coded body held to the end: more than any trailer (gzip 8, zstd 4) and the coding's last block."""
 
 
-class Gate:
+class CheckingGate:
     """See `clyra_proxy.stream.gate.BodyGate`. Made by `clyra_proxy.stream.opening.open_gate`.
 
     salt: 32 bytes, the commitment's key. length: the declared Content-Length, -1 when there is none.

@@ -9,7 +9,7 @@ from pathlib import Path
 from clyra_proxy.checks import BodyCheck
 from clyra_proxy.exchange import Exchange, Head
 from clyra_proxy.policy.route import Atomic
-from clyra_proxy.stream.body_gate import Gate
+from clyra_proxy.stream.body_gate import CheckingGate
 from clyra_proxy.stream.commitment import SALT_BYTES
 from clyra_proxy.stream.content_coding import CodingError, Decoder, open_decoder
 from clyra_proxy.stream.gate import BodyRefused
@@ -29,7 +29,7 @@ def open_gate(
     *,
     salt: bytes | None = None,
     spool_folder: Path | None = None,
-) -> Gate:
+) -> CheckingGate:
     """The gate for one body of `exchange`. limits: default is the route's own. salt: 32 bytes, default random.
 
     Sets the tally's media type, then opens a session of every check that has business with the body. What the head
@@ -55,7 +55,7 @@ def open_gate(
     spool = None
     if request and exchange.route.atomic is Atomic.SPOOL and any(watch.enforcing for watch in watches):
         spool = Spool(spool_folder or limits.spool_directory)
-    gate = Gate(exchange, phase, watches, decoder, limits, salt or urandom(SALT_BYTES), length, spool)
+    gate = CheckingGate(exchange, phase, watches, decoder, limits, salt or urandom(SALT_BYTES), length, spool)
     for finding in faults:
         if finding.mode is not Mode.OFF:
             gate.refuse(finding)
@@ -108,7 +108,7 @@ def _finding(
     return Finding("body", rule.id, rule.reason, rule.action, mode, phase, detail=detail)
 
 
-class _ExchangeRecorder:
+class _ExchangeKeeper:
     """Keeps findings where no gate stands between."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -128,13 +128,13 @@ def inspect_message(exchange: Exchange, checks: Sequence[BodyCheck], content: by
     for finding in faults:
         if refuses(finding):
             raise BodyRefused(finding)
-    recorder = _ExchangeRecorder(exchange)
+    keeper = _ExchangeKeeper(exchange)
     coverage = Coverage(Seen.HEADERS_ONLY, "websocket")
     for watch in watches:
         try:
-            watch.feed(content, len(content), recorder)
+            watch.feed(content, len(content), keeper)
             if watch.attached:
-                watch.finish(len(content), recorder)
+                watch.finish(len(content), keeper)
         finally:
             exchange.check_ns[watch.check_id] = exchange.check_ns.get(watch.check_id, 0) + watch.ns
         coverage = getattr(watch.session, "coverage", Coverage(Seen.FULL))

@@ -33,7 +33,7 @@ def refuses(finding: Finding) -> bool:
     return finding.mode is Mode.ENFORCE and finding.action > Action.MARK
 
 
-class Recorder(Protocol):
+class Keeper(Protocol):
     """Who keeps findings: the gate."""
 
     def record(self, finding: Finding) -> None: ...
@@ -72,50 +72,50 @@ class Watch:
         self.mark = 0
         self.ns = 0
 
-    def feed(self, data: bytes, seen: int, recorder: Recorder) -> None:
+    def feed(self, data: bytes, seen: int, keeper: Keeper) -> None:
         """Give the session decoded bytes; `seen` counts all decoded so far. Raises BodyRefused."""
         start = perf_counter_ns()
         WATCHDOG.enter()
         try:
             mark = self.session.feed(data)
         except Violation as violation:
-            self._object(violation, seen, recorder)
+            self._object(violation, seen, keeper)
         except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
-            self._fail(type(error).__name__, recorder)
+            self._fail(type(error).__name__, keeper)
         else:
             if type(mark) is int and self.mark <= mark and (mark <= seen or mark == EVERYTHING):
                 self.mark = mark
             else:
-                self._fail("watermark", recorder)
+                self._fail("watermark", keeper)
         finally:
             WATCHDOG.leave()
             self.ns += perf_counter_ns() - start
 
-    def finish(self, seen: int, recorder: Recorder) -> None:
+    def finish(self, seen: int, keeper: Keeper) -> None:
         """The body ended. Raises BodyRefused when the session objects or does not clear everything."""
         start = perf_counter_ns()
         WATCHDOG.enter()
         try:
             mark = self.session.finish()
         except Violation as violation:
-            self._object_at_end(violation, seen, recorder)
+            self._object_at_end(violation, seen, keeper)
         except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
-            self._fail(type(error).__name__, recorder)
+            self._fail(type(error).__name__, keeper)
         else:
-            self._end(mark, seen, recorder)
+            self._end(mark, seen, keeper)
         finally:
             WATCHDOG.leave()
             self.ns += perf_counter_ns() - start
 
-    def _end(self, mark: object, seen: int, recorder: Recorder) -> None:
+    def _end(self, mark: object, seen: int, keeper: Keeper) -> None:
         if type(mark) is int and mark >= seen:
             self.mark = mark
         else:
-            self._fail("watermark", recorder)
+            self._fail("watermark", keeper)
 
-    def _object_at_end(self, violation: Violation, seen: int, recorder: Recorder) -> None:
+    def _object_at_end(self, violation: Violation, seen: int, keeper: Keeper) -> None:
         for _ in range(_MOST_NOTES):
-            self._note(violation.finding, recorder)
+            self._note(violation.finding, keeper)
             if not self.attached:
                 return
             try:
@@ -123,18 +123,18 @@ class Watch:
             except Violation as another:
                 violation = another
             except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
-                return self._fail(type(error).__name__, recorder)
+                return self._fail(type(error).__name__, keeper)
             else:
-                return self._end(mark, seen, recorder)
-        return self._fail("watermark", recorder)
+                return self._end(mark, seen, keeper)
+        return self._fail("watermark", keeper)
 
     def detach(self) -> None:
         self.attached = False
         self.mark = EVERYTHING
 
-    def _object(self, violation: Violation, seen: int, recorder: Recorder) -> None:
+    def _object(self, violation: Violation, seen: int, keeper: Keeper) -> None:
         for _ in range(_MOST_NOTES):
-            self._note(violation.finding, recorder)
+            self._note(violation.finding, keeper)
             if not self.attached:
                 return
             try:
@@ -142,26 +142,26 @@ class Watch:
             except Violation as another:
                 violation = another
             except Exception as error:  # noqa: BLE001 - any failure of a check has a declared outcome
-                return self._fail(type(error).__name__, recorder)
+                return self._fail(type(error).__name__, keeper)
             else:
                 if type(mark) is int and self.mark <= mark and (mark <= seen or mark == EVERYTHING):
                     self.mark = mark
                     return None
                 break
-        return self._fail("watermark", recorder)
+        return self._fail("watermark", keeper)
 
-    def _note(self, finding: Finding, recorder: Recorder) -> None:
+    def _note(self, finding: Finding, keeper: Keeper) -> None:
         """Record a finding; refuse the body, or detach a session that only observes."""
-        recorder.record(finding)
+        keeper.record(finding)
         if self.enforcing and refuses(finding):
             raise BodyRefused(finding)
         if not self.resumable:
             self.detach()
 
-    def _fail(self, why: str, recorder: Recorder) -> None:
+    def _fail(self, why: str, keeper: Keeper) -> None:
         mode = Mode.ENFORCE if self.enforcing else Mode.SHADOW
         finding = check_error(self.check_id, self.on_error, mode, self.phase, why)
-        recorder.record(finding)
+        keeper.record(finding)
         if refuses(finding):
             raise BodyRefused(finding)
         self.detach()

@@ -20,7 +20,7 @@ from clyra_proxy.policy.route import Atomic
 from clyra_proxy.schemalock.binding import DirectPlan
 from clyra_proxy.schemalock.check import SchemaCheck
 from clyra_proxy.schemalock.compile import compile_schema
-from clyra_proxy.stream.body_gate import Gate
+from clyra_proxy.stream.body_gate import CheckingGate
 from clyra_proxy.stream.gate import BodyRefused
 from clyra_proxy.stream.limits import BodyLimits
 from clyra_proxy.stream.opening import open_gate
@@ -76,11 +76,11 @@ class Check:
         return self.session
 
 
-def gate_for(check: BodyCheck, exchange: Exchange | None = None, limits: BodyLimits | None = None) -> Gate:
+def gate_for(check: BodyCheck, exchange: Exchange | None = None, limits: BodyLimits | None = None) -> CheckingGate:
     return open_gate(exchange or request(), Phase.REQUEST_BODY, [check], limits, salt=SALT)
 
 
-def run(gate: Gate, chunks: Iterator[bytes] | Sequence[bytes]) -> tuple[bytes, BodyRefused | None, bytes]:
+def run(gate: CheckingGate, chunks: Iterator[bytes] | Sequence[bytes]) -> tuple[bytes, BodyRefused | None, bytes]:
     """(everything that left, the refusal, what had left before the end)."""
     left = bytearray()
     try:
