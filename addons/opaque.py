@@ -18,18 +18,16 @@ from addons.callers import resolve_caller
 from addons.egress import CHECK, judge_addresses, judge_claim
 from addons.gate import judge
 from addons.guard import attempt
+from addons.record import intend
 from addons.tunnels import opaque_exchange, settle
 from clyra_proxy.egress.dial import claims_a_name
 from clyra_proxy.egress.head import inspect_protocol, inspect_target
 from clyra_proxy.egress.hosts import InvalidHostError, normalise_host
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.hooks import Dial, Protocol
-from clyra_proxy.errors import EvidenceError
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.route import EvidenceClass, Tls
-from clyra_proxy.verdict.decide import decide
 from clyra_proxy.verdict.model import Finding, Phase
-from clyra_proxy.verdict.rules import RULES
 
 if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
@@ -101,19 +99,10 @@ class Opaque:
             await judge_claim(exchange)
         judge_addresses(dial, exchange)
         if exchange.denial is None and exchange.route.evidence is EvidenceClass.REQUIRED:
-            await self._intend(exchange)
+            await intend(exchange, self._runtime.recorder, Phase.DIAL)
         if exchange.denial is not None:
             dial.refuse("refused by policy")
             settle(exchange, self._runtime)
-
-    async def _intend(self, exchange: Exchange) -> None:
-        exchange.verdict = decide(exchange)
-        try:
-            await self._runtime.recorder.intent(exchange)
-        except EvidenceError as error:
-            finding = RULES["evidence.unavailable"].finding(exchange.route, Phase.DIAL, detail={"why": error.what})
-            exchange.findings.extend([] if finding is None else [finding])
-            judge(exchange)
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         """The upstream could not be reached."""

@@ -22,6 +22,18 @@ from clyra_proxy.verdict.rules import RULES
 
 if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
+    from clyra_proxy.evidence.client import RecorderClient
+
+
+async def intend(exchange: Exchange, recorder: RecorderClient, phase: Phase) -> None:
+    """Make the intent durable; where that fails, the finding and its decision are in the exchange."""
+    exchange.verdict = decide(exchange)
+    try:
+        await recorder.intent(exchange)
+    except EvidenceError as error:
+        finding = RULES["evidence.unavailable"].finding(exchange.route, phase, detail={"why": error.what})
+        exchange.findings.extend([] if finding is None else [finding])
+        judge(exchange)
 
 
 class Record:
@@ -35,19 +47,7 @@ class Record:
         exchange = exchange_of(flow)
         if exchange is None or exchange.denial is not None or exchange.route.evidence is not EvidenceClass.REQUIRED:
             return None
-        return self._intend(exchange)
-
-    async def _intend(self, exchange: Exchange) -> None:
-        exchange.verdict = decide(exchange)
-        try:
-            await self._recorder.intent(exchange)
-        except EvidenceError as error:
-            finding = RULES["evidence.unavailable"].finding(
-                exchange.route, Phase.REQUEST_BODY, detail={"why": error.what}
-            )
-            if finding is not None:
-                exchange.findings.append(finding)
-                judge(exchange)
+        return intend(exchange, self._recorder, Phase.REQUEST_BODY)
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange = exchange_of(flow)
