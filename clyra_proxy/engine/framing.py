@@ -22,6 +22,9 @@ NOT_IN_TRAILERS = HOP_BY_HOP | {
 """Fields that change how a message is framed, routed or authorised (RFC 9110 section 6.5.1)."""
 
 
+_VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0"})
+_TARGET = re.compile(rb"/[^\x00-\x20\x7f]*+")
+"""Origin-form (RFC 9112 section 3.2.1); HTTP/2 would carry blanks that end the target of an HTTP/1.1 request line."""
 _BAD_VALUE = re.compile(rb"[\r\n\0]")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-zA-Z]+")
 
@@ -59,11 +62,14 @@ def request_problem(request: http.Request) -> str:
         return "unknown URL scheme"
     if request.data.method == b"PRI":
         return "HTTP/2 without TLS is not offered"
+    if request.data.http_version not in _VERSIONS:
+        return "unknown HTTP version"
     hosts = sum(1 for name, _ in request.data.headers.fields if len(name) == 4 and name.lower() == b"host")
     if hosts > 1:
         return "more than one Host"
-    if b"\r" in request.data.path or b"\0" in request.data.path:
-        return "control characters in the request target"
+    method, path = request.data.method, request.data.path
+    if not _TARGET.fullmatch(path) and method.upper() != b"CONNECT" and (method, path) != (b"OPTIONS", b"*"):
+        return "an invalid request target"
     return message_problem(request)
 
 
