@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -72,11 +73,11 @@ class Http2Client:
         self.h2.reset_stream(stream, code)
         self._flush()
 
-    def answer(self, stream: int) -> Answer:
-        """Read until the stream is over (or the connection is)."""
+    def answer(self, stream: int, watch: Callable[[Answer], object] = lambda answer: None) -> Answer:
+        """Read until the stream is over (or the connection is). watch: is shown what has come, after each read."""
         answer = self._answers[stream]
         while not answer.complete and answer.reset is None and self._receive():
-            pass
+            watch(answer)
         return answer
 
     def request(
