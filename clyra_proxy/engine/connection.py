@@ -24,9 +24,9 @@ from mitmproxy.proxy.layers.tls import TlsEstablishedClientHook
 
 from clyra_proxy.engine.client import ClientState, attach
 from clyra_proxy.engine.commands import AwaitHook, AwaitHookCompleted, AwaitRoom
-from clyra_proxy.engine.dispatch import describe
 from clyra_proxy.engine.http_events import Farewell
 from clyra_proxy.engine.upstreams import Upstreams
+from clyra_proxy.telemetry.redaction import describe_fault
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.mode_specs import ProxyMode
@@ -160,7 +160,7 @@ class ConnectionHandler(Upstreams):
             queue.clear()
             self._unsent.clear()
             # Type and place only: the text of such an error may quote the event, and with it a body.
-            logger.error("A layer failed with %s%s; the connection is closed.", *describe(error))  # noqa: TRY400
+            logger.error("A layer failed with %s%s; the connection is closed.", *describe_fault(error))  # noqa: TRY400
             self.abort("internal error")
         finally:
             self._busy = False

@@ -23,6 +23,7 @@ from mitmproxy.hooks import Hook, all_hooks
 from mitmproxy.http import HTTPFlow
 
 from clyra_proxy.engine.client import ClientState
+from clyra_proxy.telemetry.redaction import describe_fault
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ class Dispatch:
             except Exception as second:  # noqa: BLE001 - the exchange is stopped below
                 logger.error("on_hook_failure failed with %s.", type(second).__name__)  # noqa: TRY400
         consequence = "only observed, it goes on" if goes_on else "the exchange is stopped"
-        logger.error("Hook %s failed with %s%s; %s.", name, *describe(error), consequence)
+        logger.error("Hook %s failed with %s%s; %s.", name, *describe_fault(error), consequence)
         if not goes_on:
             _stop(data, name)
         return goes_on
@@ -165,12 +166,3 @@ def _stop(data: Any, name: str) -> None:
     state = getattr(data, "clyra", None)
     if isinstance(state, ClientState):
         state.abort(f"hook {name} failed")
-
-
-def describe(error: BaseException) -> tuple[str, str]:
-    """Type and place of a fault, for a log line. Never its text, which may quote a body."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
-    return type(error).__name__, place

@@ -25,6 +25,7 @@ from clyra_proxy.evidence.outbox import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Outbo
 from clyra_proxy.evidence.spool import Spool
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.home import Home
+from clyra_proxy.telemetry.redaction import describe_fault
 from recorder.errors import KeyFileError
 from recorder.keys import read_source_key
 
@@ -42,7 +43,8 @@ _REJECTED = "The recorder refused the record."
 class RecorderClient:
     """One worker's link to the recorder. Lives on one event loop.
 
-    queue_events: events held in memory. timeout_s: how long an intent may take to become durable.
+    queue_events: events held in memory. timeout_s: how long an intent may take to become durable; less
+    than the engine gives a hook, so that who waited in vain is told why.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class RecorderClient:
         source: str = "",
         queue_events: int = 20_000,
         spool_bytes: int = 256 << 20,
-        timeout_s: float = 5.0,
+        timeout_s: float = 4.0,
     ) -> None:
         self.source = source or f"proxy-{os.getpid()}-{secrets.token_hex(4)}"
         self._home = home
@@ -151,8 +153,8 @@ class RecorderClient:
                 line = outcome_event(exchange)
             else:
                 line = whole_event(exchange, self._subjects.current(exchange.identity.tenant))
-        except Exception:
-            log.exception("an exchange could not be described; a gap is declared")
+        except Exception as error:  # noqa: BLE001 - declared as a gap
+            log.error("an exchange could not be described: %s%s; a gap is declared", *describe_fault(error))  # noqa: TRY400
             self._outbox.drop("lost")
             return
         if self._outbox.full and not self._in_flight:  # in flight: older counters could come back behind the spool

@@ -1,4 +1,4 @@
-"""What of a URL may be written down: its path, without query, with secrets in path segments masked.
+"""What may be written down: of a URL its path without query, secrets masked; of a fault its type and place.
 
 A query string never reaches a log. Paths can hold secrets too: bot tokens (`/bot123:AA.../send`), webhook keys,
 e-mail addresses, phone numbers. A segment is masked when it looks like one of them; words, UUIDs, hex digests and
@@ -47,3 +47,12 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def describe_fault(error: BaseException) -> tuple[str, str]:
+    """Type and place of a fault, for a log line. Never its text, which may quote a body."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
+    return type(error).__name__, place

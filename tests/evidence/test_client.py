@@ -250,3 +250,17 @@ def test_a_spool_survives_and_stops_at_a_torn_end(tmp_path: Path) -> None:
     assert not spool.append([(n, b"x" * 100) for n in range(200)])
     spool.close()
     assert not path.exists()
+
+
+async def test_what_cannot_be_described_is_a_gap_and_its_error_text_reaches_no_log(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_recorder(home.root):
+        async with _client(home) as client:
+            made = _exchange()
+            made.request.path = "/\ud800"  # no encoding can write it
+            client.outcome(made)
+            assert client.lost == 1
+    assert "UnicodeEncodeError at " in caplog.text
+    for part in ("Traceback", "surrogates", "\\ud800"):
+        assert part not in caplog.text
