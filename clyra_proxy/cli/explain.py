@@ -119,6 +119,14 @@ def _route_origins(origins: PolicyOrigins | None, route: str) -> dict[str, Any]:
     return {"route": str(found) if found else None, "schema": str(schema) if schema else None}
 
 
+def _mode_from(origins: PolicyOrigins, finding: dict[str, Any], route: str) -> str:
+    """Where the mode was written. What an enforced check cannot do without is enforced with it, whatever its mode."""
+    origin = origins.mode(str(finding["rule"]), route, str(finding["check"]))
+    if finding["mode"] != "enforce" or origin.value.startswith("enforce"):
+        return str(origin)
+    return f"{origin} (enforced all the same, if the policy was this: an enforced check depended on it)"
+
+
 def _finding(finding: dict[str, Any], origins: PolicyOrigins | None, route: str) -> dict[str, Any]:
     from clyra_proxy.cli.remedies import remedy
     from clyra_proxy.verdict.rules import RULES
@@ -126,7 +134,7 @@ def _finding(finding: dict[str, Any], origins: PolicyOrigins | None, route: str)
     rule = str(finding["rule"])
     told = {**finding, "description": RULES[rule].description if rule in RULES else "", "do": remedy(finding["reason"])}
     if origins is not None:
-        told["mode_from"] = str(origins.mode(rule, route))
+        told["mode_from"] = _mode_from(origins, finding, route)
         if rule == "egress.destination":
             told["action_from"] = str(origins.unknown_destinations())
     return told

@@ -15,7 +15,8 @@ from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.profiles import profile_chain
 from clyra_proxy.policy.source import Path as Place
 from clyra_proxy.policy.source import Source
-from clyra_proxy.verdict.rules import RULES
+from clyra_proxy.verdict.model import Mode
+from clyra_proxy.verdict.rules import RULES, STRICTNESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,22 @@ class PolicyOrigins:
     def loaded(self) -> LoadedPolicy:
         return self._loaded
 
-    def mode(self, rule: str, route: str) -> Origin:
-        """What made `rule` enforce, shadow or off on a route id (`destination/rule`, `destination` or `default`)."""
-        if rule in RULES and RULES[rule].fixed:
+    def mode(self, rule: str, route: str, check: str = "") -> Origin:
+        """What made `rule` enforce, shadow or off on a route id (`destination/rule`, `destination` or `default`).
+
+        check: who failed, for a rule of the family `check`; the stricter of both counts, as in `Rule.mode`.
+        """
+        known = RULES.get(rule)
+        if known is not None and known.fixed:
             return Origin("default", rule, "enforce (the proxy itself depends on it)")
+        found = self._written_mode(rule, route)
+        if known is not None and known.family == "check" and check:
+            found = max(found, self._written_mode(check, route), key=lambda one: STRICTNESS.index(Mode(one.value)))
+        if known is not None and known.never_off and found.value == Mode.OFF:
+            return Origin("default", rule, "shadow (a fault of the proxy itself is never off)")
+        return found
+
+    def _written_mode(self, rule: str, route: str) -> Origin:
         document, family = self._loaded.document, rule.partition(".")[0]
         for place, modes in self._layers(document, route):
             for name in (rule, family):

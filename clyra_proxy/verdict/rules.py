@@ -48,7 +48,7 @@ class Rule:
             modes.append(route.mode_of(check))
         if self.never_off:
             modes.append(Mode.SHADOW)
-        return max(modes, key=_STRICTNESS.index)
+        return max(modes, key=STRICTNESS.index)
 
     def finding(
         self,
@@ -82,7 +82,9 @@ class Rule:
         )
 
 
-_STRICTNESS = (Mode.OFF, Mode.SHADOW, Mode.ENFORCE)
+STRICTNESS = (Mode.OFF, Mode.SHADOW, Mode.ENFORCE)
+"""Modes from mild to strict."""
+
 _BLOCK, _MARK = Action.BLOCK, Action.MARK
 _LOW, _MEDIUM, _HIGH, _CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
 

@@ -7,9 +7,12 @@ import pytest
 
 from clyra_proxy.cli.policy_origin import PolicyOrigins
 from clyra_proxy.cli.remedies import REMEDIES
+from clyra_proxy.policy.compiler import compile_policy
+from clyra_proxy.policy.load import load_policy
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 from clyra_proxy.verdict.model import Decision
 from clyra_proxy.verdict.reasons import Reason
+from clyra_proxy.verdict.rules import RULES
 from tests.support.clyra_command import clyra
 from tests.support.exchanges import exchange, violation
 
@@ -61,14 +64,15 @@ def test_the_origin_of_a_mode(home, rule, route, where, key):
     assert origin.key == key
 
 
-@pytest.mark.parametrize("rule", ["schema.violation", "json.depth", "json.syntax", "egress.destination"])
+@pytest.mark.parametrize("check", ["", "schema", "egress"])
+@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if not rule.fixed], ids=lambda rule: rule.id)
 @pytest.mark.parametrize("path", ["/v2/contacts/batch", "/other"])
-def test_the_origin_names_the_mode_that_is_in_force(home, rule, path):
-    from clyra_proxy.policy.compiler import compile_policy
-    from clyra_proxy.policy.load import load_policy
-
-    route = compile_policy(load_policy(home / "policy.yaml"), home).match("api.crm.example", 443, "POST", path, "")
-    assert PolicyOrigins(home / "policy.yaml").mode(rule, route.id).value == route.mode_of(rule).value
+@pytest.mark.parametrize("faults", ["shadow", "'off'", "enforce"])
+def test_the_origin_names_the_mode_that_is_in_force(home, rule, path, check, faults):
+    file = home / "policy.yaml"
+    file.write_text(POLICY.replace("    json: enforce\n", f"    json: enforce\n    check: {faults}\n"))
+    route = compile_policy(load_policy(file), home).match("api.crm.example", 443, "POST", path, "")
+    assert PolicyOrigins(file).mode(rule.id, route.id, check).value.split()[0] == rule.mode(route, check).value
 
 
 def test_the_whole_story(home):
@@ -96,6 +100,14 @@ def test_as_json(home):
     assert story["findings"][0]["mode_from"].endswith("destinations.crm.modes.schema: enforce")
     assert story["verdict"]["verdict"] == IDS[0]
     assert story["records"] is None
+
+
+def test_a_rule_that_an_enforced_check_depended_on_is_explained(home):
+    log = VerdictLog(home / "verdicts" / "verdicts.ndjson")
+    log.write(exchange("01940000-0000-7000-8000-000000000001", Decision.BLOCK, (violation("json.depth"),)))
+    log.close()
+    story = orjson.loads(clyra("explain", "01940000", "--json", home=home).stdout)
+    assert "destinations.crm.rules.0.modes.json.depth: off (enforced all the same" in story["findings"][0]["mode_from"]
 
 
 def test_a_broken_policy_does_not_hide_the_story(home):
