@@ -229,3 +229,46 @@ def test_a_refused_connect_leaves_the_connection_usable(strict: RunningProxy, up
         client.send(f"CONNECT {PUBLIC_NAME}:443 HTTP/1.1\r\nHost: {PUBLIC_NAME}:443\r\n\r\n".encode())
         assert client.read().status == 403
         assert client.request("GET", f"{upstream.url}/next", f"127.0.0.1:{upstream.port}").status == 200
+
+
+# -- shadow: everything is said, nothing is stopped ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shadow(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningProxy]:
+    policy = {"enforcement": {"mode": "shadow", "egress": "strict", "upstream_ca": str(authority.certificate)}}
+    with RunningProxy.start(tmp_path_factory.mktemp("shadow"), policy) as running:
+        yield running
+
+
+def test_in_shadow_other_protocols_pass_and_are_recorded(shadow: RunningProxy) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        with Http1Client(dial(("127.0.0.1", port), proxy=shadow.address)) as client:
+            client.send(b"EHLO client.example\r\n")
+            with server.accept()[0] as peer:
+                assert peer.recv(100) == b"EHLO client.example\r\n"
+                peer.sendall(b"250 hello\r\n")
+            assert client.rest() == b"250 hello\r\n"
+    line = only_line(shadow, port=port)
+    assert (ours(line)["decision"], ours(line)["would_action"]) == ("allow", "block")
+    assert {found["rule"] for found in ours(line)["findings"]} == {"egress.protocol", "egress.private_address"}
+    assert wait_for_records(shadow, ours(line)["verdict"])[0]["data"]["opaque"] is True
+
+
+def test_in_shadow_a_mismatch_passes_and_is_said(shadow: RunningProxy, upstream: Upstream) -> None:
+    assert tunnelled(shadow, "localhost", upstream.tls_port, sni="a.upstream.test").status == 200
+    line = only_line(shadow, port=upstream.tls_port)
+    assert (ours(line)["decision"], ours(line)["would_action"]) == ("allow", "block")
+    assert "egress.host_mismatch" in {found["rule"] for found in ours(line)["findings"]}
+
+
+def test_in_shadow_too_certificates_must_verify_and_the_proxy_does_not_call_itself(
+    shadow: RunningProxy, authority: Authority
+) -> None:
+    with Upstream(authority.leaf("other.example")) as impostor:
+        answer = tunnelled(shadow, "localhost", impostor.tls_port)
+        assert_denied(shadow, answer, "egress.tls_unverified", 502)
+    port = shadow.address[1]
+    assert_denied(shadow, plain(shadow, f"http://127.0.0.1:{port}/", f"127.0.0.1:{port}"), "egress.self_connect")
