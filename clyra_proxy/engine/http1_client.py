@@ -28,7 +28,7 @@ from mitmproxy.proxy.layers.http._events import (
 
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.commands import no_commands
-from clyra_proxy.engine.framing import message_problem, sound_trailers
+from clyra_proxy.engine.framing import message_problem, sound_lines, sound_trailers
 from clyra_proxy.engine.http_events import Informational
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class GuardedHttp1Client(Http1Reading, stock.Http1Client):
             if not lines:
                 continue
             try:
-                response = http1.read_response_head([bytes(line) for line in lines])
+                response = http1.read_response_head(sound_lines(lines))
             except ValueError:
                 yield from self._bad_response("malformed response head")
                 return

@@ -24,7 +24,7 @@ from mitmproxy.proxy.layers.http._events import (
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.commands import no_commands
 from clyra_proxy.engine.denials import plain_response
-from clyra_proxy.engine.framing import request_problem
+from clyra_proxy.engine.framing import request_problem, sound_lines
 from clyra_proxy.engine.http1_reading import Http1Reading
 from clyra_proxy.engine.http_events import Informational, StopReading
 
@@ -58,7 +58,7 @@ class GuardedHttp1Server(Http1Reading, stock.Http1Server):
             return
         self.client_state.head_received()
         try:
-            request = self.request = http1.read_request_head([bytes(line) for line in lines])
+            request = self.request = http1.read_request_head(sound_lines(lines))
         except ValueError:
             yield from self._refuse_head(400)
             return
