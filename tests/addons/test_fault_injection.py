@@ -10,35 +10,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
 import websockets.exceptions
-import yaml
 
 import addons
 import addons.egress
 import addons.identify
-from clyra_proxy.checks import EVERYTHING, BodyCheck, BodySession
-from clyra_proxy.engine import certificates
-from clyra_proxy.engine.launch import WorkerConfig
-from clyra_proxy.engine.master import build_master
-from clyra_proxy.engine.settings import Listener
-from clyra_proxy.engine.worker_engine import WorkerEngine
+from clyra_proxy.checks import EVERYTHING, BodySession
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.home import Home
-from clyra_proxy.policy.load import parse_policy
 from clyra_proxy.verdict.model import Action, Decision, Mode, Phase
 from clyra_proxy.watchdog import WATCHDOG
-from tests.support.certificates import Authority, client_context
-from tests.support.proxy import local_policy
+from tests.support.certificates import client_context
+from tests.support.data_path import House, house
 from tests.support.raw import Answer, Http1Client, Http2Client, dial
 from tests.support.replies import Pause, Reply
-from tests.support.upstream import Upstream
 
 BODY = b'{"rows":[' + b",".join(b'{"id":%d}' % number for number in range(4000)) + b"]}"
 FAULTS = ("raise", "hang", "garbage")
@@ -90,88 +81,6 @@ class FaultyCheck:
         if self.stage == "open":
             return misbehave(self.fault)  # type: ignore[no-any-return]
         return FaultySession(self.fault, self.stage, exchange.route.mode_of("check.error"))
-
-
-class Ends:
-    """Keeps every exchange that ended."""
-
-    def __init__(self) -> None:
-        self.exchanges: list[Exchange] = []
-
-    def clyra_done(self, flow: Any) -> None:
-        self.exchanges.append(flow.metadata["clyra"])
-
-
-@dataclass
-class House:
-    """A running data path with one faulty check in it."""
-
-    port: int
-    upstream: Upstream
-    ends: Ends
-    authority_certificate: Path
-
-    @property
-    def proxy(self) -> tuple[str, int]:
-        return ("127.0.0.1", self.port)
-
-    @property
-    def authority(self) -> str:
-        return f"127.0.0.1:{self.upstream.port}"
-
-    async def verdict(self) -> Exchange:
-        """The one exchange, once it has ended."""
-        async with asyncio.timeout(15):
-            while not self.ends.exchanges:  # noqa: ASYNC110 - a list grows in a hook
-                await asyncio.sleep(0.01)
-        return self.ends.exchanges[0]
-
-
-@contextlib.asynccontextmanager
-async def house(folder: Path, mode: str, checks: list[BodyCheck]) -> AsyncIterator[House]:
-    """The real addons and the real engine in this process; reads and writes are recorded when they can be."""
-    home = Home(folder / "home").create()
-    home.metrics.mkdir(exist_ok=True)
-    certificates.create_ca(home)
-    policy = local_policy(enforcement={"mode": mode}, evidence={"writes": "queued"})
-    document = parse_policy(yaml.safe_dump(policy))
-    worker = WorkerEngine(
-        WorkerConfig(
-            slot=0,
-            generation=1,
-            policy_json=document.model_dump_json(by_alias=True),
-            policy_folder=str(home.root),
-            home=str(home.root),
-            host="127.0.0.1",
-            port=0,
-            mode="explicit",
-            upstream="",
-            header_timeout_s=10.0,
-            drain_s=1.0,
-            sockets=((),),
-            life=0,
-        )
-    )
-    await worker.start()
-    ends = Ends()
-    chain = [*addons.build_addons(worker.runtime, [*addons.default_checks(), *checks]), ends]
-    authority = Authority(folder / "authority")
-    settings = replace(
-        worker.runtime.settings,
-        listeners=(Listener("127.0.0.1", 0),),
-        hook_timeout_s=2.0,
-        upstream_trust=authority.certificate,
-    )
-    master = build_master(settings, chain)
-    await master.start()
-    WATCHDOG.start()
-    try:
-        with Upstream(authority.leaf()) as upstream:
-            yield House(master.addresses[0][1], upstream, ends, home.ca_certificate)
-    finally:
-        await master.stop()
-        await worker.master.stop()
-        await worker.close()
 
 
 @pytest.fixture(autouse=True)

@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 
 import addons
 from clyra_proxy.engine import certificates, selftest
-from clyra_proxy.engine.launch import WorkerConfig
 from clyra_proxy.engine.master import EngineMaster, build_master
 from clyra_proxy.engine.selftest import SelfTestWatch, run_selftest
 from clyra_proxy.engine.selftest_pass import AGENT, HOST, SelfTestPass
 from clyra_proxy.engine.worker_engine import WorkerEngine
 from clyra_proxy.errors import StartupError
 from clyra_proxy.home import Home
-from clyra_proxy.policy.load import parse_policy
+from tests.support.data_path import worker_config
 from tests.support.processes import Running
 from tests.support.proxy import RunningProxy, local_policy
 
@@ -33,31 +32,13 @@ OFF = "enforcement: {mode: 'off'}\n"
 TOKENS = f"identity: {{required: true, agents: {{somebody: {{token: 'sha256${'a' * 22}${'0' * 64}'}}}}}}\n"
 
 
-def config(home: Home, policy: str) -> WorkerConfig:
-    return WorkerConfig(
-        slot=0,
-        generation=1,
-        policy_json=parse_policy(policy).model_dump_json(by_alias=True),
-        policy_folder=str(home.root),
-        home=str(home.root),
-        host="127.0.0.1",
-        port=0,
-        mode="explicit",
-        upstream="",
-        header_timeout_s=10.0,
-        drain_s=1.0,
-        sockets=((),),
-        life=0,
-    )
-
-
 @contextlib.asynccontextmanager
 async def worker(folder: Path, policy: str) -> AsyncIterator[WorkerEngine]:
     """A started worker engine in this process, without a recorder."""
     home = Home(folder / "home").create()
     home.metrics.mkdir()
     certificates.create_ca(home)
-    engine = WorkerEngine(config(home, policy))
+    engine = WorkerEngine(worker_config(home, policy))
     await engine.start()
     try:
         yield engine
