@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from clyra_proxy.cli.client_variables import TRUST_ADDED, TRUST_BUNDLE
 from clyra_proxy.cli.commands import COMMANDS
+from clyra_proxy.cli.main import app
 from clyra_proxy.cli.reference import documents
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +36,23 @@ def test_the_site_builds_strictly(tmp_path):
 def test_every_command_that_is_named_exists(page):
     for name in re.findall(r"(?:`|^|\s)clyra ([a-z][a-z-]+)", page.read_text("utf-8")):
         assert name in COMMANDS, f"{page.name} names clyra {name}"
+
+
+def command_lines() -> list[str]:
+    """Every `clyra ...` line in a block of code of the documentation."""
+    pages = [(ROOT / "README.md").read_text("utf-8"), *(page.read_text("utf-8") for page in PAGES)]
+    blocks = [block for page in pages for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", page, re.M | re.S)]
+    return sorted({line for block in blocks for line in re.findall(r"^(?:\$ )?(clyra .*)$", block, re.M)})
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_every_command_line_that_is_shown_can_be_typed(line):
+    words = shlex.split(re.split(r" (?:\||>|&&) ", line)[0], comments=True)
+    command = typer.main.get_command(app)
+    context = command.make_context(words[0], words[1:])
+    while hasattr(command, "resolve_command"):
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        context = command.make_context(name, rest, parent=context)
 
 
 def test_every_trust_variable_that_is_set_for_a_runtime_in_the_table_is_documented():
