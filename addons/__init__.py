@@ -8,7 +8,8 @@
 Every hook runs down this list. Checks only add findings to the `Exchange`; `gate` alone turns findings into a
 decision; `guard` hears of everything that fails. Hooks, in the order of one exchange: `http_connect`,
 `tls_clienthello`, `requestheaders`, (body through its gate: `clyra_refused`), `clyra_release`, `clyra_dial`,
-`responseheaders`, (body), `websocket_message`, `clyra_done`. What is passed on unread goes by `opaque` instead.
+`responseheaders`, (body), `websocket_message` or `clyra_oversize`, `clyra_done`. What is passed on unread goes by
+`opaque` instead.
 """
 
 from __future__ import annotations

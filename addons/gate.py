@@ -18,6 +18,12 @@ from clyra_proxy.verdict.model import Action, Finding
 def judge(exchange: Exchange) -> None:
     """Decide on what is known now; set the denial when an enforced finding asks for a block."""
     if exchange.denial is None and any(_stops(finding) for finding in collect_findings(exchange)):
+        deny(exchange)
+
+
+def deny(exchange: Exchange) -> None:
+    """Set the denial, unless there is one: something was refused already."""
+    if exchange.denial is None:
         exchange.verdict = decide(exchange)
         exchange.denial = build(exchange.verdict, exchange)
 

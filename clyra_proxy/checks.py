@@ -67,5 +67,8 @@ class BodyCheck(Protocol):
     on_error: Action
 
     def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
-        """A session for this exchange's request or response body, or None when the check has no business with it."""
+        """A session for this exchange's request or response body, or None when the check has no business with it.
+
+        In the phase `message` it is for one WebSocket message, fed whole: `exchange.message` says whose it is.
+        """
         ...

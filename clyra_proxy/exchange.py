@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 type HeaderFields = tuple[tuple[bytes, bytes], ...]
 
 _NO_BODY = Coverage(Seen.NONE)
+_UNJUDGED = Coverage(Seen.HEADERS_ONLY, "websocket")
 
 
 @dataclass(slots=True)
@@ -105,7 +106,7 @@ class TraceContext:
 
 @dataclass(slots=True)
 class BodyTally:
-    """Metadata of one direction's body: raw bytes declared (-1: not), seen, released onward; salted commitment (hex)."""
+    """Metadata of one direction's body: raw bytes declared (-1: not), seen, released; salted commitment (hex)."""
 
     declared: int = -1
     seen: int = 0
@@ -113,6 +114,20 @@ class BodyTally:
     complete: bool = False
     commitment: str = ""
     media_type: str = ""
+
+
+@dataclass(slots=True)
+class Message:
+    """A WebSocket message while checks look at it. size: bytes. number: messages of the same sender before it.
+
+    coverage: what a check that wants no session for the message says of it.
+    """
+
+    from_client: bool
+    text: bool
+    size: int
+    number: int
+    coverage: Coverage = _UNJUDGED
 
 
 @dataclass(slots=True)
@@ -144,6 +159,7 @@ class Exchange:
     error: str = ""  # transport failure in a few words, "" when none
     own_status: int = 0  # of an answer the engine gave by itself, neither denial nor the upstream's
     websocket: bool = False
+    message: Message | None = None  # only while one is being judged (Phase.MESSAGE)
     finished: bool = False
     started_ns: int = field(default_factory=time.perf_counter_ns)
     started_at: float = field(default_factory=time.time)

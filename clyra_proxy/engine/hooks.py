@@ -2,7 +2,9 @@
 
 Order for one exchange: `requestheaders`, then (while the body passes its gate) either `clyra_refused` or
 `clyra_release`, `request`, `responseheaders`, either `clyra_refused` or `response`, or `error` when a side fails;
-and `clyra_done` exactly once at the very end, whatever happened. Names of methods on addons are the hook names.
+and `clyra_done` exactly once at the very end, whatever happened. In a WebSocket session `websocket_message` comes with
+every message, or `clyra_oversize` with one that is too large to become whole. Names of methods on addons are the hook
+names.
 
 An addon may also have `on_hook_failure(data, hook_name, exception)`: the engine calls it when any hook raised or
 ran out of time. It records what it must and may set `exchange.denial`; the exchange does not proceed either way.
@@ -29,6 +31,24 @@ class ClyraRefusedHook(StartHook):
     """A gate raised BodyRefused. Addons put the Denial into `exchange.denial`."""
 
     flow: HTTPFlow
+
+
+@dataclass
+class Oversize:
+    """A WebSocket message of which `size` bytes came, more than `limit`. It is dropped and the session is closed."""
+
+    client: Client
+    flow: HTTPFlow
+    from_client: bool
+    size: int
+    limit: int
+
+
+@dataclass
+class ClyraOversizeHook(StartHook):
+    """Addons say why in `exchange.denial`. Synchronous."""
+
+    data: Oversize
 
 
 @dataclass

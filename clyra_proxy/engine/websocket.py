@@ -1,8 +1,10 @@
 """WebSocket sessions: whole messages pass `websocket_message`, and leave no copy behind.
 
 Guarantees: a message reaches the other side only after the hook saw all of it; a refused one (exchange denied, hook
-failed, flow killed) closes both sides with 1008 and no byte of it is forwarded; fragments of one message, and what
-they inflate to, are bounded (1009); pings and pongs pass untouched; `clyra_done` follows `websocket_end`.
+failed, flow killed) closes both sides with the denial's code (1008 without one) and no byte of it is forwarded; the
+client alone is told the reason. Fragments of one message, and what they inflate to, are bounded in bytes (1009) and in
+number (further ones are joined, RFC 6455 section 5.4); pings and pongs pass untouched; `clyra_done` follows
+`websocket_end`.
 """
 
 from __future__ import annotations
@@ -30,9 +32,34 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.dispatch import failed
+from clyra_proxy.engine.hooks import ClyraOversizeHook, Oversize
 from clyra_proxy.engine.http_events import Farewell
 
 _LIVE = (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING)
+_MOST_FRAGMENTS = 1024
+
+
+class _Assembly:
+    """A message of one side while its frames come in. parts: fragments as they were sent. size: bytes in them."""
+
+    def __init__(self) -> None:
+        self.parts = [bytearray()]
+        self.size = 0
+
+    def add(self, data: bytes | bytearray | str) -> None:
+        part = data.encode() if isinstance(data, str) else data
+        self.parts[-1] += part
+        self.size += len(part)
+
+    def end_frame(self) -> None:
+        if self.parts[-1] and len(self.parts) < _MOST_FRAGMENTS:
+            self.parts.append(bytearray())
+
+    def take(self) -> list[bytes]:
+        """The fragments; what comes next is another message."""
+        parts = [bytes(part) for part in self.parts]
+        self.parts, self.size = [bytearray()], 0
+        return parts
 
 
 class BoundedDeflate(PerMessageDeflate):
@@ -72,6 +99,7 @@ class GuardedWebsocketLayer(WebsocketLayer):
         super().__init__(context, flow)
         self.state = state_of(context.client)
         self.limit = self.state.settings.websocket_message_bytes
+        self.coming = {True: _Assembly(), False: _Assembly()}  # by whether the client sends it
 
     def start(self, _: events.Event) -> layer.CommandGenerator[None]:
         """Agree with both sides on the extensions they agreed on with each other."""
@@ -80,7 +108,7 @@ class GuardedWebsocketLayer(WebsocketLayer):
         yield WebsocketStartHook(self.flow)
         self._handle_event = self.relay_messages  # type: ignore[assignment, method-assign]
         if self._refused():
-            yield from self._close_both(CloseReason.POLICY_VIOLATION)
+            yield from self._close_refused(CloseReason.POLICY_VIOLATION)
 
     _handle_event = start
 
@@ -122,36 +150,60 @@ class GuardedWebsocketLayer(WebsocketLayer):
         self, item: Any, source: WebsocketConnection, target: WebsocketConnection, *, from_client: bool
     ) -> layer.CommandGenerator[None]:
         if isinstance(item, wsproto.events.Message):
-            source.frame_buf[-1] += item.data.encode() if isinstance(item.data, str) else item.data
-            if sum(map(len, source.frame_buf)) > self.limit:
-                yield from self._close_both(CloseReason.MESSAGE_TOO_BIG)
+            coming = self.coming[from_client]
+            coming.add(item.data)
+            if coming.size > self.limit:
+                yield from self._oversize(from_client=from_client)
             elif item.message_finished:
-                yield from self._message(isinstance(item.data, str), source, target, from_client=from_client)
+                yield from self._message(isinstance(item.data, str), target, from_client=from_client)
             elif item.frame_finished:
-                source.frame_buf.append(b"")
+                coming.end_frame()
         elif isinstance(item, (wsproto.events.Ping, wsproto.events.Pong)):
             yield target.send2(item)
         elif isinstance(item, wsproto.events.CloseConnection):
+            if item.code == CloseReason.MESSAGE_TOO_BIG and source.state is ConnectionState.OPEN:
+                yield from self._oversize(from_client=from_client)  # our own decompressor said so, not the sender
+                return
             yield from self._close_both(item.code, item.reason, by_client=from_client)
 
     def _message(
-        self, is_text: bool, source: WebsocketConnection, target: WebsocketConnection, *, from_client: bool
+        self, is_text: bool, target: WebsocketConnection, *, from_client: bool
     ) -> layer.CommandGenerator[None]:
         assert self.flow.websocket is not None  # noqa: S101 - set with the upgrade
-        fragments, source.frame_buf = source.frame_buf, [b""]
+        fragments = self.coming[from_client].take()
         kind = Opcode.TEXT if is_text else Opcode.BINARY
         message = websocket.WebSocketMessage(kind, from_client, b"".join(fragments))
         self.flow.websocket.messages.append(message)
         yield WebsocketMessageHook(self.flow)
         self.flow.websocket.messages.clear()  # mitmproxy would keep every message for the life of the session.
         if self._refused():
-            yield from self._close_both(CloseReason.POLICY_VIOLATION)
+            yield from self._close_refused(CloseReason.POLICY_VIOLATION)
         elif not message.dropped:
             for part in Fragmentizer(fragments, is_text)(message.content):
                 yield target.send2(part)
 
+    def _oversize(self, *, from_client: bool) -> layer.CommandGenerator[None]:
+        size = max(self.coming[from_client].size, self.limit + 1)
+        self.coming[from_client].take()
+        yield ClyraOversizeHook(Oversize(self.context.client, self.flow, from_client, size, self.limit))
+        yield from self._close_refused(CloseReason.MESSAGE_TOO_BIG)
+
+    def _close_refused(self, code: int) -> layer.CommandGenerator[None]:
+        """Close both sides as the denial says; code: when there is none."""
+        exchange = self.flow.metadata.get("clyra")
+        denial = exchange.denial if exchange is not None else None
+        if denial is None:
+            yield from self._close_both(code)
+        else:
+            yield from self._close_both(denial.close_code, client_reason=denial.close_reason or None)
+
     def _close_both(
-        self, code: int, reason: str | None = None, *, by_client: bool | None = None
+        self,
+        code: int,
+        reason: str | None = None,
+        *,
+        by_client: bool | None = None,
+        client_reason: str | None = None,
     ) -> layer.CommandGenerator[None]:
         session = self.flow.websocket
         assert session is not None  # noqa: S101 - set with the upgrade
@@ -162,7 +214,8 @@ class GuardedWebsocketLayer(WebsocketLayer):
         self._handle_event = self.done  # type: ignore[method-assign]
         for side in (self.server_ws, self.client_ws):
             if side.state in _LIVE:
-                yield side.send2(wsproto.events.CloseConnection(code=code, reason=reason))
+                said = client_reason if client_reason and side is self.client_ws else reason
+                yield side.send2(wsproto.events.CloseConnection(code=code, reason=said))
             yield commands.CloseConnection(side.conn)
         yield WebsocketEndHook(self.flow)
         self.flow.live = False

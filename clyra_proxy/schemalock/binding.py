@@ -72,6 +72,10 @@ class SchemaPlan(Protocol):
         """What applies to this body."""
         ...
 
+    def of_messages(self, *, from_client: bool) -> CompiledSchema | None:
+        """What WebSocket messages of one side must look like; None when nothing is said of them."""
+        ...
+
     def schemas(self) -> Mapping[str, CompiledSchema]:
         """Every schema by a name a person recognises."""
         ...
@@ -94,6 +98,9 @@ class DirectPlan:
 
     def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
         return self._requests[media.kind] if phase is Phase.REQUEST_BODY else self._response
+
+    def of_messages(self, *, from_client: bool) -> CompiledSchema | None:
+        return self.request if from_client else self.response
 
     def schemas(self) -> Mapping[str, CompiledSchema]:
         named = {"request": self.request, "response": self.response, "rows": self.rows}
@@ -135,6 +142,10 @@ class DescribedPlan:
             return _QUARANTINED
         return _WITHOUT_SCHEMA.get(found.outcome, ADMISSION_ONLY) if request else ADMISSION_ONLY
 
+    def of_messages(self, *, from_client: bool) -> None:
+        """OpenAPI describes the handshake, not what follows it."""
+        return
+
     def schemas(self) -> Mapping[str, CompiledSchema]:
         found: dict[str, CompiledSchema] = {}
         for operation in self.description.operations:
@@ -164,6 +175,10 @@ class LockedPlan:
             return ADMISSION_ONLY if not request or self.index.knows(method, path) else _UNKNOWN
         schema = self.compiled.get(found.key)
         return _WATCHED_ONLY if schema is None else Choice(schema)
+
+    def of_messages(self, *, from_client: bool) -> None:
+        """Messages are not learned."""
+        return
 
     def schemas(self) -> Mapping[str, CompiledSchema]:
         return {str(key): schema for key, schema in self.compiled.items()}

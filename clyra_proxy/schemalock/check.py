@@ -1,12 +1,13 @@
 """The body check `schema`: for every body, the session that fits its media type, its size and its schema.
 
-A body that SchemaLock has no business with gets no session, and the coverage of its direction says why.
+A body that SchemaLock has no business with gets no session, and the coverage of its direction says why. So does a
+WebSocket message of a side without a schema, which may be any text; with one, it is one JSON text that satisfies it.
 """
 
 from __future__ import annotations
 
 from clyra_proxy.checks import BodySession
-from clyra_proxy.exchange import Exchange
+from clyra_proxy.exchange import Exchange, Message
 from clyra_proxy.policy.route import Route
 from clyra_proxy.schemalock.admission import Admission
 from clyra_proxy.schemalock.binding import ADMISSION_ONLY, Choice
@@ -44,7 +45,7 @@ class SchemaCheck:
     """See the module. on_error: block; a schema check that fails must not let a body through."""
 
     id = CHECK_ID
-    phases = frozenset({Phase.REQUEST_BODY, Phase.RESPONSE_BODY})
+    phases = frozenset({Phase.REQUEST_BODY, Phase.RESPONSE_BODY, Phase.MESSAGE})
     budget_ms = 50.0
     on_error = Action.BLOCK
 
@@ -52,8 +53,10 @@ class SchemaCheck:
         self._facts: dict[int, _RouteFacts] = {}
 
     def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
-        """A session for this exchange's request or response body, or None when there is nothing to check."""
+        """A session for a body or message of this exchange, or None when there is nothing to check."""
         facts = self._facts_of(exchange.route)
+        if phase is Phase.MESSAGE:
+            return _open_message(facts, exchange.message)
         request = phase is Phase.REQUEST_BODY
         tally = exchange.request_body if request else exchange.response_body
         media = parse_media(tally.media_type)
@@ -115,6 +118,33 @@ def _open_document(facts: _RouteFacts, judge: Judge, choice: Choice, declared: i
     )
 
 
+def _open_message(facts: _RouteFacts, message: Message | None) -> BodySession | None:
+    """Messages are whole when they come, so they are judged whole.
+
+    A binary message cannot be judged; on a side with a schema the rule `body.media_type` says what becomes of it.
+    """
+    if message is None:
+        raise ValueError("the phase `message` needs a message in the exchange")
+    plan = facts.route.request_schema if message.from_client else facts.route.response_schema
+    schema: CompiledSchema | None = None
+    if plan is not None:
+        schema = plan.of_messages(from_client=message.from_client)  # type: ignore[attr-defined]
+    if schema is None:
+        message.coverage = Coverage(Seen.SKIPPED, "no_schema")
+        return None
+    if not message.text:
+        message.coverage = Coverage(Seen.SKIPPED, str(Reason.MEDIA_TYPE))
+        return _refuse(facts, Phase.MESSAGE, Reason.MEDIA_TYPE, even_empty=True)
+    judge = Judge(facts.modes, Phase.MESSAGE, True)
+    if judge.mode is Mode.OFF:
+        message.coverage = Coverage(Seen.SKIPPED, "off")
+        return None
+    largest = facts.limits.max_buffer
+    if message.size > largest:
+        return StillbornSession(judge, Reason.BODY_TOO_LARGE, {"limit": largest, "observed": message.size})
+    return BufferedSession(judge, facts.admission, schema, largest, required=True)
+
+
 def _open_rows(facts: _RouteFacts, judge: Judge, schema: CompiledSchema | None, media: Media) -> BodySession | None:
     """A session over rows, events or fields; None for what needs a schema and has none."""
     limits = facts.limits
@@ -136,10 +166,12 @@ def _open_rows(facts: _RouteFacts, judge: Judge, schema: CompiledSchema | None, 
     return None
 
 
-def _refuse(facts: _RouteFacts, phase: Phase, reason: Reason) -> BodySession | None:
+def _refuse(facts: _RouteFacts, phase: Phase, reason: Reason, *, even_empty: bool = False) -> BodySession | None:
     """A session that objects to the first byte, in the mode of the reason's own rule."""
     mode = facts.modes.by_reason[reason]
-    return None if mode is Mode.OFF else StillbornSession(Judge(facts.modes, phase, False, mode), reason, {})
+    if mode is Mode.OFF:
+        return None
+    return StillbornSession(Judge(facts.modes, phase, False, mode), reason, {}, even_empty=even_empty)
 
 
 def _skip(exchange: Exchange, phase: Phase, why: str) -> None:

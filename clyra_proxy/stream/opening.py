@@ -12,11 +12,10 @@ from clyra_proxy.policy.route import Atomic
 from clyra_proxy.stream.body_gate import CheckingGate
 from clyra_proxy.stream.commitment import SALT_BYTES
 from clyra_proxy.stream.content_coding import CodingError, Decoder, open_decoder
-from clyra_proxy.stream.gate import BodyRefused
 from clyra_proxy.stream.limits import DEFAULT_LIMITS, BodyLimits
 from clyra_proxy.stream.spool import Spool
-from clyra_proxy.stream.watch import Watch, check_error, refuses
-from clyra_proxy.verdict.model import Coverage, Finding, Mode, Phase, Seen
+from clyra_proxy.stream.watch import Watch, check_error
+from clyra_proxy.verdict.model import Finding, Mode, Phase
 from clyra_proxy.verdict.rules import BY_REASON, RULES, Rule
 from clyra_proxy.watchdog import WATCHDOG
 
@@ -43,7 +42,7 @@ def open_gate(
     tally.media_type = media_type
     tally.declared = length
     limits = limits or exchange.route.limits or DEFAULT_LIMITS
-    watches, faults = _open_sessions(exchange, phase, checks)
+    watches, faults = open_sessions(exchange, phase, checks)
     decoder: Decoder | None = None
     if coding and watches:
         try:
@@ -81,7 +80,8 @@ def _read_head(head: Head | None) -> tuple[str, str, int]:
     return media_type, ",".join(codings), length
 
 
-def _open_sessions(exchange: Exchange, phase: Phase, checks: Sequence[BodyCheck]) -> tuple[list[Watch], list[Finding]]:
+def open_sessions(exchange: Exchange, phase: Phase, checks: Sequence[BodyCheck]) -> tuple[list[Watch], list[Finding]]:
+    """A session of every check that has business with this body or message; findings for checks that failed at it."""
     watches: list[Watch] = []
     faults: list[Finding] = []
     for check in checks:
@@ -106,36 +106,3 @@ def _finding(
     blind = any(watch.enforcing for watch in watches)
     mode = Mode.ENFORCE if blind else rule.mode(exchange.route)
     return Finding("body", rule.id, rule.reason, rule.action, mode, phase, detail=detail)
-
-
-class _ExchangeKeeper:
-    """Keeps findings where no gate stands between."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-
-    def record(self, finding: Finding) -> None:
-        self._exchange.findings.append(finding)
-
-
-def inspect_message(exchange: Exchange, checks: Sequence[BodyCheck], content: bytes) -> Coverage:
-    """Show one whole WebSocket message to every check that wants messages; what was seen of it.
-
-    Findings go into the exchange. Raises BodyRefused when an enforced one refuses the message.
-    """
-    watches, faults = _open_sessions(exchange, Phase.MESSAGE, checks)
-    exchange.findings.extend(finding for finding in faults if finding.mode is not Mode.OFF)
-    for finding in faults:
-        if refuses(finding):
-            raise BodyRefused(finding)
-    keeper = _ExchangeKeeper(exchange)
-    coverage = Coverage(Seen.HEADERS_ONLY, "websocket")
-    for watch in watches:
-        try:
-            watch.feed(content, len(content), keeper)
-            if watch.attached:
-                watch.finish(len(content), keeper)
-        finally:
-            exchange.check_ns[watch.check_id] = exchange.check_ns.get(watch.check_id, 0) + watch.ns
-        coverage = getattr(watch.session, "coverage", Coverage(Seen.FULL))
-    return coverage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wsproto import WSConnection
 from wsproto.connection import ConnectionType
 from wsproto.extensions import PerMessageDeflate
 
+from clyra_proxy.verdict.denial import Denial
 from tests.engine.harness import House, RunningEngine, denial
 from tests.support.upstream import Upstream
 
@@ -104,10 +106,10 @@ def test_a_refused_message_closes_both_sides(act: Any, engine: Start, house: Hou
     session.send(wsproto.events.TextMessage(" and more"))
     assert session.next().code == 1008
     assert running.quiet()
-    assert upstream.journal.settled()
     (message,) = upstream.journal.messages
+    assert upstream.journal.wait_for(lambda: message.closing)
     assert message.frames == [("text", b"good")]
-    assert b"bad" not in bytes(upstream.journal.connections[0].raw)
+    assert message.received == len(b"good")
     assert [house.count(name) for name in ("websocket_end", "clyra_done")] == [1, 1]
 
 
@@ -138,6 +140,82 @@ def test_a_small_frame_that_inflates_to_much(engine: Start, house: House, upstre
     session.send(wsproto.events.BytesMessage(b"\0" * 50_000_000))
     assert session.next().code == 1009
     assert not house.messages
+
+
+def deny_with(code: int, reason: str) -> Callable[[Any], None]:
+    def act(flow: Any) -> None:
+        flow.metadata["clyra"].denial = Denial(422, (), b"", close_code=code, close_reason=reason)
+
+    return act
+
+
+@pytest.mark.parametrize("from_client", [True, False])
+@pytest.mark.parametrize("code", [1003, 1007, 1009, 1011, 1013])
+def test_both_sides_are_closed_with_the_denial_s_code_and_the_client_is_told_why(
+    code: int, from_client: bool, engine: Start, house: House, upstream: Upstream
+) -> None:
+    refuse = deny_with(code, "schema_violation 0193")
+    house.at["websocket_message"] = lambda flow: (
+        refuse(flow) if flow.websocket.messages[-1].from_client is from_client else None
+    )
+    running = engine(house)
+    session = Session(running, upstream)
+    session.send(wsproto.events.TextMessage("bad"))
+    closed = session.next()
+    assert (closed.code, closed.reason) == (code, "schema_violation 0193")
+    assert running.quiet()
+    (message,) = upstream.journal.messages
+    assert upstream.journal.wait_for(lambda: message.closing)
+    assert message.closing == (code, "")
+    assert message.frames == ([] if from_client else [("text", b"bad")])
+
+
+@dataclass
+class Sizes:
+    """Hears of messages that are too large."""
+
+    heard: list[tuple[bool, int, int]] = field(default_factory=list)
+
+    def clyra_oversize(self, data: Any) -> None:
+        self.heard.append((data.from_client, data.size, data.limit))
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+def test_addons_hear_of_a_message_that_is_too_large(
+    deflate: bool, engine: Start, house: House, upstream: Upstream
+) -> None:
+    sizes = Sizes()
+    house.clyra_oversize = sizes.clyra_oversize  # type: ignore[attr-defined]
+    session = Session(engine(house, websocket_message_bytes=1_000), upstream, deflate=deflate)
+    session.send(wsproto.events.BytesMessage(b"\0" * 200_000))
+    assert session.next().code == 1009
+    ((from_client, size, limit),) = sizes.heard
+    assert (from_client, limit) == (True, 1_000)
+    assert 1_000 < size <= 200_000
+
+
+def test_a_close_by_the_client_with_code_1009_is_no_oversize(engine: Start, house: House, upstream: Upstream) -> None:
+    sizes = Sizes()
+    house.clyra_oversize = sizes.clyra_oversize  # type: ignore[attr-defined]
+    running = engine(house)
+    session = Session(running, upstream)
+    session.send(wsproto.events.CloseConnection(1009, "mine"))
+    assert session.next().code == 1009
+    assert running.quiet()
+    assert sizes.heard == []
+
+
+def test_fragments_beyond_a_number_are_joined(engine: Start, house: House, upstream: Upstream) -> None:
+    """However a message is cut, what is kept of the cuts is bounded, empty continuations included."""
+    session = Session(engine(house), upstream)
+    frame = session.ws.send(wsproto.events.TextMessage("a", message_finished=False))
+    middle = b"".join(
+        session.ws.send(wsproto.events.TextMessage(text, message_finished=False)) for text in ("", "b") * 20_000
+    )
+    session.socket.sendall(frame + middle + session.ws.send(wsproto.events.TextMessage("c")))
+    assert session.message() == "a" + "b" * 20_000 + "c"
+    assert house.messages[0] == b"a" + b"b" * 20_000 + b"c"
+    assert upstream.journal.connections[0].received < 20_002 + 10 * 1_100 + 1_000
 
 
 def test_garbage_closes_the_session(engine: Start, house: House, upstream: Upstream) -> None:

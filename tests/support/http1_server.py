@@ -92,7 +92,9 @@ async def serve_http1(wire: Wire, journal: Journal, answers: Answers) -> None:
             wire.die("close")
             return
         if (message.header("upgrade") or "").lower() == "websocket" and message.path.startswith("/ws"):
-            await serve_websocket(wire.reader, wire.writer, head + bytes(wire.buffer), message, journal)
+            await serve_websocket(
+                wire.reader, wire.writer, head + bytes(wire.buffer), message, journal, wire.connection
+            )
             return
         if not await exchange(wire, journal, message, answers):
             return

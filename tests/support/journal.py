@@ -55,6 +55,7 @@ class Message:
     failure: str = ""
     trailers: list[tuple[bytes, bytes]] = field(default_factory=list)
     frames: list[tuple[str, bytes]] = field(default_factory=list)  # WebSocket messages: ("text"|"binary", payload)
+    closing: tuple[int, str] | None = None  # code and reason of the WebSocket close frame
     stream: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
 

@@ -1,7 +1,8 @@
 """The WebSocket side of the fake upstream (RFC 6455, with permessage-deflate when offered).
 
 `/ws/echo` returns every message; `/ws/push?count=N&size=B` sends N text messages, then echoes; `/ws/close?code=C`
-closes with that code at the first message. Every message that arrived whole is in `Message.frames`.
+closes with that code at the first message. Every message that arrived whole is in `Message.frames`; `Message.received`
+counts the payload bytes of those that did not, too; `Message.closing` is the close frame.
 """
 
 from __future__ import annotations
@@ -23,11 +24,16 @@ from wsproto.events import (
 )
 from wsproto.extensions import PerMessageDeflate
 
-from tests.support.journal import Journal, Message
+from tests.support.journal import Connection, Journal, Message
 
 
 async def serve_websocket(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, message: Message, journal: Journal
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    head: bytes,
+    message: Message,
+    journal: Journal,
+    connection: Connection,
 ) -> None:
     """Speak WebSocket until either side closes. `head`: the request head and whatever followed it."""
     message.protocol = "websocket"
@@ -41,6 +47,7 @@ async def serve_websocket(
             if session.closed:
                 break
             data = await reader.read(65536)
+            connection.take(data)
             if not data:
                 message.failure = "" if session.closed else "connection eof"
                 break
@@ -81,11 +88,13 @@ class _Session:
                 return [event.response()]
             case CloseConnection():
                 self.closed = True
+                self.message.closing = (event.code, event.reason or "")
                 return [event.response()] if self._ws.state is ConnectionState.REMOTE_CLOSING else []
         return []
 
     def _collect(self, event: TextMessage | BytesMessage) -> list[Event]:
         self._parts.append(event.data)
+        self.message.take(event.data.encode() if isinstance(event, TextMessage) else bytes(event.data))
         if not event.message_finished:
             return []
         if isinstance(event, TextMessage):
