@@ -69,7 +69,7 @@ class Holding:
         leaving += self._waiting
         self._chunks.clear()
         self._waiting.clear()
-        self.released = self.seen
+        self.released += sum(map(len, leaving))
         return leaving
 
     def drop(self) -> None:
