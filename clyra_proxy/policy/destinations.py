@@ -19,6 +19,7 @@ from clyra_proxy.policy.section import FilePath, Name, RuleModes, Section
 Port = Annotated[int, Field(ge=1, le=65535)]
 Method = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Z-]+$")]
 MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z0-9!#$&^_.+-]+/([a-z0-9!#$&^_.+-]+|\*)$")]
+EventName = Annotated[str, StringConstraints(pattern=r"^[^\s\x00]([^\r\n\x00]{0,254}[^\s\x00])?$")]
 PathPattern = Annotated[str, StringConstraints(pattern=r"^/[^\s?#\x00]*$")]
 
 
@@ -27,6 +28,11 @@ class SchemaBinding(Section):
 
     request: FilePath | None = Field(None, description="JSON Schema (Draft 2020-12) of request bodies.")
     response: FilePath | None = Field(None, description="JSON Schema (Draft 2020-12) of response bodies.")
+    events: dict[EventName, FilePath] = Field(
+        default_factory=dict,
+        description="Server-sent events by name -> JSON Schema of their data. Events of other names, and those without "
+        "one unless `message` is named here, fall under `response`.",
+    )
     openapi: FilePath | None = Field(
         None, description="OpenAPI 3.0 or 3.1 document; its operation gives the schemas of request and response."
     )
@@ -44,12 +50,15 @@ class SchemaBinding(Section):
         direct = [name for name in ("request", "response") if getattr(self, name)]
         if self.openapi and direct:
             raise ValueError(f"`openapi` and `{direct[0]}` both say what the body is; keep one")
+        if self.events and not self.response:
+            raise ValueError("`events` needs `response`, the schema of events that are not named")
         return self
 
     @property
     def files(self) -> tuple[str, ...]:
         """Every file named here, in field order."""
-        return tuple(file for file in (self.request, self.response, self.openapi, self.lock, self.rows) if file)
+        named = (self.request, self.response, *self.events.values(), self.openapi, self.lock, self.rows)
+        return tuple(file for file in named if file)
 
 
 class RouteSettings(Section):

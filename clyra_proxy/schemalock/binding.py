@@ -36,6 +36,8 @@ class Bound(Protocol):
     @property
     def response(self) -> str | None: ...
     @property
+    def events(self) -> Mapping[str, str]: ...
+    @property
     def openapi(self) -> str | None: ...
     @property
     def lock(self) -> str | None: ...
@@ -48,12 +50,14 @@ class Choice:
     """What applies to one body. schema: None for admission only. required: an empty body is a violation.
 
     refusal: the body is not wanted at all (undeclared media type, unknown operation). note: coverage says it.
+    events: schemas of server-sent events by name; `schema` is that of all others.
     """
 
     schema: CompiledSchema | None = None
     required: bool = False
     refusal: Reason | None = None
     note: str = ""
+    events: Mapping[str, CompiledSchema] = field(default_factory=dict)
 
 
 ADMISSION_ONLY = Choice()
@@ -82,18 +86,21 @@ class SchemaPlan(Protocol):
 
 
 class DirectPlan:
-    """Schemas named in the policy. rows: for the rows of NDJSON, CSV and form-encoded requests."""
+    """Schemas named in the policy. rows: for the rows of NDJSON, CSV and form-encoded requests. events: by name, for
+    server-sent events of which `response` is not to say what they look like."""
 
     def __init__(
         self,
         request: CompiledSchema | None = None,
         response: CompiledSchema | None = None,
         rows: CompiledSchema | None = None,
+        events: Mapping[str, CompiledSchema] | None = None,
     ) -> None:
         self.request = request
         self.response = response
         self.rows = rows
-        self._response = Choice(response)
+        self.events = events or {}
+        self._response = Choice(response, events=self.events)
         self._requests = {kind: self._request_choice(kind) for kind in Kind}
 
     def choose(self, exchange: Exchange, phase: Phase, media: Media) -> Choice:
@@ -104,7 +111,8 @@ class DirectPlan:
 
     def schemas(self) -> Mapping[str, CompiledSchema]:
         named = {"request": self.request, "response": self.response, "rows": self.rows}
-        return {name: schema for name, schema in named.items() if schema is not None}
+        events = {f"event {name}": schema for name, schema in self.events.items()}
+        return {name: schema for name, schema in named.items() if schema is not None} | events
 
     def _request_choice(self, kind: Kind) -> Choice:
         if kind in _ROW_KINDS and self.rows is not None:
@@ -199,7 +207,8 @@ def bind(binding: Bound, base_dir: Path) -> SchemaPlan | None:
         return _locked(load_lock(base_dir / binding.lock, name=binding.lock), rows)
     if request is None and response is None and rows is None:
         return None
-    return DirectPlan(request, response, rows)
+    events = {event: _compile_file(base_dir, name) for event, name in binding.events.items()}
+    return DirectPlan(request, response, rows, events)
 
 
 def _locked(lock: SchemaLock, rows: CompiledSchema | None) -> LockedPlan:

@@ -73,7 +73,7 @@ class SchemaCheck:
             return StillbornSession(judge, Reason.JSON_ENCODING, {"why": "charset"})
         if media.kind is Kind.JSON:
             return _open_document(facts, judge, choice, tally.declared, request)
-        session = _open_rows(facts, judge, choice.schema, media)
+        session = _open_rows(facts, judge, choice, media)
         if session is None:
             _skip(exchange, phase, choice.note or ("media_type" if media.kind is Kind.OTHER else "no_schema"))
         return session
@@ -145,9 +145,9 @@ def _open_message(facts: _RouteFacts, message: Message | None) -> BodySession | 
     return BufferedSession(judge, facts.admission, schema, largest, required=True)
 
 
-def _open_rows(facts: _RouteFacts, judge: Judge, schema: CompiledSchema | None, media: Media) -> BodySession | None:
+def _open_rows(facts: _RouteFacts, judge: Judge, choice: Choice, media: Media) -> BodySession | None:
     """A session over rows, events or fields; None for what needs a schema and has none."""
-    limits = facts.limits
+    schema, limits = choice.schema, facts.limits
     if media.kind is Kind.NDJSON:
         return NdjsonSession(judge, schema, limits)
     if media.kind is Kind.MULTIPART:
@@ -158,7 +158,7 @@ def _open_rows(facts: _RouteFacts, judge: Judge, schema: CompiledSchema | None, 
     if schema is None:
         return None
     if media.kind is Kind.EVENTS:
-        return EventSession(judge, schema, limits)
+        return EventSession(judge, schema, limits, choice.events)
     if media.kind is Kind.FORM:
         return FormSession(judge, schema, limits)
     if media.kind is Kind.CSV:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from clyra_proxy.schemalock.admission import Admission, NotAdmitted
@@ -16,6 +17,8 @@ from clyra_proxy.stream.lines import LineSplitter
 _BLANK = b" \t\r\n"
 _DONE = b"[DONE]"
 """What OpenAI-compatible streams send last; it is not JSON."""
+_UNNAMED = "message"
+"""The name of an event that is sent without one (WHATWG HTML section 9.2.6)."""
 
 
 class NdjsonSession(RowSession):
@@ -75,11 +78,23 @@ class NdjsonSession(RowSession):
 
 
 class EventSession(RowSession):
-    """Server-sent events whose data is JSON (or `[DONE]`); each event is a row."""
+    """Server-sent events whose data is JSON (or `[DONE]`); each event is a row.
 
-    def __init__(self, judge: Judge, schema: CompiledSchema | None, limits: BodyLimits) -> None:
+    by_name: schemas of events by their name, exactly as sent; `schema` is that of all others. An event without a name
+    has the one that clients give it.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        schema: CompiledSchema | None,
+        limits: BodyLimits,
+        by_name: Mapping[str, CompiledSchema] | None = None,
+    ) -> None:
         super().__init__(judge, schema, limits)
         self._events = EventSplitter()
+        self._by_name = by_name or {}
+        self._default = schema
 
     def _take(self, data: bytes) -> None:
         self._judge_events(self._events.decode(data))
@@ -96,5 +111,6 @@ class EventSession(RowSession):
     def _judge_events(self, events: list[Event]) -> None:
         for event in events:
             if event.data.strip(_BLANK) != _DONE:
+                self._schema = self._by_name.get(event.name or _UNNAMED, self._default)
                 self._validate(self._admit(event.data))
             self.rows += 1

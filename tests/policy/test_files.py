@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from clyra_proxy.errors import PolicyError
+from clyra_proxy.errors import PolicyError, SchemaError
 from clyra_proxy.policy.compiler import compile_policy, policy_hash
 from clyra_proxy.policy.diff import diff_policies
 from clyra_proxy.policy.editor_schema import editor_schema
@@ -78,6 +78,19 @@ def test_the_hash_is_of_what_is_in_force(tmp_path: Path) -> None:
     assert before != policy_hash(parse_policy(f"{BOUND}\nenforcement: {{mode: enforce}}"), tmp_path)
     (tmp_path / "rows.json").write_text("{}")
     assert before != policy_hash(document, tmp_path)
+
+
+def test_files_named_for_events_count_too(tmp_path: Path) -> None:
+    text = "destinations: {d: {hosts: [api.example], schema: {response: a.json, events: {delta: b.json}}}}"
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text("true")
+    document = parse_policy(text)
+    before = policy_hash(document, tmp_path)
+    (tmp_path / "b.json").write_text("{}")
+    assert before != policy_hash(document, tmp_path)
+    (tmp_path / "b.json").unlink()
+    with pytest.raises(SchemaError, match=r"b\.json"):
+        compile_policy(document, tmp_path)
 
 
 def test_a_named_file_that_is_missing_is_said(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ class Names:
 
     request: str | None = None
     response: str | None = None
+    events: Mapping[str, str] = field(default_factory=dict)
     openapi: str | None = None
     lock: str | None = None
     rows: str | None = None
@@ -143,6 +145,23 @@ def test_binding_reads_compiles_and_refuses(tmp_path: Path) -> None:
     for name in ("bad.json", "broken.json", "absent.json"):
         with pytest.raises(SchemaError):
             bind(Names(request=name), tmp_path)
+
+
+def test_events_are_bound_by_name(tmp_path: Path) -> None:
+    (tmp_path / "id.json").write_text(json.dumps(SCHEMA))
+    (tmp_path / "text.json").write_text('{"type": "string"}')
+    plan = bind(Names(response="id.json", events={"delta": "text.json"}), tmp_path)
+    assert plan is not None
+    assert set(plan.schemas()) == {"response", "event delta"}
+    stream = "text/event-stream"
+    good = b'event: delta\ndata: "x"\n\ndata: {"id":1}\n\ndata: [DONE]\n\n'
+    assert judge(stream, good, plan, Phase.RESPONSE_BODY) == (None, "streamed")
+    found, _ = judge(stream, b'event: delta\ndata: {"id":1}\n\n', plan, Phase.RESPONSE_BODY)
+    assert found is not None
+    assert found.reason is Reason.ROW_INVALID
+    assert judge("application/json", b'{"id":1}', plan, Phase.RESPONSE_BODY) == (None, "full")
+    with pytest.raises(SchemaError):
+        bind(Names(response="id.json", events={"delta": "absent.json"}), tmp_path)
 
 
 def described(tmp_path: Path) -> SchemaPlan:

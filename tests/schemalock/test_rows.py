@@ -102,6 +102,40 @@ def test_events(size: int | random.Random) -> None:
         assert found.detail["row"] == row
 
 
+USAGE = compile_schema({"type": "object", "required": ["tokens"]})
+TEXT = compile_schema({"type": "string"})
+NAMED = [
+    (b'event: usage\ndata: {"tokens":1}\n\ndata: {"id":1}\n\nevent: other\ndata: {"id":2}\n\ndata: [DONE]\n\n', None),
+    (b'data: {"tokens":1}\nevent: usage\n\n', None),
+    (b'event: text\nevent: usage\ndata: {"tokens":1}\n\n', None),
+    (b"event: usage\ndata: [DONE]\n\n", None),
+    (b'event: usage\ndata: {"id":1}\n\n', (0, "/required")),
+    (b'event: usage\ndata: {"tokens":1}\n\nevent: usage\nevent:\ndata: {"tokens":1}\n\n', (1, "/additionalProperties")),
+    (b'event: usage\ndata: {"tokens":1}\n\ndata: {"tokens":1}\n\n', (1, "/additionalProperties")),
+    (b'event: Usage\ndata: {"tokens":1}\n\n', (0, "/additionalProperties")),
+    (b'event:  usage\ndata: {"tokens":1}\n\n', (0, "/additionalProperties")),
+    (b'event: usage\n\ndata: {"tokens":1}\n\n', (0, "/additionalProperties")),
+    (b'event: text\r\ndata: "x"\r\n\r\nevent: text\r\ndata: 1\r\n\r\n', (1, "/type")),
+    (b"event: text\ndata: x\n\n", (0, "")),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("text", "objection"), NAMED, ids=repr)
+def test_events_are_judged_by_their_name(
+    text: bytes, objection: tuple[int, str] | None, size: int | random.Random
+) -> None:
+    found = verdict(EventSession, text, size, {"usage": USAGE, "text": TEXT})
+    told = None if found is None else (found.detail["row"], found.detail.get("schema_pointer", ""))
+    assert told == objection
+
+
+@pytest.mark.parametrize("name", [b"", b"event: message\n", b"event:\n"])
+def test_an_event_without_a_name_is_called_message(name: bytes) -> None:
+    assert verdict(EventSession, name + b'data: "x"\n\n', 4096, {"message": TEXT}) is None
+    assert verdict(EventSession, name + b'data: {"id":1}\n\n', 4096, {"message": TEXT}) is not None
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_csv(size: int | random.Random) -> None:
     good = b'id,name,active,score\r\n1,"a, ""b""\n",true,\r\n2,,,2.5\n'
