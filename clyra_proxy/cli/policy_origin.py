@@ -16,7 +16,7 @@ from clyra_proxy.policy.profiles import profile_chain
 from clyra_proxy.policy.source import Path as Place
 from clyra_proxy.policy.source import Source
 from clyra_proxy.verdict.model import Mode
-from clyra_proxy.verdict.rules import RULES, STRICTNESS
+from clyra_proxy.verdict.rules import RULES, STRICTNESS, rules_applied_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ class PolicyOrigins:
             return Origin("default", rule, "enforce (the proxy itself depends on it)")
         found = self._written_mode(rule, route)
         if known is not None and known.family == "check" and check:
-            found = max(found, self._written_mode(check, route), key=lambda one: STRICTNESS.index(Mode(one.value)))
+            unasked = [self._written_mode(one.id, route) for one in rules_applied_by(check)]
+            asked = (found, self._written_mode(check, route), *unasked)
+            found = max(asked, key=lambda one: STRICTNESS.index(Mode(one.value)))
         if known is not None and known.never_off and found.value == Mode.OFF:
             return Origin("default", rule, "shadow (a fault of the proxy itself is never off)")
         return found

@@ -16,7 +16,7 @@ from clyra_proxy.stream.limits import DEFAULT_LIMITS, BodyLimits
 from clyra_proxy.stream.spool import Spool
 from clyra_proxy.stream.watch import Watch, check_error
 from clyra_proxy.verdict.model import Finding, Mode, Phase
-from clyra_proxy.verdict.rules import BY_REASON, RULES, Rule
+from clyra_proxy.verdict.rules import BY_REASON, RULES, Rule, mode_of_failure
 from clyra_proxy.watchdog import WATCHDOG
 
 
@@ -93,7 +93,7 @@ def open_sessions(exchange: Exchange, phase: Phase, checks: Sequence[BodyCheck])
             if session is not None:
                 watches.append(Watch(check, session, phase))
         except Exception as error:  # noqa: BLE001 - a check that cannot start has a declared outcome
-            mode = exchange.route.mode_of(check.id)
+            mode = mode_of_failure(exchange.route, check.id)
             faults.append(check_error(check.id, check.on_error, mode, phase, type(error).__name__))
         finally:
             WATCHDOG.leave()

@@ -45,7 +45,7 @@ class Rule:
             return Mode.ENFORCE
         modes = [route.mode_of(self.id)]
         if self.family == "check" and check:
-            modes.append(route.mode_of(check))
+            modes.append(mode_of_failure(route, check))
         if self.never_off:
             modes.append(Mode.SHADOW)
         return max(modes, key=STRICTNESS.index)
@@ -221,6 +221,22 @@ _CATALOGUE = (
         fixed=True,
     ),
 )
+
+SPEAKS_FOR: Mapping[str, frozenset[str]] = MappingProxyType({"schema": frozenset({"json", "schema", "body"})})
+"""Check -> families whose rules it applies, where these are more than its own."""
+
+
+def rules_applied_by(check: str) -> tuple[Rule, ...]:
+    """The rules that go unasked when `check` fails, without those that have no mode of their own."""
+    families = SPEAKS_FOR.get(check, frozenset({check}))
+    return tuple(rule for rule in _CATALOGUE if rule.family in families and not rule.fixed)
+
+
+def mode_of_failure(route: Route, check: str) -> Mode:
+    """The mode in which a failure of `check` counts: the strictest of what it would have applied, at least shadow."""
+    modes = [Mode.SHADOW, route.mode_of(check), *(rule.mode(route) for rule in rules_applied_by(check))]
+    return max(modes, key=STRICTNESS.index)
+
 
 RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for rule in _CATALOGUE})
 """Rule id -> rule."""

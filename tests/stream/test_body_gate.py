@@ -20,12 +20,14 @@ from clyra_proxy.policy.route import Atomic
 from clyra_proxy.schemalock.binding import DirectPlan
 from clyra_proxy.schemalock.check import SchemaCheck
 from clyra_proxy.schemalock.compile import compile_schema
+from clyra_proxy.schemalock.judge import Modes
 from clyra_proxy.stream.body_gate import CheckingGate
 from clyra_proxy.stream.gate import BodyRefused
 from clyra_proxy.stream.limits import BodyLimits
 from clyra_proxy.stream.opening import open_gate
 from clyra_proxy.verdict.model import Action, Mode, Phase, Seen
 from clyra_proxy.verdict.reasons import Reason
+from clyra_proxy.verdict.rules import BY_REASON, SPEAKS_FOR
 from tests.support.bodies import cut, is_whole_json, request
 from tests.support.exchanges import violation
 
@@ -292,6 +294,44 @@ def test_rows_without_a_length_leave_at_once_and_with_one_keep_the_last_byte() -
     gate = gate_for(SchemaCheck(), declared)
     assert [b"".join(gate.feed(line)) for line in lines] == [lines[0], lines[1][:-1]]
     assert b"".join(gate.finish()) == b"\n"
+
+
+class Unstartable(SchemaCheck):
+    def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
+        raise RuntimeError("cannot start")
+
+
+@pytest.mark.parametrize(
+    "modes",
+    [
+        {"json": Mode.ENFORCE},
+        {"json": Mode.ENFORCE, "schema": Mode.OFF},
+        {"json.depth": Mode.ENFORCE},
+        {"body.media_type": Mode.ENFORCE},
+        {"schema": Mode.ENFORCE},
+    ],
+)
+def test_a_check_that_cannot_start_counts_as_the_strictest_of_its_rules(modes: dict[str, Mode]) -> None:
+    exchange = request([JSON], default_mode=Mode.SHADOW, modes=modes)
+    gate = open_gate(exchange, Phase.REQUEST_BODY, [Unstartable()])
+    with pytest.raises(BodyRefused):
+        gate.feed(b"{}")
+    assert [(finding.rule, finding.mode) for finding in exchange.findings] == [("check.error", Mode.ENFORCE)]
+
+
+@pytest.mark.parametrize(
+    "modes", [{}, {"schema": Mode.OFF, "json": Mode.OFF, "body": Mode.OFF}, {"egress": Mode.ENFORCE}]
+)
+def test_a_check_that_only_observes_and_cannot_start_is_said_and_stops_nothing(modes: dict[str, Mode]) -> None:
+    exchange = request([JSON], default_mode=Mode.SHADOW, modes=modes)
+    gate = open_gate(exchange, Phase.REQUEST_BODY, [Unstartable()])
+    assert [*gate.feed(b"{}"), *gate.finish()] == [b"{}"]
+    assert [(finding.rule, finding.mode) for finding in exchange.findings] == [("check.error", Mode.SHADOW)]
+
+
+def test_the_schema_check_speaks_for_every_family_whose_modes_it_reads() -> None:
+    families = {BY_REASON[reason].family for reason in Modes(request([JSON]).route).by_reason}
+    assert families == SPEAKS_FOR[SchemaCheck.id]
 
 
 def test_spool_keeps_everything_until_the_end(tmp_path: Path) -> None:
