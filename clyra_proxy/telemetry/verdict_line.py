@@ -75,7 +75,7 @@ def _event(exchange: Exchange, verdict: Verdict, milliseconds: float) -> dict[st
     severity = _SEVERITY[deciding.severity] if deciding is not None else 1
     shadowed = verdict.would_action > verdict.action
     action_id, action, disposition_id, disposition = _OBSERVED if shadowed else _CONTROL[verdict.decision]
-    answer = exchange.denial or response
+    answer = response if exchange.websocket else exchange.denial or response  # the 101 was sent, whatever came after
     status = exchange.own_status or (answer.status if answer is not None else 0)
     return {
         "metadata": {

@@ -96,6 +96,7 @@ def hold(
     messages, code, reason = asyncio.run(_talk(proxy, f"{base}{path}{query}", talk))
     lines = proxy.wait_for_verdicts(1, where=lambda line: line["http_request"]["url"]["path"] == path)
     assert len(lines) == 1
+    assert lines[0]["http_response"]["code"] == 101
     (arrived,) = upstream.journal.requests(path)
     assert upstream.journal.wait_for(lambda: arrived.closing)
     return Heard(messages, code, reason, arrived, lines[0]["unmapped"]["clyra"])
