@@ -63,6 +63,11 @@ def test_every_file_that_is_named_exists(name: str) -> None:
     assert (ROOT / name).exists() or len(list((ROOT / "clyra_proxy").rglob(name))) == 1
 
 
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/]+)/`", TEXT))))
+def test_every_folder_that_is_named_exists(name: str) -> None:
+    assert (ROOT / name).is_dir() or (ROOT / "clyra_proxy" / name).is_dir()
+
+
 @pytest.mark.parametrize("steps", [BACK, CHUNK], ids=["back", "chunk"])
 def test_every_walk_is_short_and_counts_its_hops(steps: list[Step]) -> None:
     assert len(steps) > 3
