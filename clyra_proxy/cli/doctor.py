@@ -19,7 +19,7 @@ from clyra_proxy.home import Home
 
 if TYPE_CHECKING:
     from clyra_proxy.cli.house_checks import Condition
-    from clyra_proxy.cli.probing import Finding
+    from clyra_proxy.cli.probing import Probed
     from clyra_proxy.cli.running import RunningProxy
 
 app = typer.Typer(add_completion=False)
@@ -47,17 +47,17 @@ def doctor(
     place = Home.locate(home)
     found = parse_address(proxy) if proxy else read_state(place)
     conditions = list(house_conditions(place, found))
-    findings: list[Finding] = []
+    results: list[Probed] = []
     if found is not None and listens(found) and place.ca_bundle.exists():
-        findings = _probe(place, found, only or [], as_is, (agent or "", token or ""))
+        results = _probe(place, found, only or [], as_is, (agent or "", token or ""))
     if as_json:
-        print_json(_facts(conditions, findings))
+        print_json(_facts(conditions, results))
     else:
-        _print(conditions, findings)
-    raise typer.Exit(_exit_code(conditions, findings))
+        _print(conditions, results)
+    raise typer.Exit(_exit_code(conditions, results))
 
 
-def _probe(home: Home, proxy: RunningProxy, only: list[str], as_is: bool, identity: tuple[str, str]) -> list[Finding]:
+def _probe(home: Home, proxy: RunningProxy, only: list[str], as_is: bool, identity: tuple[str, str]) -> list[Probed]:
     from clyra_proxy.cli.client_files import client_settings
     from clyra_proxy.cli.client_variables import client_variables
     from clyra_proxy.cli.probe_certificates import stand_in_context
@@ -93,33 +93,33 @@ def _through_relay(environment: Mapping[str, str], proxy: RunningProxy, port: in
     return own
 
 
-def _exit_code(conditions: list[Condition], findings: list[Finding]) -> int:
+def _exit_code(conditions: list[Condition], results: list[Probed]) -> int:
     from clyra_proxy.cli.house_checks import State
     from clyra_proxy.cli.probing import Way
 
     if any(one.state is State.FAIL for one in conditions):
         return 1
-    if any(one.way in (Way.BYPASSED, Way.DISTRUSTED, Way.REFUSED) for one in findings):
+    if any(one.way in (Way.BYPASSED, Way.DISTRUSTED, Way.REFUSED) for one in results):
         return 1
-    unknown = any(one.state is State.UNKNOWN for one in conditions) or any(one.way is Way.UNCLEAR for one in findings)
+    unknown = any(one.state is State.UNKNOWN for one in conditions) or any(one.way is Way.UNCLEAR for one in results)
     return 2 if unknown else 0
 
 
-def _facts(conditions: list[Condition], findings: list[Finding]) -> dict[str, Any]:
+def _facts(conditions: list[Condition], results: list[Probed]) -> dict[str, Any]:
     return {
         "house": [
             {"name": one.name, "state": one.state.value, "found": one.found, "do": one.todo} for one in conditions
         ],
         "runtimes": [
             {"runtime": one.runtime, "result": one.way.value, "evidence": one.evidence, "do": one.fix}
-            for one in findings
+            for one in results
         ],
     }
 
 
-def _print(conditions: list[Condition], findings: list[Finding]) -> None:
+def _print(conditions: list[Condition], results: list[Probed]) -> None:
     rows = [(one.state.value, one.name, one.found, one.todo) for one in conditions]
-    rows += [(one.way.value, one.runtime, one.evidence, one.fix) for one in findings]
+    rows += [(one.way.value, one.runtime, one.evidence, one.fix) for one in results]
     width = max(len(row[0]) for row in rows)
     colour = wants_colour()
     for state, name, found, todo in rows:
@@ -127,5 +127,5 @@ def _print(conditions: list[Condition], findings: list[Finding]) -> None:
         typer.echo(f"{word}  {name:<16} {found}")
         if todo and state not in ("good", "intercepted"):
             typer.echo(f"{'':<{width}}  {'':<16} do: {todo}")
-    if not findings:
+    if not results:
         typer.echo("No runtime was tried: there is no proxy to send it through.")

@@ -47,7 +47,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Probed:
     """One runtime's result. evidence: what shows it. fix: what to do, "" when nothing."""
 
     runtime: str
@@ -71,9 +71,7 @@ class _Call:
     ended: str = ""
 
 
-def probe_all(
-    probes: Iterable[Probe], environment: Mapping[str, str], relay: Relay, verdict_log: Path
-) -> list[Finding]:
+def probe_all(probes: Iterable[Probe], environment: Mapping[str, str], relay: Relay, verdict_log: Path) -> list[Probed]:
     """Make every call, through `relay`, and judge it. environment: complete, with the relay as the proxy."""
     context = untrusted_context()
     with VerdictReader(verdict_log) as reader:
@@ -128,26 +126,26 @@ def _decided(reader: VerdictReader, paths: set[str]) -> dict[str, str]:
     return found
 
 
-def _judge(call: _Call, relay: Relay, decided: Mapping[str, str]) -> Finding:
+def _judge(call: _Call, relay: Relay, decided: Mapping[str, str]) -> Probed:
     name, port = call.probe.name, call.upstream.port
     said = _first_words(call.output) or call.ended
     if call.path in decided:
-        return Finding(name, Way.INTERCEPTED, f"verdict {decided[call.path]}")
+        return Probed(name, Way.INTERCEPTED, f"verdict {decided[call.path]}")
     if port not in relay.tunnels:
         if call.upstream.arrivals:
-            return Finding(name, Way.BYPASSED, "the call arrived at the upstream without the proxy", call.probe.fix)
-        return Finding(name, Way.UNCLEAR, f"no call was seen; it says: {said}", "Run it by hand and read its message.")
+            return Probed(name, Way.BYPASSED, "the call arrived at the upstream without the proxy", call.probe.fix)
+        return Probed(name, Way.UNCLEAR, f"no call was seen; it says: {said}", "Run it by hand and read its message.")
     answer = relay.tunnels[port]
     if port in relay.trusted:
-        return Finding(name, Way.INTERCEPTED, "policy refuses this call; the proxy was asked, the authority is trusted")
+        return Probed(name, Way.INTERCEPTED, "policy refuses this call; the proxy was asked, the authority is trusted")
     if answer >= 400 and not (answer == FORBIDDEN and _DISTRUST.search(call.output)):
         fix = "Give --agent and --token." if answer == 407 else "See `clyra tail --no-follow` for the reason."
-        return Finding(name, Way.REFUSED, f"the proxy answered {answer} to CONNECT", fix)
+        return Probed(name, Way.REFUSED, f"the proxy answered {answer} to CONNECT", fix)
     if _DISTRUST.search(call.output):
-        return Finding(name, Way.DISTRUSTED, said, f"It does not read the trust variables. {call.probe.fix}")
+        return Probed(name, Way.DISTRUSTED, said, f"It does not read the trust variables. {call.probe.fix}")
     if status := _STATUS.search(call.output):
-        return Finding(name, Way.INTERCEPTED, f"a tunnel, and HTTP status {status[1]} inside it")
-    return Finding(name, Way.UNCLEAR, f"a tunnel was opened; it says: {said}", "Run it by hand and read its message.")
+        return Probed(name, Way.INTERCEPTED, f"a tunnel, and HTTP status {status[1]} inside it")
+    return Probed(name, Way.UNCLEAR, f"a tunnel was opened; it says: {said}", "Run it by hand and read its message.")
 
 
 def _first_words(output: str) -> str:
