@@ -227,9 +227,11 @@ class ConnectionHandler(Upstreams):
                 io.writer.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
     def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
-        """Connection chatter of mitmproxy: only what is at least a warning is worth a line."""
-        if level >= logging.WARNING:
-            logger.log(level, "%s", message[:300], exc_info=exc_info)
+        """Connection chatter of mitmproxy: only warnings and worse are worth a line; of a fault, its type and place."""
+        if isinstance(exc_info, tuple):
+            logger.log(level, "A connection failed with %s%s.", *describe_fault(exc_info[1]))
+        elif level >= logging.WARNING:
+            logger.log(level, "%s", message[:300])
 
     # -- reading with backpressure ---------------------------------------------------------------------------------
 
