@@ -35,6 +35,8 @@ KEY_NAME: Final = "source"
 MARK: Final = "evidence"
 """Key in `exchange.extensions`: set once an intent was handed over, so that its outcome answers it."""
 FLUSH_S = 0.02
+PACE_S = 0.002
+"""Shortest time from one batch to the next."""
 HEARTBEAT_S = 30.0
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 _REJECTED = "The recorder refused the record."
@@ -70,6 +72,7 @@ class RecorderClient:
         self._busy = False
         self._backlog: Backlog | None = None
         self._refused_until = 0.0
+        self._sent_at = 0.0
         self._deadline: asyncio.TimerHandle | None = None
         self._kick: asyncio.Handle | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -142,7 +145,7 @@ class RecorderClient:
         exchange.extensions[MARK] = self._outbox.next_counter
         self._outbox.put(line, future)
         if not self._busy:
-            self._schedule(0.0)
+            self._schedule(self._pace())
         await future
         exchange.intent_id = f"{self.source}/{exchange.extensions[MARK]}"
 
@@ -171,10 +174,16 @@ class RecorderClient:
     def _schedule(self, delay: float) -> None:
         """Pump soon; an intent does not wait for the flush timer of outcomes."""
         if self._kick is not None:
-            if delay:
+            due = self._kick.when() if isinstance(self._kick, asyncio.TimerHandle) else 0.0
+            if due <= self._loop.time() + delay:
                 return
             self._kick.cancel()
         self._kick = self._loop.call_later(delay, self._pump) if delay else self._loop.call_soon(self._pump)
+
+    def _pace(self) -> float:
+        """Seconds until the next batch may go. Under load a moment's wait lets one signature, one message and one
+        disk write carry many records; below a few hundred intents a second there is nothing to wait for."""
+        return max(0.0, self._sent_at + PACE_S - self._loop.time())
 
     def _pump(self) -> None:
         """Send the next batch if nothing is in flight: first what was spooled, then what waits in memory."""
@@ -213,6 +222,7 @@ class RecorderClient:
     def _send(self, body: bytes) -> None:
         assert self._link is not None  # noqa: S101 - callers have just checked
         self._busy = True
+        self._sent_at = self._loop.time()
         self._link.send(body, KEY_NAME, self._key)
         self._deadline = self._loop.call_later(self._timeout_s, self._link.abort)
 
@@ -225,8 +235,10 @@ class RecorderClient:
             self._accepted(batch, body)
         else:
             self._refused(batch, status, retry_after)
-        if self._outbox.intents_waiting or self._spooled() is not None:
+        if self._spooled() is not None:
             self._pump()
+        elif self._outbox.intents_waiting:
+            self._schedule(self._pace())
         elif self._outbox.queue:
             self._schedule(FLUSH_S)
 
