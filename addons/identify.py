@@ -23,6 +23,7 @@ from clyra_proxy.exchange import Exchange
 from clyra_proxy.identity.process import Process
 from clyra_proxy.identity.trace import trace_of
 from clyra_proxy.verdict.model import Finding, Phase
+from clyra_proxy.verdict.rules import RULES
 
 if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
@@ -79,10 +80,17 @@ class Identify:
         if exchange is not None and exchange.identity.auth == "none":
             exchange.identity = resolve_caller(flow.client_conn, self._runtime, flow.request.headers).identity
 
-    def _identify(self, flow: HTTPFlow, exchange: Exchange) -> list[Finding]:
-        resolution = resolve_caller(flow.client_conn, self._runtime, flow.request.headers)
+    def _identify(self, flow: HTTPFlow, exchange: Exchange) -> list[Finding | None]:
+        try:
+            resolution = resolve_caller(flow.client_conn, self._runtime, flow.request.headers)
+        except Exception as error:
+            if not self._runtime.policy.current.document.identity.required:
+                raise
+            # Nobody may pass as nobody where callers must be known, whatever mode the route is in.
+            detail = {"why": type(error).__name__}
+            return [RULES["identity.rejected"].finding(exchange.route, Phase.REQUEST_HEAD, error=True, detail=detail)]
         exchange.identity = resolution.identity
-        return resolution.findings(exchange.route, Phase.REQUEST_HEAD)
+        return [*resolution.findings(exchange.route, Phase.REQUEST_HEAD)]
 
     async def _find_process(self, client: Client) -> None:
         callers = self._runtime.policy.current.callers

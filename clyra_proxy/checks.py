@@ -1,15 +1,15 @@
 """What a check is, and what it may do.
 
-A check looks at an exchange, or at a stream of it, and returns findings. It is pure, or async where it must ask
-someone. It declares the phases it runs in, its time budget and its `on_error` outcome; whatever it raises becomes a
-finding with that outcome (`addons.guard`). Body checks open a session per body; sessions see decoded bytes and answer
-with a watermark: how many bytes, counted from the start of the decoded body, may leave. Holding back, mapping
-watermarks to raw bytes and releasing them is the gate's business (`clyra_proxy.stream.gate`), never the session's.
+A check looks at an exchange, or at a stream of it, and adds findings. Checks on heads are plain functions from an
+exchange to findings, run by `addons.guard.attempt`; body checks open a session per body. A body check declares the
+phases it runs in, its time budget and its `on_error` outcome; whatever it raises becomes a finding with that outcome.
+Sessions see decoded bytes and answer with a watermark: how many bytes, counted from the start of the decoded body, may
+leave. Holding back, mapping watermarks to raw bytes and releasing them is the gate's business
+(`clyra_proxy.stream.gate`), never the session's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from clyra_proxy.exchange import Exchange
@@ -25,21 +25,6 @@ class Violation(Exception):  # noqa: N818 - it is a verdict on data, not a fault
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.rule)
         self.finding = finding
-
-
-class Check(Protocol):
-    """A check on heads and metadata.
-
-    id: stable, in verdicts and metrics. on_error: the action wanted when the check fails.
-    budget_ms: a hint for the benchmark and an upper bound enforced on async checks.
-    """
-
-    id: str
-    phases: frozenset[Phase]
-    budget_ms: float
-    on_error: Action
-
-    def inspect(self, exchange: Exchange, phase: Phase) -> Iterable[Finding]: ...
 
 
 class BodySession(Protocol):
@@ -61,6 +46,13 @@ class BodySession(Protocol):
 
 
 class BodyCheck(Protocol):
+    """A check on bodies.
+
+    id: stable, in verdicts and metrics. on_error: the action wanted when the check fails. budget_ms: how long one step
+    takes at most by design; benchmarks hold it against that. What hangs is ended by the watchdog, far later: a
+    wall-clock limit of milliseconds would refuse good traffic whenever the machine is busy.
+    """
+
     id: str
     phases: frozenset[Phase]
     budget_ms: float

@@ -17,7 +17,10 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @dataclass(frozen=True, slots=True)
 class VerdictFilter:
-    """All given conditions must hold; an empty set of words is no condition. Words may be shell patterns (`api.*`)."""
+    """All given conditions must hold; an empty set of words is no condition. Words may be shell patterns (`api.*`).
+
+    The proxy's own start-up self-test is nobody's traffic: it is shown only when its agent is asked for.
+    """
 
     decisions: frozenset[str] = field(default_factory=frozenset)
     agents: frozenset[str] = field(default_factory=frozenset)
@@ -31,11 +34,19 @@ class VerdictFilter:
             return False
         if self.decisions and not self.decisions & {str(ours.get("decision", "")), _would(ours)}:
             return False
+        if not self.agents and _is_selftest(ours):
+            return False
         if self.agents and not _any_match(self.agents, str(ours.get("agent", ""))):
             return False
         if self.hosts and not _any_match(self.hosts, str(event.get("dst_endpoint", {}).get("hostname", ""))):
             return False
         return not self.rules or any(_any_match(self.rules, word) for word in _rules(ours))
+
+
+def _is_selftest(ours: Mapping[str, Any]) -> bool:
+    """Whether the line is of the self-test: its route and proxy credentials cannot be had by a client."""
+    route, agent, auth = ours.get("route", ""), ours.get("agent"), ours.get("auth")
+    return str(route).startswith("selftest/") and agent == "clyra-selftest" and auth == "proxy"
 
 
 def _would(ours: Mapping[str, Any]) -> str:

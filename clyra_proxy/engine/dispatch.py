@@ -24,6 +24,7 @@ from mitmproxy.http import HTTPFlow
 
 from clyra_proxy.engine.client import ClientState
 from clyra_proxy.telemetry.redaction import describe_fault
+from clyra_proxy.watchdog import WATCHDOG
 
 logger = logging.getLogger(__name__)
 
@@ -88,12 +89,15 @@ class Dispatch:
         if callbacks is None:
             return None
         for index, callback in enumerate(callbacks):
+            WATCHDOG.enter()
             try:
                 pending = callback(data)
             except Exception as error:  # noqa: BLE001 - every fault of an addon is a declared outcome
+                WATCHDOG.leave()
                 if not self._fail(data, name, error) and name not in _ENDINGS:
                     return None
             else:
+                WATCHDOG.leave()
                 if pending is not None:
                     return self._start(self._finish(name, data, pending, callbacks[index + 1 :]))
         return None

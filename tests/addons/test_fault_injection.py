@@ -251,6 +251,19 @@ async def test_a_fault_in_a_head_check_stops_the_request(
         assert exchange.verdict.decision is Decision.ERROR
 
 
+@pytest.mark.parametrize("fault", ["raise", "hang"])
+async def test_nobody_passes_as_nobody_where_callers_must_be_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    token = f"sha256${'a' * 22}${'0' * 64}"
+    identity = {"required": True, "agents": {"somebody": {"token": token}}}
+    async with house(tmp_path, "shadow", [], identity=identity) as running:
+        monkeypatch.setattr(addons.identify, "resolve_caller", lambda *_: misbehave(fault))
+        answer = await asyncio.to_thread(whole, running)
+        assert running.upstream.journal.complete("/in") == []
+        assert answer.status == 407
+
+
 HOOKS = ("requestheaders", "request", "clyra_release", "clyra_dial", "responseheaders")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from clyra_proxy.cli.verdict_filter import parse_since
+from clyra_proxy.cli.verdict_filter import VerdictFilter, parse_since
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 from clyra_proxy.verdict.model import Decision, Mode
 from tests.support.clyra_command import clyra, clyra_argv, clyra_environment
@@ -113,3 +113,17 @@ def test_follows_new_verdicts_through_rotations(home):
 def test_since_takes_ages_and_times(text, seconds):
     now = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
     assert parse_since(text, now) == int((now.timestamp() - seconds) * 1000)
+
+
+@pytest.mark.parametrize(
+    ("agents", "route", "auth", "shown"),
+    [
+        ((), "selftest/queued", "proxy", False),
+        (("clyra-selftest",), "selftest/queued", "proxy", True),
+        ((), "crm/batch", "proxy", True),
+        ((), "selftest/queued", "header", True),
+    ],
+)
+def test_the_self_test_is_shown_only_when_asked_for(agents, route, auth, shown):
+    event = {"unmapped": {"clyra": {"agent": "clyra-selftest", "route": route, "auth": auth}}}
+    assert VerdictFilter(agents=frozenset(agents)).takes(event) is shown

@@ -82,12 +82,12 @@ def worker_config(home: Home, policy: str) -> WorkerConfig:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, mode: str, checks: Sequence[BodyCheck] = ()) -> AsyncIterator[House]:
-    """Start it. checks: further body checks. Reads and writes are recorded when they can be."""
+async def house(folder: Path, mode: str, checks: Sequence[BodyCheck] = (), **sections: Any) -> AsyncIterator[House]:
+    """Start it. checks: further body checks. sections: more of the policy. What can be recorded is."""
     home = Home(folder / "home").create()
     home.metrics.mkdir(exist_ok=True)
     certificates.create_ca(home)
-    policy = local_policy(enforcement={"mode": mode}, evidence={"writes": "queued"})
+    policy = local_policy(enforcement={"mode": mode}, evidence={"writes": "queued"}, **sections)
     worker = WorkerEngine(worker_config(home, yaml.safe_dump(policy)))
     await worker.start()
     ends = Ends()
