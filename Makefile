@@ -3,7 +3,9 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest
+# Most tests wait for processes and sockets more than for a core, so four run at a time; Unix socket paths must be short.
+RUN_TESTS = folder=$$(mktemp -d /tmp/clyra.XXXXXX); $(PYTHON) -m pytest -n 4 --basetemp="$$folder/t" $(1); \
+	status=$$?; rm -rf "$$folder"; exit $$status
 TEST_PACKAGES := curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev
 BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
 
@@ -18,11 +20,11 @@ setup: ## the environment with all development tools
 test: setup ## lint, then every test but the comprehensive ones
 	@.ci/system-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
-	$(PYTEST)
+	$(call RUN_TESTS,)
 
 test-comprehensive: setup ## every test, the long ones too
 	@.ci/system-packages $(TEST_PACKAGES)
-	$(PYTEST) -m "comprehensive or not comprehensive"
+	$(call RUN_TESTS,-m "comprehensive or not comprehensive")
 
 lint: setup ## ruff, mypy, import contracts, shellcheck
 	$(PYTHON) -m ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -77,7 +78,18 @@ def pair(shared_pair: Pair) -> Pair:
 @pytest.fixture(scope="package")
 def records_proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningProxy]:
     """Everything enforced; one path each for records up, records down, events down, rows up, and spooled records."""
-    folder = tmp_path_factory.mktemp("records")
+    with start_records_proxy(tmp_path_factory.mktemp("records"), authority) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fresh_records_proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningProxy]:
+    """The same with a worker that has seen nothing yet: for what is said of its memory."""
+    with start_records_proxy(tmp_path_factory.mktemp("fresh"), authority) as running:
+        yield running
+
+
+def start_records_proxy(folder: Path, authority: Authority) -> RunningProxy:
     bound = {"envelope": ENVELOPE, "record": RECORD}
     for name, schema in bound.items():
         (folder / f"{name}.json").write_text(json.dumps(schema))
@@ -94,5 +106,4 @@ def records_proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority
             "atomic": "spool",
         },
     ]
-    with RunningProxy.start(folder, local_policy(authority, destinations={"local": {"rules": rules}})) as running:
-        yield running
+    return RunningProxy.start(folder, local_policy(authority, destinations={"local": {"rules": rules}}))

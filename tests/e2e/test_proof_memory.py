@@ -62,10 +62,10 @@ def upload(proxy: RunningProxy, pair: Pair, protocol: str, path: str, parts: Ite
     [("h1", 300), ("h2", 60), pytest.param("h2", 300, marks=pytest.mark.comprehensive)],
 )
 def test_a_long_array_passes_in_little_memory(
-    records_proxy: RunningProxy, pair: Pair, protocol: str, megabytes: int
+    fresh_records_proxy: RunningProxy, pair: Pair, protocol: str, megabytes: int
 ) -> None:
-    peak = Peak(worker_of(records_proxy))
-    answer, sha256 = upload(records_proxy, pair, protocol, "/records/long", stream(megabytes * 1_000_000))
+    peak = Peak(worker_of(fresh_records_proxy))
+    answer, sha256 = upload(fresh_records_proxy, pair, protocol, "/records/long", stream(megabytes * 1_000_000))
     assert (answer.status, answer.complete) == (200, True)
     upstream = pair.h2 if protocol == "h2" else pair.h1
     (message,) = upstream.journal.complete("/records/long")
@@ -75,10 +75,10 @@ def test_a_long_array_passes_in_little_memory(
 
 
 @pytest.mark.parametrize("protocol", ["h1", "h2"])
-def test_a_bad_last_record_of_a_long_array(records_proxy: RunningProxy, pair: Pair, protocol: str) -> None:
-    peak = Peak(worker_of(records_proxy))
+def test_a_bad_last_record_of_a_long_array(fresh_records_proxy: RunningProxy, pair: Pair, protocol: str) -> None:
+    peak = Peak(worker_of(fresh_records_proxy))
     parts = stream(30_000_000, b'{"id":"seven","email":"abc"}')
-    answer, _ = upload(records_proxy, pair, protocol, "/records/long", parts)
+    answer, _ = upload(fresh_records_proxy, pair, protocol, "/records/long", parts)
     assert (answer.status, json.loads(answer.body)["code"]) == (422, "schema_violation")
     upstream = pair.h2 if protocol == "h2" else pair.h1
     assert upstream.journal.settled()
@@ -88,12 +88,12 @@ def test_a_bad_last_record_of_a_long_array(records_proxy: RunningProxy, pair: Pa
 
 @pytest.mark.parametrize("path", ["/records/slow", "/spooled/slow"])
 def test_a_slow_upstream_slows_the_client_instead_of_filling_memory(
-    records_proxy: RunningProxy, pair: Pair, path: str
+    fresh_records_proxy: RunningProxy, pair: Pair, path: str
 ) -> None:
     """The upstream takes a breath before every read; the body is larger than what the worker may hold."""
     pair.h1.routes[path] = Reply(slow_read=0.002)
-    peak = Peak(worker_of(records_proxy))
-    answer, sha256 = upload(records_proxy, pair, "h1", path, stream(60_000_000))
+    peak = Peak(worker_of(fresh_records_proxy))
+    answer, sha256 = upload(fresh_records_proxy, pair, "h1", path, stream(60_000_000))
     assert answer.status == 200
     (message,) = pair.h1.journal.complete(path)
     assert message.sha256 == sha256
