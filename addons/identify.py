@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
 
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
-_HOP_FIELDS = ("proxy-authorization", "proxy-connection")
+_REPLACED = frozenset({b"proxy-authorization", b"proxy-connection", b"traceparent", b"tracestate"})
+"""Fields that end here, or go on in our own words."""
 
 
 class Identify:
@@ -63,16 +64,13 @@ class Identify:
     def requestheaders(self, flow: HTTPFlow) -> None:
         exchange = begin(flow, self._runtime)
         attempt(exchange, "identity", Phase.REQUEST_HEAD, lambda _: self._identify(flow, exchange))
-        headers = flow.request.headers
-        for name in _HOP_FIELDS:
-            if name in headers:
-                del headers[name]
         exchange.trace = trace = trace_of(exchange.request)
-        headers["traceparent"] = trace.traceparent
+        headers = flow.request.headers
+        kept = [field for field in headers.fields if field[0].lower() not in _REPLACED]
+        kept.append((b"traceparent", trace.traceparent.encode("ascii")))
         if trace.state:
-            headers["tracestate"] = trace.state
-        elif "tracestate" in headers:
-            del headers["tracestate"]
+            kept.append((b"tracestate", trace.state.encode("ascii")))
+        headers.fields = tuple(kept)
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         """The process behind the connection may have been found meanwhile."""

@@ -88,18 +88,19 @@ class Dispatch:
         callbacks = self._table.get(name)
         if callbacks is None:
             return None
+        WATCHDOG.enter()
         for index, callback in enumerate(callbacks):
-            WATCHDOG.enter()
             try:
                 pending = callback(data)
             except Exception as error:  # noqa: BLE001 - every fault of an addon is a declared outcome
-                WATCHDOG.leave()
                 if not self._fail(data, name, error) and name not in _ENDINGS:
+                    WATCHDOG.leave()
                     return None
             else:
-                WATCHDOG.leave()
                 if pending is not None:
+                    WATCHDOG.leave()
                     return self._start(self._finish(name, data, pending, callbacks[index + 1 :]))
+        WATCHDOG.leave()
         return None
 
     def report(self, flow: HTTPFlow, name: str, error: BaseException) -> None:
