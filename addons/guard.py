@@ -15,10 +15,9 @@ from typing import Any
 from mitmproxy.http import HTTPFlow
 
 from addons.exchanges import exchange_of
+from addons.gate import deny
 from clyra_proxy.engine.dispatch import HookTimeout
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.verdict.decide import decide
-from clyra_proxy.verdict.denial import build
 from clyra_proxy.verdict.model import Finding, Mode, Phase
 from clyra_proxy.verdict.rules import RULES
 from clyra_proxy.watchdog import WATCHDOG, CheckTimeout
@@ -74,9 +73,7 @@ class Guard:
         finding = note_failure(exchange, hook, _phase(exchange), error)
         if finding is None or finding.mode is not Mode.ENFORCE:
             return True
-        if exchange.denial is None:
-            exchange.verdict = decide(exchange)
-            exchange.denial = build(exchange.verdict, exchange)
+        deny(exchange)
         return False
 
 
