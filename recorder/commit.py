@@ -78,6 +78,7 @@ class Writer:
         running = True
         while running:
             group: list[tuple[object, Batch, int]] = []
+            events = 0
             try:
                 item = self._queue.get(timeout=TICK_S)
                 while True:
@@ -88,7 +89,8 @@ class Writer:
                         self._call(item)
                     else:
                         group.append(item)
-                        if sum(len(entry[1].lines) for entry in group) >= MAX_GROUP_EVENTS:
+                        events += len(item[1].lines)
+                        if events >= MAX_GROUP_EVENTS:
                             break
                     item = self._queue.get_nowait()
             except queue.Empty:
