@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import orjson
 
 from recorder import record
 from recorder.chain import Appended, Chain
+from recorder.counters import NOT_RECORDED, Run, Source, event_digest
 from recorder.intents import DEFAULT_DEADLINE_S, Intents
 
 MAX_EVENTS = 4096
@@ -45,15 +45,6 @@ class Batch:
     @property
     def last(self) -> int:
         return self.first + len(self.lines) - 1
-
-
-@dataclass(slots=True)
-class Source:
-    """What the log knows of a source: the key it signs with, its last counter, how many events were lost."""
-
-    key_name: str
-    last: int = 0
-    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -90,10 +81,6 @@ def parse_batch(body: bytes, key_name: str, mac: str) -> Batch:
     return Batch(source, key_name, mac, first, tuple(lines[1:]), cause, spooled)
 
 
-def event_digest(line: bytes) -> bytes:
-    return sha256(line).digest()[:16]
-
-
 @dataclass(slots=True)
 class Admission:
     """Applies batches to a chain; collects the rows to store. Thrown away when the commit fails."""
@@ -101,11 +88,11 @@ class Admission:
     chain: Chain
     intents: Intents
     sources: dict[str, Source]
-    digest_of: Callable[[str, int], bytes | None]
+    digest_of: Callable[[str, int], bytes]
     now: float
     rows: list[Appended] = field(default_factory=list)
-    events: dict[tuple[str, int], tuple[bytes, int]] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
+    runs: list[Run] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
 
     def apply(self, batch: Batch) -> Outcome:
         """Record the batch. Raises BatchError when another key owns the source."""
@@ -116,28 +103,40 @@ class Admission:
         if not batch.lines:
             outcome.acked = source.last
             return outcome
-        self.touched.add(batch.source)
+        if source.last == 0:  # no run of it is stored yet
+            self.changed.add(batch.source)
         fresh_from = source.last + 1
         if batch.first > fresh_from:
             self._gap(batch.source, fresh_from, batch.first - 1, batch.cause)
-            source.lost += batch.first - fresh_from
+            self._lose(batch.source, batch.first - fresh_from)
         if batch.spooled and batch.last >= fresh_from:
             first = max(batch.first, fresh_from)
             span = {"source": batch.source, "first": first, "last": batch.last, "count": batch.last - first + 1}
             self.rows.append(self.chain.append_own("sys.spool", span))
+        digests: list[bytes] = []
         for number, line in enumerate(batch.lines, batch.first):
-            code = self._again(batch.source, number, line) if number < fresh_from else self._fresh(batch, number, line)
+            if number < fresh_from:
+                code = self._again(batch.source, number, line)
+            else:
+                code = self._fresh(batch, number, line)
+                digests.append(NOT_RECORDED if code else event_digest(line))
             if code:
                 outcome.rejected.append((number, code))
-                source.lost += number >= fresh_from
+        if digests:
+            self.runs.append(Run(batch.source, max(batch.first, fresh_from), b"".join(digests)))
         source.last = max(source.last, batch.last)
         outcome.acked = source.last
         return outcome
 
+    def _lose(self, source: str, count: int) -> None:
+        self.sources[source].lost += count
+        self.changed.add(source)
+
     def _again(self, source: str, number: int, line: bytes) -> str:
-        known = self.events.get((source, number))
-        digest = known[0] if known else self.digest_of(source, number)
-        if digest is None:
+        """Whether an event is the one known under its number, in this group or in the file."""
+        in_group = (run.digest_of(number) for run in self.runs if run.source == source)
+        digest = next((found for found in in_group if found), None) or self.digest_of(source, number)
+        if not digest or digest == NOT_RECORDED:
             return "not_recorded"
         return "" if digest == event_digest(line) else "conflict"
 
@@ -145,14 +144,14 @@ class Admission:
         """Record one new event; on a violation declare it a gap and return the code."""
         try:
             event = _parse_event(line)
-            made = self._append(batch, number, event)
+            self._append(batch, number, event)
         except record.RecordError as error:
             self._gap(batch.source, number, number, "invalid", f"{error.code}: {error.detail}"[:256])
+            self._lose(batch.source, 1)
             return error.code
-        self.events[batch.source, number] = (event_digest(line), made.seq)
         return ""
 
-    def _append(self, batch: Batch, number: int, event: dict[str, Any]) -> Appended:
+    def _append(self, batch: Batch, number: int, event: dict[str, Any]) -> None:
         typ = event.pop("typ")
         data = event["data"]
         phase, exchange = data.get("phase"), data.get("exchange")
@@ -166,7 +165,6 @@ class Admission:
             self.intents.opened(key, typ, made, deadline)
         elif key and phase == "outcome":
             self.intents.answered(key)
-        return made
 
     def close_overdue(self, silent: frozenset[str]) -> int:
         """Close intents past their deadline or of silent sources by an outcome `unknown`; return how many."""

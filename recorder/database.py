@@ -1,8 +1,9 @@
 """The SQLite file of the log: WAL, synchronous=FULL, one writer, held by an exclusive lock.
 
 `records` keeps each line with its leaf hash; `state` is one row that changes in the same transaction as the records it
-describes; `anchors` are checkpoints with their frontier, from which any window can be continued; `intents` are
-write-ahead records still waiting for their outcome; `events` lets a source hand in the same event twice without harm.
+describes; `anchors` are checkpoints with their frontier, from which any window can be continued; `intents` are the
+write-ahead records that waited for their outcome at the newest anchor; `runs` lets a source hand in the same event
+twice without harm.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorder import migration
 from recorder.errors import StoreCorruptError, StoreFullError, StoreLockedError
 from recorder.merkle import Frontier
 
 _APPLICATION_ID = 0x436C7972  # "Clyr"
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE records(seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, line BLOB NOT NULL);
 CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), origin TEXT NOT NULL, size INTEGER NOT NULL,
@@ -27,12 +29,14 @@ CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), origin TEXT NOT NULL,
 CREATE TABLE anchors(size INTEGER PRIMARY KEY, frontier BLOB NOT NULL, note BLOB NOT NULL, made INTEGER NOT NULL);
 CREATE TABLE sources(id TEXT PRIMARY KEY, key_name TEXT NOT NULL, last INTEGER NOT NULL, lost INTEGER NOT NULL)
   WITHOUT ROWID;
-CREATE TABLE events(source TEXT NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL, at INTEGER NOT NULL,
-  PRIMARY KEY(source, seq)) WITHOUT ROWID;
 CREATE TABLE intents(source TEXT NOT NULL, exchange TEXT NOT NULL, typ TEXT NOT NULL, seq INTEGER NOT NULL,
   leaf BLOB NOT NULL, deadline INTEGER NOT NULL, closed_seq INTEGER, closed_leaf BLOB,
   PRIMARY KEY(source, exchange)) WITHOUT ROWID;
 CREATE TABLE bundles(start INTEGER PRIMARY KEY, end INTEGER NOT NULL, digest TEXT NOT NULL, path TEXT NOT NULL);
+"""
+_RUNS = """
+CREATE TABLE runs(source TEXT NOT NULL, first INTEGER NOT NULL, digests BLOB NOT NULL,
+  PRIMARY KEY(source, first)) WITHOUT ROWID;
 """
 
 
@@ -104,6 +108,9 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if (application, version) == (_APPLICATION_ID, _VERSION):
         return
+    if (application, version) == (_APPLICATION_ID, 1):
+        _migrate(connection)
+        return
     if application or version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreCorruptError(
             "The log file was written by another program or version.",
@@ -111,7 +118,18 @@ def _create_tables(connection: sqlite3.Connection) -> None:
             "Use the recorder that wrote it, or another --home.",
         )
     pragmas = f"PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION};"
-    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {pragmas} COMMIT;")
+    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {_RUNS} {pragmas} COMMIT;")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        migration.to_version_2(connection, _RUNS)
+        connection.execute(f"PRAGMA user_version={_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def read_state(connection: sqlite3.Connection) -> State | None:

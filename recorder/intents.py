@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from recorder.chain import Appended
+from recorder.record import RECORDER_SOURCE, micros_of
 
 DEFAULT_DEADLINE_S = 3600
 FORGET_CLOSED_S = 86_400
@@ -38,6 +41,7 @@ class Intents:
     """All open intents, and those closed as unknown within the last day."""
 
     known: dict[Key, Intent] = field(default_factory=dict)
+    _stored: set[Key] = field(default_factory=set)
     _changed: set[Key] = field(default_factory=set)
 
     @classmethod
@@ -45,7 +49,8 @@ class Intents:
         rows = connection.execute(
             "SELECT source, exchange, typ, seq, leaf, deadline, closed_seq, closed_leaf FROM intents"
         )
-        return cls({(row[0], row[1]): Intent(*row[2:]) for row in rows})
+        known = {(row[0], row[1]): Intent(*row[2:]) for row in rows}
+        return cls(known, set(known))
 
     @property
     def open_count(self) -> int:
@@ -66,8 +71,12 @@ class Intents:
         return refs
 
     def answered(self, key: Key) -> None:
-        if self.known.pop(key, None) is not None:
+        if self.known.pop(key, None) is None:
+            return
+        if key in self._stored:
             self._changed.add(key)
+        else:
+            self._changed.discard(key)
 
     def closed_unknown(self, key: Key, made: Appended) -> None:
         self.known[key] = replace(self.known[key], closed_seq=made.seq, closed_leaf=made.leaf)
@@ -85,7 +94,11 @@ class Intents:
                 yield key, intent, "deadline"
 
     def save(self, connection: sqlite3.Connection) -> None:
-        """Write what changed since the last save, inside the caller's transaction."""
+        """Write what changed since the last save, inside the caller's transaction.
+
+        Done with each anchored checkpoint only: most intents are answered long before, and then never touch the disk
+        but as a record. What is known in between, `Replay` finds in the records themselves.
+        """
         gone = [key for key in self._changed if key not in self.known]
         if gone:
             connection.executemany("DELETE FROM intents WHERE source = ? AND exchange = ?", gone)
@@ -95,8 +108,42 @@ class Intents:
 
     def saved(self) -> None:
         """The transaction of the last `save` is durable."""
+        for key in self._changed:
+            (self._stored.add if key in self.known else self._stored.discard)(key)
         self._changed.clear()
 
     def _row(self, key: Key) -> tuple[Any, ...]:
         one = self.known[key]
         return (*key, one.typ, one.seq, one.leaf, one.deadline, one.closed_seq, one.closed_leaf)
+
+
+class Replay:
+    """Brings stored intents up to date from the records that follow, each given once, in order.
+
+    Records the stored rows already reflect may be among them: what they say is said again, to the same end.
+    """
+
+    def __init__(self, intents: Intents) -> None:
+        self._intents = intents
+        self._by_seq = {intent.seq: key for key, intent in intents.known.items()}
+
+    def see(self, seq: int, leaf: bytes, line: bytes) -> None:
+        """Take notice of one stored record, of any type."""
+        if b'"phase":"' not in line:
+            return
+        record = orjson.loads(line)
+        data, source = record["data"], record["src"]["id"]
+        phase, exchange = data.get("phase"), data.get("exchange")
+        if not isinstance(exchange, str):
+            return
+        made = Appended(seq, leaf, line)
+        if source == RECORDER_SOURCE:
+            closed = self._by_seq.get(record["refs"][0]["seq"])
+            if closed is not None and closed in self._intents.known:
+                self._intents.closed_unknown(closed, made)
+        elif phase == "intent":
+            deadline = micros_of(record["ts"]) // 1_000_000 + data.get("deadline_s", DEFAULT_DEADLINE_S)
+            self._intents.opened((source, exchange), record["typ"], made, deadline)
+            self._by_seq[seq] = (source, exchange)
+        elif phase == "outcome":
+            self._intents.answered((source, exchange))

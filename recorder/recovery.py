@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from recorder import database, note
 from recorder.errors import StoreCorruptError
+from recorder.intents import Intents, Replay
 from recorder.merkle import Frontier, leaf_hash
 from recorder.record import GENESIS_PREV
 
@@ -32,19 +33,24 @@ def last_leaf(connection: sqlite3.Connection, size: int) -> str:
     return leaf.hex()
 
 
-def prove_tail(connection: sqlite3.Connection, state: database.State, log_public: bytes) -> Tail:
-    """Recompute the tail from its lines. Raises StoreCorruptError unless everything agrees."""
+def prove_tail(connection: sqlite3.Connection, state: database.State, log_public: bytes, intents: Intents) -> Tail:
+    """Recompute the tail from its lines, and bring the stored intents up to date with it.
+
+    Raises StoreCorruptError unless everything agrees.
+    """
     row = connection.execute(
         "SELECT size, frontier FROM anchors WHERE size < ? ORDER BY size DESC LIMIT 1", (state.size,)
     ).fetchone()
     frontier = Frontier.from_bytes(*row) if row else Frontier()
     anchored_size = frontier.size
     prev = last_leaf(connection, anchored_size) if anchored_size else GENESIS_PREV
+    replay = Replay(intents)
     for seq, leaf, line in database.read_lines(connection, anchored_size, 1 << 60):
         if seq != frontier.size or leaf != leaf_hash(line) or f'"prev":"{prev}"'.encode() not in line:
             raise _disagrees(f"record {frontier.size} does not follow from the one before it")
         frontier.append(leaf)
         prev = leaf.hex()
+        replay.see(seq, leaf, line)
     if (state.size, state.frontier) != (frontier.size, frontier.to_bytes()):
         raise _disagrees("the stored tree is not that of the stored lines")
     _check_note(state, frontier, log_public)

@@ -1,9 +1,10 @@
 """The log on disk: recover it, prove its tail, and commit groups of batches so that what is answered is durable.
 
-Rules. (1) Records, frontier, sources, intents and a freshly signed checkpoint change in one transaction; an answer
-leaves only after it is durable. (2) On start the tail is recomputed from the stored lines and must lead to the signed
-checkpoint; a store older than a checkpoint this machine already signed is refused, because going on would fork the log.
-(3) A failed commit leaves no trace: memory is reloaded from the file.
+Rules. (1) Records, frontier, counters and a freshly signed checkpoint change in one transaction; an answer leaves only
+after it is durable. (2) On start the tail is recomputed from the stored lines and must lead to the signed checkpoint; a
+store older than a checkpoint this machine already signed is refused, because going on would fork the log. (3) A failed
+commit leaves no trace: memory is reloaded from the file. (4) What the records themselves tell, open intents and the
+counters of known sources, is not written a second time with each commit.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from recorder import __version__, database, ed25519, note, recovery
-from recorder.admission import Admission, Batch, BatchError, Outcome, Source
+from recorder import __version__, counters, database, ed25519, note, recovery
+from recorder.admission import Admission, Batch, BatchError, Outcome
 from recorder.chain import Chain, Clock, system_clock
+from recorder.counters import Source
 from recorder.errors import StoreCorruptError, StoreFullError
 from recorder.intents import Intents
 from recorder.keys import SigningKey
@@ -60,7 +62,7 @@ class Store:
         self._lock = database.ExclusiveLock(layout.lock)
         try:
             self._connection = database.open_for_writing(layout.database)
-            self._load(first=True)
+            self._load()
             self._tip = os.open(layout.tip, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             seen = os.pread(self._tip, 4096, 0).rstrip(b"\x00")
             recovery.refuse_rollback(seen, self.chain.origin, self.size, self.root, log_key.public)
@@ -143,16 +145,7 @@ class Store:
         frontier = chain.frontier.to_bytes()
         run.execute("BEGIN IMMEDIATE")
         run.executemany("INSERT INTO records VALUES(?,?,?)", [(row.seq, row.leaf, row.line) for row in admission.rows])
-        run.executemany(
-            "INSERT INTO events VALUES(?,?,?,?)",
-            [(source, number, digest, at) for (source, number), (digest, at) in admission.events.items()],
-        )
-        for name in admission.touched:
-            source = admission.sources[name]
-            run.execute(
-                "INSERT OR REPLACE INTO sources VALUES(?,?,?,?)", (name, source.key_name, source.last, source.lost)
-            )
-        admission.intents.save(run)
+        counters.save(run, admission.runs, admission.sources, admission.changed)
         run.execute(
             "INSERT OR REPLACE INTO state VALUES(1,?,?,?,?,?,?)",
             (chain.origin, chain.size, frontier, signed, chain.last_ts, chain.own_seq),
@@ -162,21 +155,20 @@ class Store:
             run.execute(
                 "INSERT OR REPLACE INTO anchors VALUES(?,?,?,?)", (chain.size, frontier, signed, int(time.time()))
             )
+            admission.intents.save(run)
         run.execute("COMMIT")
-        admission.intents.saved()
         self.chain, self.root, self.note = chain, root, signed
         if anchored:
+            admission.intents.saved()
             self._anchored_size, self._anchored_at = chain.size, time.monotonic()
         os.pwrite(self._tip, signed, 0)
 
     def _anchor_due(self, size: int) -> bool:
         return size - self._anchored_size >= ANCHOR_RECORDS or time.monotonic() - self._anchored_at >= ANCHOR_SECONDS
 
-    def _digest_of(self, source: str, seq: int) -> bytes | None:
-        row = self._connection.execute(
-            "SELECT digest FROM events WHERE source = ? AND seq = ?", (source, seq)
-        ).fetchone()
-        return row[0] if row else None
+    def _digest_of(self, source: str, number: int) -> bytes:
+        run = counters.run_before(self._connection, source, number)
+        return run.digest_of(number) if run else b""
 
     def _guarded(self, work: Callable[[], object]) -> None:
         try:
@@ -196,16 +188,17 @@ class Store:
         try:
             self._connection.close()
             self._connection = database.open_for_writing(self.layout.database)
-            self._load(first=False)
-        except sqlite3.Error as error:
-            raise _full(error) from error
+            self._load()
+        except (sqlite3.Error, StoreCorruptError) as error:
+            self._connection.close()  # the next commit fails here too and looks again
+            raise (error if isinstance(error, StoreCorruptError) else _full(error)) from error
         self.chain.continue_run(before)
 
-    def _load(self, *, first: bool) -> None:
+    def _load(self) -> None:
         """Read the state, and recompute the tail from the stored lines since the last anchored checkpoint."""
         state = database.read_state(self._connection)
         self.intents = Intents.load(self._connection)
-        self.sources = {row[0]: Source(*row[1:]) for row in self._connection.execute("SELECT * FROM sources")}
+        self.sources = counters.load(self._connection)
         self._anchored_size, self._anchored_at = 0, time.monotonic()
         if state is None:
             origin = self._wanted_origin or default_origin(self._log_key)
@@ -213,14 +206,10 @@ class Store:
             return
         if self._wanted_origin not in ("", state.origin):
             raise StoreCorruptError(f"This log is {state.origin}, not {self._wanted_origin}.", "", "Check --origin.")
-        if first:
-            tail = recovery.prove_tail(self._connection, state, self._log_key.public)
-            frontier, prev, self._anchored_size = tail.frontier, tail.prev, tail.anchored_size
-        else:
-            frontier = Frontier.from_bytes(state.size, state.frontier)
-            prev = recovery.last_leaf(self._connection, state.size)
-        self.chain = Chain(state.origin, frontier, prev, state.last_ts, state.own_seq, clock=self._clock)
-        self.root, self.note = frontier.root(), state.note
+        tail = recovery.prove_tail(self._connection, state, self._log_key.public, self.intents)
+        self._anchored_size = tail.anchored_size
+        self.chain = Chain(state.origin, tail.frontier, tail.prev, state.last_ts, state.own_seq, clock=self._clock)
+        self.root, self.note = tail.frontier.root(), state.note
 
     def _begin_run(self) -> None:
         """First records of this run: genesis and keys in a new log, then the configuration in force."""
