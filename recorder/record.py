@@ -27,10 +27,30 @@ SOURCE_FIELDS = frozenset(
 """What a source may hand in; everything else is the recorder's word."""
 
 TYPES = (
+    "def.anchor",
+    "def.query",
+    "def.schema",
+    "def.snapshot",
+    "def.write",
+    "pef.approval.consume",
+    "pef.approval.deny",
+    "pef.approval.expire",
+    "pef.approval.grant",
+    "pef.approval.request",
+    "pef.bypass",
+    "pef.contradiction",
+    "pef.halt",
     "pef.http_call",
+    "pef.llm_call",
+    "pef.receipt",
+    "pef.rows",
+    "pef.shadow_diff",
+    "pef.tool_call",
+    "sys.anchor",
     "sys.clock",
     "sys.close",
     "sys.config",
+    "sys.erasure",
     "sys.gap",
     "sys.genesis",
     "sys.key",
@@ -88,9 +108,14 @@ def validate(record: dict[str, Any]) -> None:
         raise RecordError("E_SCHEMA", _first_error(validator, record))
 
 
+def envelope_schema() -> dict[str, Any]:
+    """The JSON Schema that records of every type satisfy."""
+    return _load("envelope")
+
+
 @cache
 def _envelope() -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(_load("envelope"))
+    return jsonschema_rs.Draft202012Validator(envelope_schema())
 
 
 def is_enveloped(record: dict[str, Any]) -> bool:
