@@ -33,9 +33,14 @@ def is_weak(public: bytes) -> bool:
     return y >= _P or y in _SMALL_ORDER_Y
 
 
+def spki(public: bytes) -> bytes:
+    """SubjectPublicKeyInfo (DER) of the key (RFC 8410)."""
+    return _SPKI_PREFIX + public
+
+
 def key_id(public: bytes) -> str:
     """Hex SHA-256 of the SubjectPublicKeyInfo (DER) of the key."""
-    return sha256(_SPKI_PREFIX + public).hexdigest()
+    return sha256(spki(public)).hexdigest()
 
 
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
