@@ -1,15 +1,19 @@
-"""The single writer: a thread that drains everything waiting, commits it as one group, and answers.
+"""The single writer: a thread that reads what local sources hand in, commits it in groups, and answers.
 
-Group commit needs no timer: while one commit waits for the disk, the next group gathers. The queue is bounded in bytes;
-what does not fit is refused at once, so memory cannot grow with a slow disk.
+Rule: the event loop of this thread blocks on the disk, on purpose, and nothing else may live on it. A batch is read,
+committed and answered without being handed from thread to thread; status, sealing, signals and TLS are on the service's
+loop, which never touches the disk. Group commit needs no timer: while one commit waits for the disk, the sockets gather
+the next group. What is read but not committed is bounded in bytes, what does not fit is refused at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import queue
+import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,71 +37,117 @@ class Reply:
     error: BatchError | RecorderError | None = None
 
 
+type _Waiting = tuple[object, Batch, int]
+"""(the caller's token, its batch, the bytes it takes)"""
 type Answer = Callable[[list[tuple[object, Reply]]], None]
-"""Called from the writer thread, once a group: pairs of the caller's token and its reply."""
+"""Called on the writer thread, once a group: pairs of the caller's token and its reply."""
 
 
 class Writer:
-    """Owns the store. silence_s: how long a source may say nothing before its open intents are closed as unknown."""
+    """Owns the store. silence_s: how long a source may say nothing before its open intents are closed as unknown.
 
-    def __init__(self, store: Store, answer: Answer, *, max_bytes: int = 64 << 20, silence_s: float = 120.0) -> None:
+    answer, ending: called on the writer's own thread, ending once after the last commit.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        answer: Answer,
+        ending: Callable[[], None],
+        *,
+        max_bytes: int = 64 << 20,
+        silence_s: float = 120.0,
+    ) -> None:
         self.store = store
         self.last_commit_at = time.monotonic()
         self.last_error = ""
         self.pending_bytes = 0
         self._answer = answer
+        self._ending = ending
         self._max_bytes = max_bytes
         self._silence_s = silence_s
-        self._queue: queue.SimpleQueue[tuple[object, Batch, int] | Callable[[], None] | None] = queue.SimpleQueue()
+        self._group: deque[_Waiting] = deque()
         self._size_lock = threading.Lock()
         started = time.monotonic()
         self._swept_at = started
         self._heard = {source: started for source, _ in store.intents.known}
+        self.loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the writer's own thread."""
+        return threading.get_ident() == self._thread.ident
+
     def submit(self, token: object, batch: Batch, size: int) -> bool:
-        """Queue a batch of `size` bytes; False when the queue is full."""
+        """Queue a batch of `size` bytes; False when the queue is full. From any thread."""
         with self._size_lock:
             if self.pending_bytes + size > self._max_bytes:
                 return False
             self.pending_bytes += size
-        self._queue.put((token, batch, size))
+        if self.here:
+            self._gather((token, batch, size))
+        else:
+            self.loop.call_soon_threadsafe(self._gather, (token, batch, size))
         return True
+
+    def take_over(self, source: socket.socket, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+        """Read a connected socket on the writer's own loop from now on. From any thread."""
+
+        def begin() -> None:
+            task = self.loop.create_task(self.loop.connect_accepted_socket(protocol, source))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        self.loop.call_soon_threadsafe(begin)
 
     def run(self, work: Callable[[], None]) -> None:
         """Run `work` on the writer thread, between commits."""
-        self._queue.put(work)
+        self.loop.call_soon_threadsafe(self._call, work)
 
     def stop(self) -> None:
         """Commit everything queued, then end the thread."""
-        self._queue.put(None)
+        self.loop.call_soon_threadsafe(self._finish)
         self._thread.join()
 
     def _run(self) -> None:
-        running = True
-        while running:
-            group: list[tuple[object, Batch, int]] = []
-            events = 0
-            try:
-                item = self._queue.get(timeout=TICK_S)
-                while True:
-                    if item is None:
-                        running = False
-                        break
-                    if callable(item):
-                        self._call(item)
-                    else:
-                        group.append(item)
-                        events += len(item[1].lines)
-                        if events >= MAX_GROUP_EVENTS:
-                            break
-                    item = self._queue.get_nowait()
-            except queue.Empty:
-                pass
+        asyncio.set_event_loop(self.loop)
+        self.loop.call_later(TICK_S, self._tick)
+        self.loop.run_forever()
+        self.loop.close()
+
+    def _finish(self) -> None:
+        while self._group:
+            self._drain()
+        self._ending()
+        self.loop.call_soon(self.loop.stop)  # after what closing the connections has left to do
+
+    def _gather(self, item: _Waiting) -> None:
+        """Every socket that is ready in the same turn of the loop adds to one group."""
+        self._group.append(item)
+        if len(self._group) == 1:
+            self.loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        group: list[_Waiting] = []
+        events = 0
+        while self._group and events < MAX_GROUP_EVENTS:
+            group.append(self._group.popleft())
+            events += len(group[-1][1].lines)
+        if self._group:
+            self.loop.call_soon(self._drain)
+        if group:
             self._commit(group)
 
-    def _commit(self, group: list[tuple[object, Batch, int]]) -> None:
+    def _tick(self) -> None:
+        """Time passes for open intents even when nobody hands anything in."""
+        self.loop.call_later(TICK_S, self._tick)
+        if time.monotonic() - self.last_commit_at >= TICK_S:
+            self._commit([])
+
+    def _commit(self, group: list[_Waiting]) -> None:
         now = time.monotonic()
         for _, batch, _ in group:
             self._heard[batch.source] = now

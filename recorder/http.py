@@ -7,6 +7,9 @@ Parsing is httptools' (llhttp). A request needs Content-Length, may not be pipel
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +19,7 @@ import orjson
 MAX_HEAD_BYTES = 16_384
 MAX_BODY_BYTES = 4 << 20
 MAX_TARGET = 1024
+READ_BYTES = 65_536
 IDLE_S = 75.0
 REQUEST_S = 30.0
 _LOOK_S = 15.0
@@ -74,12 +78,13 @@ type Handler = Callable[[Request, "Connection"], None]
 
 
 @dataclass(eq=False)
-class Connection(asyncio.Protocol):
-    """One client connection."""
+class Connection(asyncio.BufferedProtocol):
+    """One client connection. first: a request that was read before the connection came to this loop."""
 
     handler: Handler
     connections: set[Connection]
     local: bool
+    first: Request | None = None
     max_connections: int = 512
     _transport: asyncio.Transport | None = None
     _busy: bool = False
@@ -90,6 +95,7 @@ class Connection(asyncio.Protocol):
     _body: list[bytes] = field(default_factory=list)
     _body_size: int = 0
     _refused: Response | None = None
+    _leaving: Callable[[socket.socket], None] | None = None
     _timer: asyncio.TimerHandle | None = None
     _active: float = 0.0
     _began: float = 0.0
@@ -97,12 +103,18 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - stream servers hand in nothing else
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._parser = httptools.HttpRequestParser(self)
         self.connections.add(self)
         if len(self.connections) > self.max_connections:
             self._finish(problem(503, "too many connections", 1, close=True))
-        self._active = asyncio.get_running_loop().time()
+        self._active = self._loop.time()
         self._look()
+        if self.first is not None and not self._closing:
+            self._busy = True
+            request, self.first = self.first, None
+            self.handler(request, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -110,16 +122,21 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._closing:
             return
-        self._active = asyncio.get_running_loop().time()
+        self._active = self._loop.time()
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._buffer[:nbytes])
         except httptools.HttpParserError:
             self._refused = self._refused or problem(400, "not an HTTP/1.1 request this server takes", close=True)
         if self._refused is not None and not self._busy:
             self._finish(self._refused)
+        if self._leaving is not None:
+            self._leave(self._leaving)
 
     def on_message_begin(self) -> None:
         if self._busy:
@@ -168,6 +185,31 @@ class Connection(asyncio.Protocol):
         self._began = 0.0
         self._finish(self._refused or response)
 
+    def reply_from_elsewhere(self, response: Response) -> None:
+        """Answer the request in hand from another thread, or from this one."""
+        with contextlib.suppress(RuntimeError):  # its loop is gone, and it with it
+            self._loop.call_soon_threadsafe(self.reply, response)
+
+    def leave(self, to: Callable[[socket.socket], None]) -> None:
+        """Instead of a reply: hand the socket to another loop, which answers the request in hand."""
+        self._leaving = to
+
+    def _leave(self, to: Callable[[socket.socket], None]) -> None:
+        self._leaving = None
+        if self._transport is None:
+            return
+        if self._refused is not None:
+            self.reply(self._refused)
+            return
+        try:
+            copy = socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno()))
+        except OSError:
+            self.reply(problem(503, "too many open files", 1, close=True))
+            return
+        self._closing = True
+        self._transport.abort()  # closes this loop's descriptor, not the connection
+        to(copy)
+
     def shut(self) -> None:
         """Close now if idle; a request in hand is answered first."""
         self._closing = not self._busy
@@ -190,10 +232,9 @@ class Connection(asyncio.Protocol):
         """Let go of an idle or dawdling client; one that waits for a commit is never let go."""
         if self._transport is None:
             return
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self._loop.time()
         dawdling = self._began and now - self._began > REQUEST_S
         if not self._busy and (dawdling or now - self._active > IDLE_S):
             self._transport.close()
         else:
-            self._timer = loop.call_later(_LOOK_S, self._look)
+            self._timer = self._loop.call_later(_LOOK_S, self._look)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import ssl
 import stat
 import time
@@ -29,7 +30,10 @@ type SealRequest = Callable[[Writer, int | None, int | None], Awaitable[dict[str
 
 @dataclass(eq=False)
 class Service:
-    """Everything between the sockets and the writer. Lives on one event loop."""
+    """Everything between the sockets and the writer. Lives on one event loop, but for `sources`.
+
+    sources: local connections that hand in records. They belong to the writer's thread and loop.
+    """
 
     layout: Layout
     store: Store
@@ -38,6 +42,7 @@ class Service:
     writer: Writer = field(init=False)
     replays: signature.Replays = field(default_factory=signature.Replays)
     connections: set[Connection] = field(default_factory=set)
+    sources: set[Connection] = field(default_factory=set)
     stopping: bool = False
     _servers: list[asyncio.Server] = field(default_factory=list)
     _keys: dict[str, bytes | None] = field(default_factory=dict)
@@ -46,7 +51,7 @@ class Service:
     def __post_init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
-        self.writer = Writer(self.store, self._answer, silence_s=self.silence_s)
+        self.writer = Writer(self.store, self._answer, self._shut_sources, silence_s=self.silence_s)
 
     async def listen_unix(self) -> None:
         """Open the Unix socket, 0600. A stale socket file is replaced: the store lock says nobody else is here."""
@@ -123,15 +128,33 @@ class Service:
     def _handle(self, request: Request, connection: Connection) -> None:
         route = (request.method, request.path)
         if route == ("POST", RECORDS_PATH):
-            self._take(request, connection)
+            if request.local and not self.writer.here:
+                self._move(request, connection)
+            else:
+                self._take(request, connection)
         elif route == ("GET", STATUS_PATH):
             connection.reply(Response(200, self.status()))
         elif route == ("POST", SEAL_PATH) and request.local:
-            task = self._loop.create_task(self._seal(request, connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._loop.call_soon_threadsafe(self._start_sealing, request, connection)
         else:
             connection.reply(problem(404, "no such resource"))
+
+    def _move(self, request: Request, connection: Connection) -> None:
+        """A local connection turns out to be a source's: from now on the writer reads it itself."""
+
+        def move(source: socket.socket) -> None:
+            moved = Connection(self._handle, self.sources, local=True, first=request)
+            try:
+                self.writer.take_over(source, lambda: moved)
+            except RuntimeError:  # the writer has ended; who asks is told by the end of the connection
+                source.close()
+
+        connection.leave(move)
+
+    def _shut_sources(self) -> None:
+        """On the writer's thread: everything is answered."""
+        for connection in list(self.sources):
+            connection.shut()
 
     def _take(self, request: Request, connection: Connection) -> None:
         """Check the signature and the batch, queue it; the answer comes after the commit."""
@@ -162,18 +185,32 @@ class Service:
         return found
 
     def _answer(self, replies: list[tuple[object, Reply]]) -> None:
-        """From the writer thread: hand all replies of one commit to the loop in one go."""
-        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody is left to be answered
-            self._loop.call_soon_threadsafe(_deliver, replies)
+        """On the writer's thread: answer its own connections, hand the replies of others to the loop in one go."""
+        others = []
+        for pair in replies:
+            connection, reply = pair
+            if connection in self.sources:
+                connection.reply(_response(reply))
+            else:
+                others.append(pair)
+        if others:
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody is left to be answered
+                self._loop.call_soon_threadsafe(_deliver, others)
+
+    def _start_sealing(self, request: Request, connection: Connection) -> None:
+        task = self._loop.create_task(self._seal(request, connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _seal(self, request: Request, connection: Connection) -> None:
         try:
             start, end = _window(request.body)
-            connection.reply(Response(200, await self.seal(self.writer, start, end)))
+            response = Response(200, await self.seal(self.writer, start, end))
         except ValueError as error:
-            connection.reply(problem(400, str(error)))
+            response = problem(400, str(error))
         except RecorderError as error:
-            connection.reply(problem(409, str(error)))
+            response = problem(409, str(error))
+        connection.reply_from_elsewhere(response)
 
 
 def _window(body: bytes) -> tuple[int | None, int | None]:

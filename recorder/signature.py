@@ -11,6 +11,7 @@ import base64
 import hmac
 import re
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -72,8 +73,14 @@ class Replays:
 
     seen: set[str] = field(default_factory=set)
     _order: deque[tuple[int, str]] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self, nonce: str, expires: int, now: float) -> None:
+        """Remember a nonce; of two threads with the same one, one is refused. Raises SignatureRefused."""
+        with self._lock:
+            self._admit(nonce, expires, now)
+
+    def _admit(self, nonce: str, expires: int, now: float) -> None:
         order = self._order
         while order and order[0][0] < now:
             self.seen.discard(order.popleft()[1])

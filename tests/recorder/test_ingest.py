@@ -7,15 +7,21 @@ import http.client
 import json
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recorder import signature
-from recorder.interface import RECORDS_MEDIA, RECORDS_PATH
+from recorder.admission import parse_batch
+from recorder.interface import RECORDS_MEDIA, RECORDS_PATH, SEAL_PATH, STATUS_PATH
+from recorder.layout import Layout
 from recorder.local import get_status, request_seal
+from recorder.service import Service
+from recorder.store import Committed, Store
 from recorder.verify.bundle import verify_bundle
 from tests.support.certificates import Authority
 from tests.support.recorder_process import (
@@ -139,6 +145,71 @@ def test_one_connection_carries_many_requests_but_none_ahead_of_its_turn(recorde
         connection.request("POST", RECORDS_PATH, body, signed_headers(recorder.layout, body))
         assert json.loads(connection.getresponse().read())["acked"] == 2
     connection.close()
+
+
+def test_every_route_is_served_on_a_connection_that_handed_in_records(recorder: RecorderProcess) -> None:
+    connection = UnixHttp(recorder.layout.socket)
+    for _ in range(2):
+        body = _fresh()
+        connection.request("POST", RECORDS_PATH, body, signed_headers(recorder.layout, body))
+        assert json.loads(connection.getresponse().read())["acked"] == 2
+        connection.request("GET", STATUS_PATH)
+        assert json.loads(connection.getresponse().read())["error"] == ""
+        connection.request("POST", SEAL_PATH, b"- -")
+        assert json.loads(connection.getresponse().read())["origin"]
+        connection.request("GET", "/elsewhere")
+        assert connection.getresponse().read()
+    connection.close()
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_requests_ahead_of_their_turn_are_refused(recorder: RecorderProcess, before: int) -> None:
+    """On a connection nobody has used yet, and on one that the writer reads already."""
+
+    def raw(body: bytes) -> bytes:
+        head = "".join(f"{key}: {value}\r\n" for key, value in signed_headers(recorder.layout, body).items())
+        return f"POST {RECORDS_PATH} HTTP/1.1\r\ncontent-length: {len(body)}\r\n{head}\r\n".encode() + body
+
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(recorder.layout.socket))
+        for _ in range(before):
+            client.sendall(raw(_fresh()))
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+        client.sendall(raw(_fresh()) + raw(_fresh()))
+        answer = client.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert client.recv(4096) == b""
+
+
+async def test_the_status_does_not_wait_for_the_disk_and_a_full_queue_is_said(
+    layout: Layout, open_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = threading.Event()
+    commit = Store.commit
+
+    def stuck(store: Store, *given: Any) -> Committed:
+        disk.wait(10)
+        return commit(store, *given)
+
+    monkeypatch.setattr(Store, "commit", stuck)
+    store = open_store()
+    service = Service(layout, store, seal=lambda *_: pytest.fail("nobody asked"))
+    await service.listen_unix()
+    body = batch_body("p", 1, [intent("x")])
+    waiting = asyncio.create_task(asyncio.to_thread(post, layout, body))
+    while not service.writer.pending_bytes:  # noqa: ASYNC110 - set on another thread
+        await asyncio.sleep(0.01)
+    status = await asyncio.to_thread(get_status, layout.socket)
+    assert status["pending_bytes"] == len(body)
+    assert not service.writer.submit(None, parse_batch(body, "source", ""), 64 << 20)
+    disk.set()
+    assert (await waiting)[0] == 200
+    stopping = [asyncio.create_task(asyncio.to_thread(post, layout, batch_body(f"s{n}", 1, []))) for n in range(5)]
+    await asyncio.gather(*stopping)
+    await service.stop()
+    assert service.writer.pending_bytes == 0
+    assert not layout.socket.exists()
 
 
 def test_many_sources_at_once_are_grouped(recorder: RecorderProcess) -> None:
