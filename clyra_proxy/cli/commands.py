@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "schema": Command("clyra_proxy.cli.schema", "Explain, learn, lock and compare JSON Schemas."),
     "seal": Command("clyra_proxy.cli.evidence", "Seal the evidence into a bundle.", pick="seal"),
     "verify": Command("clyra_proxy.cli.evidence", "Verify an evidence bundle, offline.", pick="verify"),
+    "witness": Command("clyra_proxy.cli.witness", "Cosign the checkpoints of logs, as a C2SP witness."),
     "demo": Command("clyra_proxy.cli.demo", "Show the whole story against a local upstream."),
 }
 
