@@ -27,6 +27,14 @@ class KeyFileError(RecorderError):
     """A key is missing, unreadable, of the wrong kind, or readable by others."""
 
 
+class KeyUnavailableError(RecorderError):
+    """A key store does not sign now: away, locked, or refusing."""
+
+
+class KeyChangeError(RecorderError):
+    """A key may not be changed in this way; nothing was changed."""
+
+
 class StoreLockedError(RecorderError):
     """Another recorder has this store open. Two writers would fork the log."""
 
