@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from clyra_proxy.errors import StartupError
@@ -27,8 +28,13 @@ _CAUSES = {
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Replace `path` by `content`. Raises StartupError that names the file, the cause and what to do."""
+    write_chunks(path, (content,), mode)
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
+    """As `write_atomically`, for content that comes in pieces; what the pieces raise leaves the old file in place."""
     try:
-        _replace(path, content, mode)
+        _replace(path, chunks, mode)
     except OSError as error:
         why, todo = _CAUSES.get(
             error.errno or 0, (f"The system says: {error.strerror}.", "Check the folder, then try again.")
@@ -36,13 +42,14 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         raise StartupError(f"Cannot write {path}.", why, todo) from error
 
 
-def _replace(path: Path, content: bytes, mode: int) -> None:
+def _replace(path: Path, chunks: Iterable[bytes], mode: int) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
             os.fchmod(descriptor, mode)
-            file.write(content)
+            for chunk in chunks:
+                file.write(chunk)
             file.flush()
             os.fsync(descriptor)
         temporary.replace(path)

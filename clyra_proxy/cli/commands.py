@@ -47,6 +47,7 @@ COMMANDS: dict[str, Command] = {
     "seal": Command("clyra_proxy.cli.evidence", "Seal the evidence into a bundle.", pick="seal"),
     "verify": Command("clyra_proxy.cli.evidence", "Verify an evidence bundle, offline.", pick="verify"),
     "witness": Command("clyra_proxy.cli.witness", "Cosign the checkpoints of logs, as a C2SP witness."),
+    "export": Command("clyra_proxy.cli.export", "Write evidence as OCSF, ECS, CSV, OTLP, in-toto or COSE receipts."),
     "demo": Command("clyra_proxy.cli.demo", "Show the whole story against a local upstream."),
 }
 
