@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
 from typing import Any
@@ -172,9 +172,12 @@ def _load(name: str) -> dict[str, Any]:
 
 def timestamp(micros: int) -> str:
     """Fixed-width UTC text of microseconds since the epoch, so that string order is time order."""
-    return (
-        datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{micros % 1_000_000:06d}Z"
-    )
+    return f"{_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
+
+
+@lru_cache(maxsize=4)  # asked for with every commit, and most commits fall into the second of the one before
+def _second(since_epoch: int) -> str:
+    return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
