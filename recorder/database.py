@@ -3,7 +3,8 @@
 `records` keeps each line with its leaf hash; `state` is one row that changes in the same transaction as the records it
 describes; `anchors` are checkpoints with their frontier, from which any window can be continued; `intents` are the
 write-ahead records that waited for their outcome at the newest anchor; `runs` lets a source hand in the same event
-twice without harm.
+twice without harm; `rotations` are the statements that changed the log's keys, `checkpoints` those that stay provable
+when the key that signed them is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from recorder.errors import StoreCorruptError, StoreFullError, StoreLockedError
 from recorder.merkle import Frontier
 
 _APPLICATION_ID = 0x436C7972  # "Clyr"
-_VERSION = 2
+_VERSION = 3
 _TABLES = """
 CREATE TABLE records(seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, line BLOB NOT NULL);
 CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), origin TEXT NOT NULL, size INTEGER NOT NULL,
@@ -37,6 +38,10 @@ CREATE TABLE bundles(start INTEGER PRIMARY KEY, end INTEGER NOT NULL, digest TEX
 _RUNS = """
 CREATE TABLE runs(source TEXT NOT NULL, first INTEGER NOT NULL, digests BLOB NOT NULL,
   PRIMARY KEY(source, first)) WITHOUT ROWID;
+"""
+_KEYS = """
+CREATE TABLE rotations(seq INTEGER PRIMARY KEY, envelope BLOB NOT NULL, possession TEXT NOT NULL);
+CREATE TABLE checkpoints(size INTEGER PRIMARY KEY, note BLOB NOT NULL);
 """
 
 
@@ -108,8 +113,8 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if (application, version) == (_APPLICATION_ID, _VERSION):
         return
-    if (application, version) == (_APPLICATION_ID, 1):
-        _migrate(connection)
+    if application == _APPLICATION_ID and 1 <= version < _VERSION:
+        _migrate(connection, version)
         return
     if application or version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreCorruptError(
@@ -118,13 +123,15 @@ def _create_tables(connection: sqlite3.Connection) -> None:
             "Use the recorder that wrote it, or another --home.",
         )
     pragmas = f"PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION};"
-    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {_RUNS} {pragmas} COMMIT;")
+    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {_RUNS} {_KEYS} {pragmas} COMMIT;")
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        migration.to_version_2(connection, _RUNS)
+        if version < 2:
+            migration.to_version_2(connection, _RUNS)
+        migration.to_version_3(connection, _KEYS)
         connection.execute(f"PRAGMA user_version={_VERSION}")
         connection.execute("COMMIT")
     except BaseException:

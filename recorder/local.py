@@ -1,4 +1,4 @@
-"""Ask the recorder on this machine, over its Unix socket: its status, or to seal a window."""
+"""Ask the recorder on this machine, over its Unix socket: its status, to seal a window, to change a key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.errors import RecorderError, SocketError
-from recorder.interface import SEAL_PATH, STATUS_PATH
+from recorder.interface import CHECKPOINT_PATH, KEYS_PATH, SEAL_PATH, STATUS_PATH
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -32,6 +32,17 @@ def request_seal(path: Path, start: int | None, end: int | None, timeout: float 
     """Ask for a bundle of [start, end); None means: after the last bundle, up to now. Raises RecorderError."""
     words = " ".join("-" if bound is None else str(bound) for bound in (start, end))
     return _ask(path, "POST", SEAL_PATH, words.encode(), timeout)
+
+
+def request_checkpoint(path: Path, size: int, timeout: float = 30.0) -> bytes:
+    """The log's checkpoint of an earlier size, signed now. Raises SocketError, RecorderError."""
+    found = _ask(path, "POST", CHECKPOINT_PATH, str(size).encode(), timeout)
+    return str(found["checkpoint"]).encode()
+
+
+def request_key_change(path: Path, order: dict[str, Any], timeout: float = 120.0) -> dict[str, Any]:
+    """Ask the recorder to change a key, see `recorder.keychange`. Raises SocketError, RecorderError."""
+    return _ask(path, "POST", KEYS_PATH, json.dumps(order).encode(), timeout)
 
 
 def _ask(path: Path, method: str, target: str, body: bytes, timeout: float) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Version 1 kept one row for each event a source handed in (`events`), and its open intents with every commit. Version 2
 keeps one row for a run of events (`runs`); intents are as of the last anchored checkpoint, which those of version 1,
-being newer, satisfy: what the records say once more leads to the same end. The log itself is never touched.
+being newer, satisfy: what the records say once more leads to the same end. Version 3 has tables for changes of keys,
+empty in a log that never had one. The log itself is never touched.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ def to_version_2(connection: sqlite3.Connection, new_tables: str) -> None:
     rows = connection.execute("SELECT source, seq, digest FROM events ORDER BY source, seq")
     connection.executemany("INSERT INTO runs VALUES(?,?,?)", _runs(rows))
     connection.execute("DROP TABLE events")
+
+
+def to_version_3(connection: sqlite3.Connection, new_tables: str) -> None:
+    """Inside the caller's transaction: room for changes of keys."""
+    for statement in filter(None, map(str.strip, new_tables.split(";"))):
+        connection.execute(statement)
 
 
 def _runs(rows: Iterator[tuple[str, int, bytes]]) -> Iterator[tuple[str, int, bytes]]:

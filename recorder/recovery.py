@@ -6,6 +6,7 @@ Only what was stored since the last anchored checkpoint is read, so a start is q
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorder import database, note
@@ -33,10 +34,12 @@ def last_leaf(connection: sqlite3.Connection, size: int) -> str:
     return leaf.hex()
 
 
-def prove_tail(connection: sqlite3.Connection, state: database.State, log_public: bytes, intents: Intents) -> Tail:
+def prove_tail(
+    connection: sqlite3.Connection, state: database.State, log_keys: Sequence[bytes], intents: Intents
+) -> Tail:
     """Recompute the tail from its lines, and bring the stored intents up to date with it.
 
-    Raises StoreCorruptError unless everything agrees.
+    log_keys: public keys of the log. Raises StoreCorruptError unless everything agrees.
     """
     row = connection.execute(
         "SELECT size, frontier FROM anchors WHERE size < ? ORDER BY size DESC LIMIT 1", (state.size,)
@@ -53,28 +56,32 @@ def prove_tail(connection: sqlite3.Connection, state: database.State, log_public
         replay.see(seq, leaf, line)
     if (state.size, state.frontier) != (frontier.size, frontier.to_bytes()):
         raise _disagrees("the stored tree is not that of the stored lines")
-    _check_note(state, frontier, log_public)
+    _check_note(state, frontier, log_keys)
     return Tail(frontier, prev, anchored_size)
 
 
-def _check_note(state: database.State, frontier: Frontier, log_public: bytes) -> None:
+def _check_note(state: database.State, frontier: Frontier, log_keys: Sequence[bytes]) -> None:
     try:
         checkpoint = note.parse_checkpoint(state.note)
     except note.NoteError as error:
         raise _disagrees(f"the checkpoint is malformed ({error.detail})") from None
     if (checkpoint.size, checkpoint.root, checkpoint.origin) != (frontier.size, frontier.root(), state.origin):
         raise _disagrees(f"the stored lines lead to size {frontier.size}, the checkpoint says {checkpoint.size}")
-    if note.signed_by(checkpoint, state.origin, [(b"log", log_public)]) is None:
+    if note.signed_by(checkpoint, state.origin, [(b"log", key) for key in log_keys]) is None:
         raise _disagrees("the checkpoint was not signed by this recorder's log key")
 
 
-def refuse_rollback(seen_raw: bytes, origin: str, size: int, root: bytes, log_public: bytes) -> None:
-    """Compare the log with the newest checkpoint this machine is known to have signed. Raises StoreCorruptError."""
+def refuse_rollback(seen_raw: bytes, origin: str, size: int, root: bytes, log_keys: Sequence[bytes]) -> None:
+    """Compare the log with the newest checkpoint this machine is known to have signed. Raises StoreCorruptError.
+
+    A checkpoint of this log under a key the log does not know may be by a key that came later than this copy of it.
+    """
     try:
         seen = note.parse_checkpoint(seen_raw)
     except note.NoteError:
         return  # torn by a power cut, or a new log: it proves nothing
-    if note.signed_by(seen, seen.origin, [(b"log", log_public)]) is None:
+    known = note.signed_by(seen, seen.origin, [(b"log", key) for key in log_keys]) is not None
+    if not known and not (seen.origin == origin and seen.size > size):
         return
     same = seen.origin == origin and seen.size <= size
     if not same or (seen.size == size and seen.root != root):

@@ -17,10 +17,14 @@ from pathlib import Path
 
 import orjson
 
-from recorder import NAMESPACE, archive, database, dsse, note, statement
-from recorder.errors import SealError, StoreCorruptError
+from recorder import NAMESPACE, archive, database, dsse, keyring, note, rotation, statement, trust
+from recorder.checkpoints import Checkpoints, SignAt
+from recorder.errors import KeyFileError, SealError, SocketError, StoreCorruptError
+from recorder.keyring import Ring
 from recorder.keys import SigningKey
+from recorder.keys.reference import DelegatedReference
 from recorder.layout import Layout
+from recorder.local import request_checkpoint
 from recorder.merkle import Frontier, leaf_hash
 
 RETENTION_YEARS = 7
@@ -47,13 +51,14 @@ Format: {namespace}/def/bundle/v0
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A finished bundle. digest: `sha256:...` of its statement."""
+    """A finished bundle. digest: `sha256:...` of its statement. checkpoint: of its end, signed."""
 
     path: Path
     digest: str
     origin: str
     start: int
     end: int
+    checkpoint: bytes
 
     def document(self) -> dict[str, object]:
         return {
@@ -62,6 +67,7 @@ class Sealed:
             "origin": self.origin,
             "start": self.start,
             "end": self.end,
+            "checkpoint": self.checkpoint.decode(),
         }
 
 
@@ -88,12 +94,17 @@ class _Reading:
 
 def seal_window(layout: Layout, start: int | None = None, end: int | None = None) -> Sealed:
     """Seal [start, end); default: from the end of the last bundle to the newest record. Raises RecorderError."""
-    keys = layout.keys
-    log_key, seal_key = keys.signing_key("log"), keys.signing_key("seal")
+    try:
+        return _seal_once(layout, start, end)
+    except KeyFileError:  # a key may have changed between our look at the log and our look at the keys
+        return _seal_once(layout, start, end)
+
+
+def _seal_once(layout: Layout, start: int | None, end: int | None) -> Sealed:
     connection = database.open_for_reading(layout.database)
     try:
         connection.execute("BEGIN")  # one snapshot, whatever is appended meanwhile
-        return _seal(connection, layout.bundles, log_key, seal_key, start, end)
+        return _seal(connection, layout, start, end)
     except sqlite3.Error as error:
         raise SealError("The log cannot be read.", f"SQLite says: {error}.") from None
     except OSError as error:
@@ -108,18 +119,25 @@ def seal_offline(layout: Layout, start: int | None = None, end: int | None = Non
     try:
         sealed = seal_window(layout, start, end)
         connection = database.open_for_writing(layout.database)
-        remember(connection, sealed.start, sealed.end, sealed.digest, str(sealed.path))
+        remember(connection, sealed.start, sealed.end, sealed.digest, str(sealed.path), sealed.checkpoint)
         connection.close()
     finally:
         lock.release()
     return sealed
 
 
-def remember(connection: sqlite3.Connection, start: int, end: int, digest: str, path: str) -> None:
-    """Note a bundle that continues the row of bundles; any other window is a copy and is not noted."""
+def remember(
+    connection: sqlite3.Connection, start: int, end: int, digest: str, path: str, checkpoint: bytes = b""
+) -> None:
+    """Note a bundle that continues the row of bundles; any other window is a copy and is not noted.
+
+    checkpoint: of its end, kept because the next window starts there.
+    """
     newest = last_bundle(connection)
     if start == (newest[0] if newest else 0):
         connection.execute("INSERT OR REPLACE INTO bundles VALUES(?,?,?,?)", (start, end, digest, path))
+    if checkpoint:
+        keyring.keep_checkpoint(connection, end, checkpoint)
 
 
 def last_bundle(connection: sqlite3.Connection) -> tuple[int, str] | None:
@@ -128,14 +146,7 @@ def last_bundle(connection: sqlite3.Connection) -> tuple[int, str] | None:
     return (row[0], row[1]) if row else None
 
 
-def _seal(
-    connection: sqlite3.Connection,
-    folder: Path,
-    log_key: SigningKey,
-    seal_key: SigningKey,
-    start: int | None,
-    end: int | None,
-) -> Sealed:
+def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end: int | None) -> Sealed:
     state = database.read_state(connection)
     if state is None:
         raise SealError("There is nothing to seal yet.", "The log is empty.")
@@ -145,7 +156,10 @@ def _seal(
     if not 0 <= first < last <= state.size:
         why = f"The log has {state.size} records, and the window would be [{first}, {last})."
         raise SealError("There is nothing to seal in that window.", why)
+    ring = keyring.load(connection)
+    seal_key = _seal_key(layout, ring, last)
     previous = connection.execute("SELECT digest FROM bundles WHERE end = ? LIMIT 1", (first,)).fetchone()
+    folder = layout.bundles
     reading = _Reading(database.frontier_at(connection, first))
     start_frontier = reading.frontier.copy()
     with tempfile.TemporaryDirectory(dir=folder, prefix=".sealing-") as scratch:
@@ -163,15 +177,66 @@ def _seal(
                 previous[0] if previous else "",
             )
             _check_signed_root(connection, state, reading.frontier)
-            members = _small_members(window, start_frontier, log_key)
-            digests = {name: sha256(members[name]).hexdigest() for name in (statement.FRONTIER, statement.README)}
+            members = _small_members(window, start_frontier, ring)
+            digests = {name: sha256(content).hexdigest() for name, content in members.items()}
             digests[statement.RECORDS] = reading.digest
+            members |= _checkpoints(connection, layout, ring, state, window)
             payload = statement.make_payload(window, reading.tally, digests, config_digest(), RETENTION_YEARS)
             members[statement.STATEMENT] = dsse.sign(payload, statement.PAYLOAD_TYPE, [seal_key])
             digest = statement.bundle_digest(payload)
             path = folder / f"evidence-{first:012d}-{last:012d}-{digest[7:19]}.zip"
             _write(place, members, records, path)
-    return Sealed(path, digest, state.origin, first, last)
+    return Sealed(path, digest, state.origin, first, last, members[statement.TREE_END])
+
+
+def _seal_key(layout: Layout, ring: Ring, end: int) -> SigningKey:
+    """The seal key in force, if a reader of a window up to `end` can know it. Raises SealError."""
+    held = ring.current("seal")
+    if not held.may_sign(end, lower=False) or (held.since > end and not _is_trusted(layout, held.key_id)):
+        raise SealError(
+            f"The seal key in force cannot speak for a window that ends at {end}.",
+            f"It came at {held.since}, so the bundle's own list of key changes does not have it yet.",
+            f"End the window at {held.since} or later, or add the key to the trust file: clyra keys trust.",
+        )
+    return layout.keys.signing_key("seal", held.key_id)
+
+
+def _is_trusted(layout: Layout, key_id: str) -> bool:
+    try:
+        listed = trust.load(layout.trust.read_bytes()).of_role("seal")
+    except (OSError, trust.TrustError):
+        return False
+    return any(key.key_id == key_id for key in listed)
+
+
+def _checkpoints(
+    connection: sqlite3.Connection, layout: Layout, ring: Ring, state: database.State, window: statement.Window
+) -> dict[str, bytes]:
+    """`tree/start` and `tree/end`. Raises SealError when no key in force can sign there."""
+    kept = keyring.stored_checkpoints(connection)
+    there = Checkpoints(state.origin, ring, state.note, kept, _signer(layout, ring, state.origin))
+    found = {statement.TREE_END: there.at_end(window.end, window.end_root)}
+    start = there.at_start(window.start, window.start_root, window.end)
+    return found | ({statement.TREE_START: start} if start is not None else {})
+
+
+def _signer(layout: Layout, ring: Ring, origin: str) -> SignAt:
+    """Signs with the log key: read from its file, or, where it lives in the recorder's memory, by asking for it."""
+    held = ring.current("log")
+    if not isinstance(layout.keys.configuration.log, DelegatedReference):
+        key = layout.keys.signing_key("log", held.key_id)
+        return lambda size, root: note.sign_checkpoint(origin, size, root, key)
+
+    def ask(size: int, root: bytes) -> bytes | None:
+        try:
+            signed = request_checkpoint(layout.socket, size)
+        except SocketError:
+            return None
+        found = note.parse_checkpoint(signed)
+        sound = found.root == root and note.signed_by(found, origin, [(b"log", held.public)]) is not None
+        return signed if sound else None
+
+    return ask
 
 
 def _check_signed_root(connection: sqlite3.Connection, state: database.State, window_end: Frontier) -> None:
@@ -184,17 +249,16 @@ def _check_signed_root(connection: sqlite3.Connection, state: database.State, wi
         raise StoreCorruptError("The stored records do not lead to the signed checkpoint; nothing was sealed.")
 
 
-def _small_members(window: statement.Window, frontier: Frontier, log_key: SigningKey) -> dict[str, bytes]:
+def _small_members(window: statement.Window, frontier: Frontier, ring: Ring) -> dict[str, bytes]:
+    """Members that the statement covers, without the records."""
     lines = b"".join(base64.b64encode(node) + b"\n" for node in frontier.nodes)
     readme = _README.format(
         start=window.start, end=window.end, last=window.end - 1, origin=window.origin, namespace=NAMESPACE
     )
-    return {
-        statement.FRONTIER: lines,
-        statement.README: readme.encode(),
-        statement.TREE_START: note.sign_checkpoint(window.origin, window.start, window.start_root, log_key),
-        statement.TREE_END: note.sign_checkpoint(window.origin, window.end, window.end_root, log_key),
-    }
+    members = {statement.FRONTIER: lines, statement.README: readme.encode()}
+    if entries := ring.entries_before(window.end):
+        members[rotation.MEMBER] = rotation.make_member(entries)
+    return members
 
 
 def _write(place: Path, members: dict[str, bytes], records: archive.Packed, path: Path) -> None:

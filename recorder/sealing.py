@@ -15,6 +15,7 @@ import time
 from recorder import database
 from recorder.commit import Writer
 from recorder.errors import SealError
+from recorder.keys import passphrase
 from recorder.layout import Layout
 from recorder.seal import last_bundle
 
@@ -69,9 +70,16 @@ class Sealer:
     async def _run_child(self, start: int | None, end: int | None) -> dict[str, object]:
         window = [f"--{name}={bound}" for name, bound in (("start", start), ("end", end)) if bound is not None]
         command = ["-m", "recorder.main", "seal", "--child", f"--home={self._layout.root}", *window]
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
+        with passphrase.for_child() as (environment, descriptors):
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                *command,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=environment,
+                pass_fds=descriptors,
+            )
         try:
             out, errors = await child.communicate()
         except asyncio.CancelledError:
@@ -90,7 +98,8 @@ class Sealer:
         def work() -> None:
             try:
                 start, end = int(str(bundle["start"])), int(str(bundle["end"]))
-                writer.store.remember_bundle(start, end, str(bundle["digest"]), str(bundle["path"]))
+                digest, path, checkpoint = (str(bundle[name]) for name in ("digest", "path", "checkpoint"))
+                writer.store.remember_bundle(start, end, digest, path, checkpoint.encode())
             finally:
                 loop.call_soon_threadsafe(_settle, done)
 

@@ -4,7 +4,8 @@ Rules. (1) Records, frontier, counters and a freshly signed checkpoint change in
 after it is durable. (2) On start the tail is recomputed from the stored lines and must lead to the signed checkpoint; a
 store older than a checkpoint this machine already signed is refused, because going on would fork the log. (3) A failed
 commit leaves no trace: memory is reloaded from the file. (4) What the records themselves tell, open intents and the
-counters of known sources, is not written a second time with each commit.
+counters of known sources, is not written a second time with each commit. (5) A key changes in a commit of its own,
+which both keys sign; after it only the new one signs, and no key signs beyond the size it is in force for.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from recorder import __version__, counters, database, ed25519, note, recovery
+from recorder import __version__, counters, database, ed25519, keyring, note, recovery, rotation
 from recorder.admission import Admission, Batch, BatchError, Outcome
 from recorder.chain import Chain, Clock, system_clock
 from recorder.counters import Source
-from recorder.errors import StoreCorruptError, StoreFullError
+from recorder.errors import KeyFileError, KeyUnavailableError, StoreCorruptError, StoreFullError
 from recorder.intents import Intents
+from recorder.keyring import Endorsers, Prepared, Ring
 from recorder.keys import SigningKey
 from recorder.layout import Layout
 from recorder.merkle import Frontier
@@ -47,15 +49,27 @@ class Store:
     chain: Chain
     intents: Intents
     sources: dict[str, Source]
+    ring: Ring
     root: bytes
     note: bytes
 
     def __init__(
-        self, layout: Layout, log_key: SigningKey, seal_key: SigningKey, origin: str = "", clock: Clock = system_clock
+        self,
+        layout: Layout,
+        log_key: SigningKey,
+        seal_key: SigningKey,
+        origin: str = "",
+        clock: Clock = system_clock,
+        first: Prepared | None = None,
     ) -> None:
+        """log_key: the one in force, or the one that `first`, a change of keys to begin with, brings into force."""
         self.layout = layout
         self._log_key = log_key
+        self._log_until: int | None = None
+        self._log_keys = {log_key.key_id: log_key}
         self._seal_key = seal_key
+        self._first = first
+        self._tip_bytes = 0
         self._wanted_origin = origin
         self._clock = clock
         self._shut = False
@@ -64,8 +78,10 @@ class Store:
             self._connection = database.open_for_writing(layout.database)
             self._load()
             self._tip = os.open(layout.tip, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            seen = os.pread(self._tip, 4096, 0).rstrip(b"\x00")
-            recovery.refuse_rollback(seen, self.chain.origin, self.size, self.root, log_key.public)
+            seen = os.pread(self._tip, 4096, 0)
+            self._tip_bytes = len(seen)
+            publics = self._log_publics()
+            recovery.refuse_rollback(seen.rstrip(b"\x00"), self.chain.origin, self.size, self.root, publics)
             self._begin_run()
         except BaseException as error:
             self._lock.release()
@@ -106,9 +122,34 @@ class Store:
             lambda admission: admission.rows.append(admission.chain.append_own("sys.close", {"cause": cause}))
         )
 
-    def remember_bundle(self, start: int, end: int, digest: str, path: str) -> None:
-        """Note where a bundle of this log is. Raises StoreFullError."""
-        self._guarded(lambda: remember(self._connection, start, end, digest, path))
+    def remember_bundle(self, start: int, end: int, digest: str, path: str, checkpoint: bytes = b"") -> None:
+        """Note where a bundle of this log is, and the checkpoint of its end. Raises StoreFullError."""
+        self._guarded(lambda: remember(self._connection, start, end, digest, path, checkpoint))
+
+    def change_key(self, prepared: Prepared) -> int:
+        """Write a change of keys as a commit of its own; return its record's number.
+
+        From the next commit on the new key signs. Raises KeyChangeError, StoreFullError, and then nothing has changed.
+        """
+        seqs: list[int] = []
+        endorsers = Endorsers.read(self.layout.trust)
+
+        def work(admission: Admission) -> None:
+            seq = admission.chain.size
+            keyring.check(self.ring, prepared, self.origin, seq, endorsers)
+            data = rotation.record_data(prepared.change, prepared.payload, prepared.possession)
+            admission.rows.append(admission.chain.append_own("sys.key", data))
+            seqs.append(seq)
+
+        if prepared.key is not None:
+            self._log_keys[prepared.key.key_id] = prepared.key
+        self._transact(work, prepared)
+        return seqs[0]
+
+    def sign_checkpoint(self, size: int) -> bytes:
+        """A checkpoint of an earlier size, by the key in force. Raises StoreCorruptError when there is no such size."""
+        frontier = database.frontier_at(self._connection, size)
+        return note.sign_checkpoint(self.origin, size, frontier.root(), self._log_key)
 
     def shut(self) -> None:
         """Close the file; everything acknowledged is already durable. A second call does nothing."""
@@ -119,7 +160,7 @@ class Store:
         os.close(self._tip)
         self._lock.release()
 
-    def _transact(self, work: Callable[[Admission], None]) -> None:
+    def _transact(self, work: Callable[[Admission], None], change: Prepared | None = None) -> None:
         chain = self.chain.copy()
         admission = Admission(chain, self.intents, self.sources, self._digest_of, time.time())
         try:
@@ -128,7 +169,7 @@ class Store:
                 admission.rows.append(step)
             work(admission)
             if admission.rows:
-                self._write(admission)
+                self._write(admission, change)
             else:
                 self.chain = chain
         except BaseException as error:
@@ -137,11 +178,11 @@ class Store:
                 raise _full(error) from error
             raise
 
-    def _write(self, admission: Admission) -> None:
+    def _write(self, admission: Admission, change: Prepared | None) -> None:
         """One durable transaction, then, and only then, the new truth in memory."""
         chain, run = admission.chain, self._connection
         root = chain.frontier.root()
-        signed = note.sign_checkpoint(chain.origin, chain.size, root, self._log_key)
+        signed = self._sign(chain.size, root, change)
         frontier = chain.frontier.to_bytes()
         run.execute("BEGIN IMMEDIATE")
         run.executemany("INSERT INTO records VALUES(?,?,?)", [(row.seq, row.leaf, row.line) for row in admission.rows])
@@ -156,12 +197,48 @@ class Store:
                 "INSERT OR REPLACE INTO anchors VALUES(?,?,?,?)", (chain.size, frontier, signed, int(time.time()))
             )
             admission.intents.save(run)
+        if change is not None:
+            entry = rotation.Entry(chain.size - 1, change.envelope, change.possession)
+            keyring.keep_change(run, entry, chain.size, signed)
         run.execute("COMMIT")
         self.chain, self.root, self.note = chain, root, signed
         if anchored:
             admission.intents.saved()
             self._anchored_size, self._anchored_at = chain.size, time.monotonic()
-        os.pwrite(self._tip, signed, 0)
+        if change is not None:
+            self._take_ring(self.ring.changed(change.change, entry))
+        self._write_tip(signed)
+
+    def _sign(self, size: int, root: bytes, change: Prepared | None) -> bytes:
+        """The checkpoint of a commit; at a change of the log key by the old key, where it is at hand, and the new."""
+        origin = self.chain.origin
+        if change is not None and change.change.role == "log" and change.key is not None:
+            old = [self._log_key] if self._log_key.key_id == change.change.replaces else []
+            return keyring.cosign(origin, size, root, [*old, change.key])
+        if self._log_until is not None and size > self._log_until:
+            raise KeyUnavailableError(
+                f"The delegated log key may sign up to size {self._log_until}, and this would be {size}.",
+                "It was not renewed in time.",
+                "See why the seal key does not sign (`clyra keys show`); the recorder goes on by itself.",
+            )
+        return note.sign_checkpoint(origin, size, root, self._log_key)
+
+    def _write_tip(self, signed: bytes) -> None:
+        """Nothing of a longer note may stay behind a shorter one."""
+        os.pwrite(self._tip, signed.ljust(self._tip_bytes, b"\x00"), 0)
+        self._tip_bytes = max(self._tip_bytes, len(signed))
+
+    def _take_ring(self, ring: Ring) -> None:
+        """Sign with the log key that is in force now."""
+        self.ring = ring
+        held = ring.current("log") if ring.keys else None
+        if held is not None and held.key_id in self._log_keys:
+            self._log_key = self._log_keys[held.key_id]
+            self._log_keys = {held.key_id: self._log_key}
+            self._log_until = held.until
+
+    def _log_publics(self) -> list[bytes]:
+        return [self._log_key.public, *(key.public for key in self.ring.of_role("log"))]
 
     def _anchor_due(self, size: int) -> bool:
         return size - self._anchored_size >= ANCHOR_RECORDS or time.monotonic() - self._anchored_at >= ANCHOR_SECONDS
@@ -190,8 +267,10 @@ class Store:
             self._connection = database.open_for_writing(self.layout.database)
             self._load()
         except (sqlite3.Error, StoreCorruptError) as error:
-            self._connection.close()  # the next commit fails here too and looks again
-            raise (error if isinstance(error, StoreCorruptError) else _full(error)) from error
+            self._connection.close()  # the next commit fails on it, and looks again
+            if isinstance(error, StoreCorruptError):
+                raise
+            raise _full(error) from error
         self.chain.continue_run(before)
 
     def _load(self) -> None:
@@ -199,6 +278,7 @@ class Store:
         state = database.read_state(self._connection)
         self.intents = Intents.load(self._connection)
         self.sources = counters.load(self._connection)
+        self._take_ring(keyring.load(self._connection))
         self._anchored_size, self._anchored_at = 0, time.monotonic()
         if state is None:
             origin = self._wanted_origin or default_origin(self._log_key)
@@ -206,45 +286,51 @@ class Store:
             return
         if self._wanted_origin not in ("", state.origin):
             raise StoreCorruptError(f"This log is {state.origin}, not {self._wanted_origin}.", "", "Check --origin.")
-        tail = recovery.prove_tail(self._connection, state, self._log_key.public, self.intents)
+        tail = recovery.prove_tail(self._connection, state, self._log_publics(), self.intents)
+        self._refuse_other_key()
         self._anchored_size = tail.anchored_size
         self.chain = Chain(state.origin, tail.frontier, tail.prev, state.last_ts, state.own_seq, clock=self._clock)
         self.root, self.note = tail.frontier.root(), state.note
 
-    def _begin_run(self) -> None:
-        """First records of this run: genesis and keys in a new log, then the configuration in force."""
-        keys = (("log", self._log_key), ("seal", self._seal_key))
-
-        def work(admission: Admission) -> None:
-            chain, rows = admission.chain, admission.rows
-            if chain.size == 0:
-                producer = f"clyra-recorder/{__version__}"
-                ids = {"log_keyid": self._log_key.key_id, "seal_keyid": self._seal_key.key_id}
-                rows.append(chain.append_own("sys.genesis", {"producer": producer, **ids}))
-                for role, key in keys:
-                    data = {
-                        "role": role,
-                        "keyid": key.key_id,
-                        "alg": "ed25519",
-                        "pub": key.public.hex(),
-                        "state": "active",
-                    }
-                    rows.append(chain.append_own("sys.key", data))
-            config = sha256(f"{ANCHOR_RECORDS}/{ANCHOR_SECONDS}".encode()).hexdigest()
-            rows.append(
-                chain.append_own(
-                    "sys.config",
-                    {
-                        "cause": "start",
-                        "version": __version__,
-                        "config_sha256": config,
-                        "schemas_sha256": schemas_digest(),
-                        "open_intents": admission.intents.open_count,
-                    },
-                )
+    def _refuse_other_key(self) -> None:
+        """Only the key in force may sign, unless this run begins with a change of keys."""
+        held = self.ring.current("log")
+        if self._log_key.key_id != held.key_id and self._first is None:
+            raise KeyFileError(
+                f"The log key at hand is {self._log_key.key_id[:16]}, the one in force is {held.key_id[:16]}.",
+                "A checkpoint by another key would not be believed.",
+                "Restore the key from a copy, or bring in a new one with the root keys, see docs/keys.md.",
             )
 
+    def _begin_run(self) -> None:
+        """First records of this run: genesis and keys in a new log, a change of keys, the configuration in force."""
+        if self.size == 0:
+            self._transact(self._begin_log)
+            self._take_ring(keyring.load(self._connection))
+        if self._first is not None:
+            self.change_key(self._first)
+        config = sha256(f"{ANCHOR_RECORDS}/{ANCHOR_SECONDS}".encode()).hexdigest()
+        data = {
+            "cause": "start",
+            "version": __version__,
+            "config_sha256": config,
+            "schemas_sha256": schemas_digest(),
+        }
+
+        def work(admission: Admission) -> None:
+            told = {**data, "open_intents": admission.intents.open_count}
+            admission.rows.append(admission.chain.append_own("sys.config", told))
+
         self._transact(work)
+
+    def _begin_log(self, admission: Admission) -> None:
+        chain, rows = admission.chain, admission.rows
+        producer = f"clyra-recorder/{__version__}"
+        ids = {"log_keyid": self._log_key.key_id, "seal_keyid": self._seal_key.key_id}
+        rows.append(chain.append_own("sys.genesis", {"producer": producer, **ids}))
+        for role, key in (("log", self._log_key), ("seal", self._seal_key)):
+            told = {"role": role, "keyid": key.key_id, "alg": key.algorithm, "pub": key.public.hex()}
+            rows.append(chain.append_own("sys.key", {**told, "state": "active"}))
 
 
 def default_origin(key: SigningKey) -> str:

@@ -8,7 +8,8 @@ host key), the environment (`CLYRA_KEY_PASSPHRASE`). Nothing set means: keys are
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from recorder.errors import KeyFileError
@@ -49,18 +50,24 @@ def find_secret(name: str, environment: Mapping[str, str] | None = None) -> byte
     return text.encode() if text else None
 
 
-def child_descriptor() -> int | None:
-    """For a child process: a fresh descriptor to read the passphrase from, when this process got it by descriptor.
+@contextmanager
+def for_child() -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    """Environment and descriptors with which a child process finds the same passphrase.
 
-    The caller closes it, and sets `CLYRA_KEY_PASSPHRASE_FD` for the child.
+    A descriptor can be read once only, so the child gets a fresh one.
     """
-    descriptor = os.environ.get(DESCRIPTOR_VARIABLE)
-    if not descriptor:
-        return None
+    name = os.environ.get(DESCRIPTOR_VARIABLE)
+    if not name:
+        yield dict(os.environ), ()
+        return
+    content = _from_descriptor(name)
     reading, writing = os.pipe()
-    os.write(writing, _from_descriptor(descriptor))  # at most 4 KiB: a pipe takes it without a reader
-    os.close(writing)
-    return reading
+    try:
+        os.write(writing, content)  # at most 4 KiB: a pipe takes it without a reader
+        os.close(writing)
+        yield {**os.environ, DESCRIPTOR_VARIABLE: str(reading)}, (reading,)
+    finally:
+        os.close(reading)
 
 
 def _from_descriptor(text: str) -> bytes:

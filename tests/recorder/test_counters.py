@@ -134,7 +134,8 @@ def _to_version_1(layout: Layout, store: Store) -> None:
         for number in range(run.first, run.last + 1):
             if run.digest_of(number) != counters.NOT_RECORDED:
                 connection.execute("INSERT INTO events VALUES(?,?,?,?)", (run.source, number, run.digest_of(number), 7))
-    connection.execute("DROP TABLE runs")
+    for table in ("runs", "rotations", "checkpoints"):
+        connection.execute(f"DROP TABLE {table}")
     connection.execute("DELETE FROM intents")
     connection.executemany(
         "INSERT INTO intents VALUES(?,?,?,?,?,?,?,?)",

@@ -15,7 +15,7 @@ import pytest
 from recorder import public_key
 from recorder.errors import KeyFileError, KeyUnavailableError
 from recorder.keys import KeyFolder, LocalKey, passphrase, pkcs8, pkcs11_key, providers, transit_key
-from recorder.keys.passphrase import child_descriptor, find_passphrase
+from recorder.keys.passphrase import find_passphrase
 from recorder.keys.reference import FileReference
 from tests.recorder.keys.conftest import Bao, Token, private_file
 
@@ -102,16 +102,19 @@ def test_a_passphrase_source_that_is_not_there_is_an_error(environment: dict[str
 
 
 def test_a_child_gets_the_passphrase_that_came_by_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert child_descriptor() is None
+    code = "from recorder.keys.passphrase import find_passphrase as f\nprint(f())"
+    with passphrase.for_child() as (environment, descriptors):
+        assert (environment, descriptors) == (dict(os.environ), ())
     reading, writing = os.pipe()
     os.write(writing, b"handed down")
     os.close(writing)
     monkeypatch.setenv("CLYRA_KEY_PASSPHRASE_FD", str(reading))
     assert find_passphrase() == b"handed down"
-    again = child_descriptor()
-    assert again is not None
-    with os.fdopen(again, "rb") as file:
-        assert file.read() == b"handed down"
+    for _ in range(2):
+        with passphrase.for_child() as (environment, descriptors):
+            command = [sys.executable, "-c", code]
+            run = subprocess.run(command, env=environment, pass_fds=descriptors, capture_output=True, check=True)
+        assert run.stdout == b"b'handed down'\n"
 
 
 @pytest.mark.parametrize(
