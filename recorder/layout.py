@@ -62,6 +62,16 @@ class Layout:
         return self.folder / "log.tip"
 
     @property
+    def anchors(self) -> Path:
+        """Settings: where checkpoints are placed."""
+        return self.folder / "anchors.json"
+
+    @property
+    def anchor_shelf(self) -> Path:
+        """What came back from there: cosignatures, time stamps, receipts."""
+        return self.folder / "anchors.db"
+
+    @property
     def bundles(self) -> Path:
         return self.folder / "bundles"
 
