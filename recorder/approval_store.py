@@ -1,0 +1,66 @@
+"""Approval certificates the recorder keeps until a bundle carries them: one file each, named by its own digest.
+
+Rule. A certificate is durable before its digest is told to anyone, is never changed and never removed by sealing; what
+is read back is held against its name, so a damaged file counts as none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder import approval
+from recorder.errors import StoreFullError
+from recorder.repack import sync_folder
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalStore:
+    """folder: 0700, made when it is first needed."""
+
+    folder: Path
+
+    def path(self, digest: str) -> Path:
+        return self.folder / f"{digest}{approval.SUFFIX}"
+
+    def keep(self, signed: approval.Signed) -> None:
+        """Store a certificate durably; the same one again changes nothing. Raises StoreFullError."""
+        temporary = self.folder / f".{signed.digest[:16]}.{secrets.token_hex(4)}"
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(signed.envelope)
+                file.flush()
+                os.fsync(file.fileno())
+            if self.read(signed.digest) is None:
+                temporary.replace(self.path(signed.digest))
+            sync_folder(self.folder)
+        except OSError as error:
+            raise StoreFullError(
+                "The approval could not be kept.", f"The system says: {error.strerror}.", "Free disk space."
+            ) from None
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def read(self, digest: str) -> bytes | None:
+        """The envelope of a certificate, None when there is no sound one of that digest."""
+        if _DIGEST.fullmatch(digest) is None:
+            return None
+        try:
+            with self.path(digest).open("rb") as file:
+                raw = file.read(approval.MAX_BYTES + 1)
+            return raw if approval.parse(raw).digest == digest else None
+        except (OSError, approval.ApprovalError):
+            return None
+
+    def digests(self) -> Iterator[str]:
+        """Digests of all that is kept, in order."""
+        found = (path.name.removesuffix(approval.SUFFIX) for path in sorted(self.folder.glob(f"*{approval.SUFFIX}")))
+        return (name for name in found if _DIGEST.fullmatch(name))
