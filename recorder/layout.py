@@ -72,6 +72,16 @@ class Layout:
         return self.folder / "anchors.db"
 
     @property
+    def approvals(self) -> Path:
+        """Approval certificates, until a bundle carries them and after."""
+        return self.folder / "approvals"
+
+    @property
+    def holds(self) -> Path:
+        """Legal holds: bundles that may not be pruned."""
+        return self.folder / "holds"
+
+    @property
     def bundles(self) -> Path:
         return self.folder / "bundles"
 
