@@ -7,6 +7,7 @@ signed, or nothing is sealed. Memory is constant: records are packed as they are
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import sqlite3
 import tempfile
@@ -18,7 +19,11 @@ from pathlib import Path
 import orjson
 
 from recorder import NAMESPACE, archive, database, dsse, keyring, note, rotation, statement, trust
+from recorder.anchoring.bundled import anchor_members
+from recorder.anchoring.shelf import Shelf
+from recorder.approval_store import ApprovalStore
 from recorder.checkpoints import Checkpoints, SignAt
+from recorder.covered import SCHEMAS, Covered
 from recorder.errors import KeyFileError, SealError, SocketError, StoreCorruptError
 from recorder.keyring import Ring
 from recorder.keys import SigningKey
@@ -26,6 +31,8 @@ from recorder.keys.reference import DelegatedReference
 from recorder.layout import Layout
 from recorder.local import request_checkpoint
 from recorder.merkle import Frontier, leaf_hash
+
+log = logging.getLogger("recorder.seal")
 
 RETENTION_YEARS = 7
 
@@ -76,6 +83,7 @@ class _Reading:
     """One pass over the records of a window."""
 
     frontier: Frontier
+    covered: Covered
     digest: str = ""
     tally: statement.Tally = field(default_factory=statement.Tally)
 
@@ -85,7 +93,9 @@ class _Reading:
             if seq != self.frontier.size or leaf_hash(line) != leaf:
                 raise StoreCorruptError(f"Record {self.frontier.size} of the stored log is damaged.")
             self.frontier.append(leaf)
-            self.tally.add(orjson.loads(line))
+            found = orjson.loads(line)
+            self.tally.add(found)
+            self.covered.add(found)
             raw = line + b"\n"
             digest.update(raw)
             yield raw
@@ -160,7 +170,7 @@ def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end
     seal_key = _seal_key(layout, ring, last)
     previous = connection.execute("SELECT digest FROM bundles WHERE end = ? LIMIT 1", (first,)).fetchone()
     folder = layout.bundles
-    reading = _Reading(database.frontier_at(connection, first))
+    reading = _Reading(database.frontier_at(connection, first), Covered(ApprovalStore(layout.approvals)))
     start_frontier = reading.frontier.copy()
     with tempfile.TemporaryDirectory(dir=folder, prefix=".sealing-") as scratch:
         place = Path(scratch)
@@ -177,16 +187,28 @@ def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end
                 previous[0] if previous else "",
             )
             _check_signed_root(connection, state, reading.frontier)
-            members = _small_members(window, start_frontier, ring)
+            members = _small_members(window, start_frontier, ring) | reading.covered.members()
             digests = {name: sha256(content).hexdigest() for name, content in members.items()}
             digests[statement.RECORDS] = reading.digest
             members |= _checkpoints(connection, layout, ring, state, window)
+            checkpoint = members[statement.TREE_END]
+            members |= _anchors(layout, first, last, checkpoint)
             payload = statement.make_payload(window, reading.tally, digests, config_digest(), RETENTION_YEARS)
             members[statement.STATEMENT] = dsse.sign(payload, statement.PAYLOAD_TYPE, [seal_key])
             digest = statement.bundle_digest(payload)
             path = folder / f"evidence-{first:012d}-{last:012d}-{digest[7:19]}.zip"
             _write(place, members, records, path)
-    return Sealed(path, digest, state.origin, first, last, members[statement.TREE_END])
+    return Sealed(path, digest, state.origin, first, last, checkpoint)
+
+
+def _anchors(layout: Layout, start: int, end: int, checkpoint: bytes) -> dict[str, bytes]:
+    """What outside places said about sizes in the window. Sealing goes on without it: it can be attached later."""
+    try:
+        shelf = Shelf.reading(layout.anchor_shelf)
+        return anchor_members(shelf, start, end, checkpoint)
+    except sqlite3.Error as error:
+        log.warning("the anchors of [%d, %d) cannot be read and are left out: %s", start, end, error)
+        return {}
 
 
 def _seal_key(layout: Layout, ring: Ring, end: int) -> SigningKey:
@@ -269,7 +291,7 @@ def _write(place: Path, members: dict[str, bytes], records: archive.Packed, path
         for name, content in members.items():
             file = tempfile.TemporaryFile(dir=place)  # noqa: SIM115 - closed below, all at once
             files.append(file)
-            packed.append(archive.pack(name, [content], file, compress=False))
+            packed.append(archive.pack(name, [content], file, compress=name.startswith(SCHEMAS)))
         temporary = place / "bundle.zip"
         archive.write_archive(temporary, packed, scratch)
         for file in files:

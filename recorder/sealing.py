@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Awaitable, Callable
 
 from recorder import database
 from recorder.commit import Writer
@@ -25,11 +26,16 @@ _LOOK_S = 1.0
 _RETRY_S = 60.0
 
 
+type Anchored = Callable[[], Awaitable[int | None]]
+"""Anchors the newest checkpoint now; its size, or None where nothing outside could be reached."""
+
+
 class Sealer:
     """Seals for a running recorder. max_records / max_age_s: 0 switches that trigger off."""
 
-    def __init__(self, layout: Layout, max_records: int, max_age_s: float) -> None:
+    def __init__(self, layout: Layout, max_records: int, max_age_s: float, anchored: Anchored | None = None) -> None:
         self._layout = layout
+        self._anchored = anchored
         self._max_records = max_records
         self._max_age_s = max_age_s
         self._one = asyncio.Lock()
@@ -42,10 +48,16 @@ class Sealer:
     async def seal(self, writer: Writer, start: int | None, end: int | None) -> dict[str, object]:
         """Seal a window in a child process and remember the bundle. Raises SealError."""
         async with self._one:
-            bundle = await self._run_child(start, end)
+            bundle = await self._run_child(start, end if end is not None else await self._anchored_end(start))
             await self._remember(writer, bundle)
         log.info("sealed [%s, %s) as %s", bundle["start"], bundle["end"], bundle["path"])
         return bundle
+
+    async def _anchored_end(self, start: int | None) -> int | None:
+        """Where an open-ended window should end so that something outside confirms its end; None: at the newest."""
+        size = await self._anchored() if self._anchored is not None else None
+        first = self.sealed_to if start is None else start
+        return size if size is not None and size > first else None
 
     async def keep_sealing(self, writer: Writer) -> None:
         """Seal whenever size or age says so. Runs until cancelled."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from recorder import __version__, counters, database, ed25519, keyring, note, recovery, rotation
 from recorder.admission import Admission, Batch, BatchError, Outcome
@@ -57,12 +58,15 @@ class Store:
         self,
         layout: Layout,
         log_key: SigningKey,
-        seal_key: SigningKey,
+        seal_key: SigningKey | None,
         origin: str = "",
         clock: Clock = system_clock,
         first: Prepared | None = None,
     ) -> None:
-        """log_key: the one in force, or the one that `first`, a change of keys to begin with, brings into force."""
+        """log_key: the one in force, or the one that `first`, a change of keys to begin with, brings into force.
+
+        seal_key: needed for a new log only.
+        """
         self.layout = layout
         self._log_key = log_key
         self._log_until: int | None = None
@@ -116,6 +120,12 @@ class Store:
         self._transact(work)
         return Committed(self.chain.size, self.root, tuple(results))
 
+    def record_own(self, records: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Write records of the recorder's own making, (type, data) each. Raises StoreFullError, RecordError."""
+        self._transact(
+            lambda admission: admission.rows.extend(admission.chain.append_own(typ, data) for typ, data in records)
+        )
+
     def close_log(self, cause: str) -> None:
         """End the log for good with `sys.close`."""
         self._transact(
@@ -125,6 +135,11 @@ class Store:
     def remember_bundle(self, start: int, end: int, digest: str, path: str, checkpoint: bytes = b"") -> None:
         """Note where a bundle of this log is, and the checkpoint of its end. Raises StoreFullError."""
         self._guarded(lambda: remember(self._connection, start, end, digest, path, checkpoint))
+
+    @property
+    def log_key(self) -> SigningKey:
+        """The key that signs now."""
+        return self._log_key
 
     def change_key(self, prepared: Prepared) -> int:
         """Write a change of keys as a commit of its own; return its record's number.
@@ -324,6 +339,8 @@ class Store:
         self._transact(work)
 
     def _begin_log(self, admission: Admission) -> None:
+        if self._seal_key is None:
+            raise KeyFileError("A new log needs its seal key.", "Its first records name it.")
         chain, rows = admission.chain, admission.rows
         producer = f"clyra-recorder/{__version__}"
         ids = {"log_keyid": self._log_key.key_id, "seal_keyid": self._seal_key.key_id}

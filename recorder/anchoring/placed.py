@@ -15,6 +15,7 @@ from recorder import canonical, note, record
 from recorder.anchoring.errors import AnchorError
 
 VERSION = "def-anchor/0"
+MAX_VERSION = 256
 KINDS = ("warehouse", "git", "object")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
@@ -117,7 +118,8 @@ def read_tip(raw: bytes, origin: str) -> Tip:
 def receipt_of(kind: str, tip: Tip, location: str, version: str = "", at_us: int | None = None) -> Receipt:
     """The receipt of a tip. at_us: microseconds since the epoch, as the place said."""
     written = record.timestamp(at_us) if at_us is not None else ""
-    return Receipt(kind, tip.origin, tip.size, tip.root, location, version, written)
+    kept = version if len(version) <= MAX_VERSION else ""
+    return Receipt(kind, tip.origin, tip.size, tip.root, location, kept, written)
 
 
 def place_name(origin: str) -> str:
