@@ -79,7 +79,7 @@ def _explain(raw: bytes, limit: int) -> Any:
         raise CanonicalError("E_DEPTH", f"more than {MAX_DEPTH} levels")
     try:
         value = json.loads(
-            text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_no_float, parse_constant=_no_float
+            text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_no_float, parse_constant=_no_constant
         )
     except json.JSONDecodeError as error:
         raise CanonicalError("E_CANON", f"not JSON at byte {len(text[: error.pos].encode())}") from None
@@ -134,6 +134,10 @@ def _integer(text: str) -> int:
 
 def _no_float(text: str) -> NoReturn:
     raise CanonicalError("E_NUM", "a number that is not an integer")
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise CanonicalError("E_CANON", f"not JSON: {text}")
 
 
 def _refusal_code(message: str) -> str:

@@ -36,6 +36,8 @@ MAX_MEMBERS = 65_536
 MAX_DIRECTORY = 16 << 20
 MAX_LISTING = 16 << 20
 _CHUNK = 1 << 18
+_NO_SEGMENTS = frozenset(("", ".", ".."))
+_BAD_NAME = "a member name is not [a-z0-9._/-]{1,100} without empty, . and .. segments"
 _LISTED = re.compile(r"([0-9a-f]{64})  ([a-z0-9._/-]{1,100})")
 
 
@@ -74,6 +76,11 @@ def read_member(container: Container, name: str, limit: int) -> bytes:
     return b"".join(container.stream(name))
 
 
+def is_member_name(name: str) -> bool:
+    """Whether a member may have this name: the allowed characters, and no empty, `.` or `..` segment."""
+    return NAME.fullmatch(name) is not None and not _NO_SEGMENTS.intersection(name.split("/"))
+
+
 def open_container(path: Path) -> Container:
     """A strict reader for a zip file or a folder. Raises ContainerError, OSError."""
     return FolderContainer(path) if path.is_dir() else ZipContainer(path)
@@ -85,20 +92,15 @@ class FolderContainer:
     def __init__(self, root: Path) -> None:
         self.damage: list[ContainerError] = []
         self._sizes: dict[str, int] = {}
-        for folder, folders, files in os.walk(root):
-            for name in [*folders, *files]:
-                path = Path(folder) / name
-                member = path.relative_to(root).as_posix()
-                mode = path.lstat().st_mode
-                if stat.S_ISDIR(mode):
-                    continue
-                if not stat.S_ISREG(mode):
-                    raise ContainerError("E_ARCHIVE_TYPE", "not a plain file", member[:100])
-                if NAME.fullmatch(member) is None:
-                    raise ContainerError("E_ARCHIVE_NAME", "a member name is not [a-z0-9._/-]{1,100}")
-                self._sizes[member] = path.stat().st_size
-            if len(self._sizes) > MAX_MEMBERS:
-                raise ContainerError("E_ARCHIVE_LIMIT", "too many members")
+        for path, plain, size in sorted(_walk(os.fsencode(root))):
+            member = path.decode("latin-1")
+            if not plain:
+                raise ContainerError("E_ARCHIVE_TYPE", "not a plain file", member if is_member_name(member) else "")
+            if not is_member_name(member):
+                raise ContainerError("E_ARCHIVE_NAME", _BAD_NAME)
+            self._sizes[member] = size
+        if len(self._sizes) > MAX_MEMBERS:
+            raise ContainerError("E_ARCHIVE_LIMIT", "too many members")
         self._root = root
 
     def close(self) -> None:
@@ -114,6 +116,21 @@ class FolderContainer:
     def stream(self, name: str) -> Iterator[bytes]:
         with (self._root / name).open("rb") as file:
             yield from iter(lambda: file.read(_CHUNK), b"")
+
+
+def _walk(root: bytes) -> Iterator[tuple[bytes, bool, int]]:
+    """(path below root, whether it is a plain file, size) of everything that is not a folder, in no order."""
+    folders = [b""]
+    while folders:
+        below = folders.pop()
+        with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118 - bytes: a name need not be UTF-8
+            for entry in entries:
+                path = below + b"/" + entry.name if below else entry.name
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(path)
+                else:
+                    yield path, stat.S_ISREG(status.st_mode), status.st_size
 
 
 class ZipContainer:
@@ -200,6 +217,8 @@ class ZipContainer:
             if entry.name < last or entry.offset != offset:
                 raise ContainerError("E_ARCHIVE_FORMAT", "members are not sorted and contiguous", entry.name)
             header = entry.local_header()
+            if offset + len(header) + entry.packed > at:
+                raise ContainerError("E_ARCHIVE_FORMAT", "it reaches beyond the directory", entry.name, offset)
             if self._at(offset, len(header)) != header:
                 where = _first_difference(self._at(offset, len(header)), header)
                 raise ContainerError("E_ARCHIVE_FORMAT", "its two headers disagree", entry.name, offset + where)
@@ -261,11 +280,13 @@ def _parse_central(directory: bytes, position: int, base: int) -> tuple[Entry, i
         raise ContainerError("E_ARCHIVE_FORMAT", "the central directory ends early", "", base + position) from None
     method, crc, packed, size, name_size, extra_size, offset = *fields[4:5], *fields[7:12], fields[16]
     start = position + CENTRAL.size
+    if start + name_size + extra_size > len(directory):
+        raise ContainerError("E_ARCHIVE_FORMAT", "the central directory ends early", "", base + position)
     raw = directory[start : start + name_size]
     extra = directory[start + name_size : start + name_size + extra_size]
     name = raw.decode("latin-1")
-    if NAME.fullmatch(name) is None:
-        raise ContainerError("E_ARCHIVE_NAME", "a member name is not [a-z0-9._/-]{1,100}", "", base + start)
+    if not is_member_name(name):
+        raise ContainerError("E_ARCHIVE_NAME", _BAD_NAME, "", base + start)
     if method not in (STORED, DEFLATED):
         raise ContainerError("E_ARCHIVE_TYPE", "packed by a method that is not allowed", name, base + position)
     values = list(struct.unpack(f"<{(len(extra) - 4) // 8}Q", extra[4:])) if len(extra) in (12, 20, 28) else []

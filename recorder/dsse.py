@@ -10,11 +10,9 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-import orjson
-
-from recorder import ed25519
+from recorder import strict_json
 from recorder.keys import SigningKey
 
 MAX_BYTES = 16 << 20
@@ -30,6 +28,12 @@ class DsseError(ValueError):
         self.detail = detail
 
 
+class Verifier(Protocol):
+    """A public key that is trusted for something."""
+
+    def verifies(self, signature: bytes, message: bytes) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """A parsed envelope. signatures: (key id, signature) in file order."""
@@ -38,14 +42,14 @@ class Envelope:
     payload_type: str
     signatures: tuple[tuple[str, bytes], ...]
 
-    def signers(self, keys: Mapping[str, bytes]) -> list[str]:
-        """Key ids of `keys` (id -> raw Ed25519 public key) with a valid signature here. Bad ones are left out."""
+    def signers(self, keys: Mapping[str, Verifier]) -> list[str]:
+        """Key ids of `keys` with a valid signature here, in file order. Bad ones are left out."""
         message = pae(self.payload_type, self.payload)
-        return [
-            name
-            for name, signature in self.signatures
-            if name in keys and ed25519.verifies(keys[name], signature, message)
-        ]
+        return [name for name, signature in self.signatures if name in keys and keys[name].verifies(signature, message)]
+
+    def claims(self, keys: Mapping[str, Verifier]) -> list[str]:
+        """Key ids of `keys` that a signature here names, whether it is valid or not."""
+        return [name for name, _ in self.signatures if name in keys]
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -63,21 +67,26 @@ def sign(payload: bytes, payload_type: str, signers: Sequence[SigningKey]) -> by
         "payloadType": payload_type,
         "signatures": signatures,
     }
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS) + b"\n"
+    return strict_json.write(document) + b"\n"
 
 
 def parse(raw: bytes, payload_type: str) -> Envelope:
     """Read an envelope of one type. Raises DsseError. Verifies nothing."""
     if len(raw) > MAX_BYTES:
         raise DsseError("E_DSSE_FORMAT", "the envelope is too long")
+    if not raw.endswith(b"\n"):
+        raise DsseError("E_DSSE_FORMAT", "no newline at the end")
     try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise DsseError("E_DSSE_FORMAT", f"not JSON: {error}") from None
+        document = strict_json.read(raw[:-1])
+    except strict_json.StrictJsonError as error:
+        raise DsseError("E_DSSE_FORMAT", error.detail) from None
+    return from_document(document, payload_type)
+
+
+def from_document(document: Any, payload_type: str) -> Envelope:
+    """Read an envelope out of a compact JSON value. Raises DsseError."""
     if not isinstance(document, dict) or set(document) != {"payload", "payloadType", "signatures"}:
         raise DsseError("E_DSSE_FORMAT", "not a DSSE envelope")
-    if orjson.dumps(document, option=orjson.OPT_SORT_KEYS) + b"\n" != raw:
-        raise DsseError("E_DSSE_FORMAT", "not in the compact form")
     if document["payloadType"] != payload_type:
         raise DsseError("E_DSSE_TYPE", f"the payload type is not {payload_type}")
     listed = document["signatures"]

@@ -44,7 +44,12 @@ def key_id(public: bytes) -> str:
 
 
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether `signature` is the key's signature over `message`."""
+    """Whether `signature` is the key's signature over `message`.
+
+    One whose R is of small order is refused, because WebCrypto lets an implementation do so.
+    """
+    if len(signature) != 64 or is_weak(signature[:32]):
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):

@@ -22,7 +22,8 @@ from recorder.merkle import HASH_SIZE
 MAX_BYTES = 65_536
 MAX_SIGNATURES = 16
 ED25519 = 0x01
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
+_NAME = re.compile("[^ +\x00-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{1,200}")
+"""Key names: no white space in any language's sense, no plus, no control characters."""
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -62,6 +63,11 @@ class Checkpoint:
     root: bytes
     text: bytes
     signatures: tuple[Signature, ...] = ()
+
+
+def is_key_name(name: str) -> bool:
+    """Whether a signature line may carry this key name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def key_id(name: str, public: bytes) -> bytes:
@@ -108,9 +114,7 @@ def parse_checkpoint(raw: bytes) -> Checkpoint:
     if len(lines) < 3 or not lines[0]:
         raise NoteError("E_CKPT_FORMAT", "a checkpoint has three lines: origin, size, root")
     origin, size, root = lines
-    if _DECIMAL.fullmatch(size) is None or int(size) >= 2**53:
-        raise NoteError("E_CKPT_FORMAT", "the size is not a canonical decimal")
-    return Checkpoint(origin, int(size), strict_base64(root, HASH_SIZE), text, signatures)
+    return Checkpoint(origin, decimal(size), strict_base64(root, HASH_SIZE), text, signatures)
 
 
 def signed_by(checkpoint: Checkpoint, name: str, publics: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -121,6 +125,13 @@ def signed_by(checkpoint: Checkpoint, name: str, publics: Iterable[tuple[bytes, 
             if line.name == name and line.key_id == wanted and ed25519.verifies(public, line.value, checkpoint.text):
                 return tag
     return None
+
+
+def decimal(text: str) -> int:
+    """A canonical decimal below 2**53. Raises NoteError."""
+    if _DECIMAL.fullmatch(text) is None or int(text) >= 2**53:
+        raise NoteError("E_CKPT_FORMAT", "the size is not a canonical decimal")
+    return int(text)
 
 
 def strict_base64(text: str, size: int | None = None) -> bytes:

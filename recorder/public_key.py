@@ -2,7 +2,8 @@
 
 Ed25519 (32 bytes, RFC 8032, see `ed25519`), ECDSA on P-256 with SHA-256 (65-byte uncompressed point; signatures are
 strict DER, FIPS 186-5), and, for identity providers only, RSA with PKCS#1 v1.5 and SHA-256 (SPKI DER, 2048 to 8192
-bits). The algorithm comes from the trusted side, never from the message. A key id is hex SHA-256 of the SPKI.
+bits, exponent 65537). The algorithm comes from the trusted side, never from the message. A key id is hex SHA-256 of
+the SPKI.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _rsa(public: bytes) -> rsa.RSAPublicKey | None:
         key = serialization.load_der_public_key(public)
     except (ValueError, UnsupportedAlgorithm):
         return None
-    if not isinstance(key, rsa.RSAPublicKey) or not 2048 <= key.key_size <= 8192:
+    if not isinstance(key, rsa.RSAPublicKey) or not 2048 <= key.key_size <= 8192 or key.public_numbers().e != 65_537:
         return None
     canonical = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return key if canonical == public else None

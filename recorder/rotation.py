@@ -17,7 +17,7 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
-from recorder import NAMESPACE, dsse, public_key
+from recorder import NAMESPACE, dsse, public_key, strict_json
 
 PREDICATE_TYPE: Final = f"{NAMESPACE}/def/key-rotation/v0"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -158,12 +158,10 @@ def make_payload(change: Change) -> bytes:
 def parse_payload(payload: bytes) -> Change:
     """Read a statement strictly: compact JSON with sorted, unique keys, closed schema. Raises RotationError."""
     try:
-        document = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        raise RotationError("the statement is not JSON") from None
-    if orjson.dumps(document, option=orjson.OPT_SORT_KEYS) != payload:
-        raise RotationError("the statement is not compact JSON with sorted, unique keys")
-    if not _SCHEMA.is_valid(document) or _has_float(document["predicate"]):
+        document = strict_json.read(payload)
+    except strict_json.StrictJsonError as error:
+        raise RotationError(f"the statement: {error.detail}") from None
+    if not _SCHEMA.is_valid(document):
         raise RotationError("the statement does not satisfy its schema")
     told = document["predicate"]
     change = Change(
@@ -187,11 +185,6 @@ def _public(text: str) -> bytes:
     if len(text) % 2:
         raise RotationError("the public key is not whole bytes")
     return bytes.fromhex(text)
-
-
-def _has_float(predicate: dict[str, Any]) -> bool:
-    """JSON Schema takes 1.0 for an integer; this format does not."""
-    return any(isinstance(value, float) for value in predicate.values())
 
 
 def _check(change: Change, subject: str) -> None:
@@ -277,22 +270,21 @@ def parse_member(raw: bytes) -> list[Entry]:
         raise RotationError("the last line has no end")
     entries: list[Entry] = []
     for line in raw.split(b"\n")[:-1]:
-        entry = _parse_line(line)
+        entry = parse_line(line)
         if entries and entry.seq <= entries[-1].seq:
             raise RotationError("record numbers do not ascend")
         entries.append(entry)
     return entries
 
 
-def _parse_line(line: bytes) -> Entry:
+def parse_line(line: bytes) -> Entry:
+    """One line, without its newline, strictly. Raises RotationError."""
     try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        raise RotationError("a line is not JSON") from None
+        found = strict_json.read(line)
+    except strict_json.StrictJsonError as error:
+        raise RotationError(f"a line: {error.detail}") from None
     if not isinstance(found, dict) or set(found) != {"envelope", "possession", "seq"}:
         raise RotationError("a line has envelope, possession and seq")
-    if orjson.dumps(found, option=orjson.OPT_SORT_KEYS) != line:
-        raise RotationError("a line is not compact JSON with sorted, unique keys")
     seq, possession = found["seq"], found["possession"]
     if type(seq) is not int or not 0 <= seq < 2**53 or not isinstance(possession, str) or len(possession) > 160:
         raise RotationError("a line has a bad record number or proof of possession")

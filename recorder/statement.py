@@ -25,10 +25,13 @@ RECORDS = "records.jsonl"
 FRONTIER = "tree/frontier"
 TREE_START = "tree/start"
 TREE_END = "tree/end"
+TREE_CONSISTENCY = "tree/consistency"
+TREE_LEAVES = "tree/leaves"
 README = "readme.txt"
 COVERED_DETACHED = frozenset((STATEMENT, TREE_START, TREE_END))
 """Members that are not listed as subjects: the statement itself, and checkpoints, whose roots are in the predicate."""
 
+MEMBER_NAME = "^[a-z0-9._/-]{1,100}$"
 _HEX64 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _DIGEST = {"type": "object", "additionalProperties": False, "required": ["sha256"], "properties": {"sha256": _HEX64}}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
@@ -70,7 +73,7 @@ SCHEMA = jsonschema_rs.Draft202012Validator(
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 65_536,
-                "items": _closed({"name": {"type": "string"}, "digest": _DIGEST}),
+                "items": _closed({"name": {"type": "string", "pattern": MEMBER_NAME}, "digest": _DIGEST}),
             },
             "predicateType": {"const": PREDICATE_TYPE},
             "predicate": _PREDICATE,
@@ -168,6 +171,17 @@ def make_payload(
         "predicate": predicate,
     }
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+def contradiction(document: Mapping[str, Any]) -> str:
+    """Why a statement of our predicate type cannot be gone by, or "" when it can."""
+    if not SCHEMA.is_valid(document):
+        return "it does not satisfy its schema"
+    if not document["predicate"]["start"] < document["predicate"]["end"]:
+        return "the window is empty or backwards"
+    if len({item["name"] for item in document["subject"]}) != len(document["subject"]):
+        return "a subject is listed twice"
+    return ""
 
 
 def bundle_digest(payload: bytes) -> str:

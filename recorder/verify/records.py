@@ -1,104 +1,160 @@
 """Stages S4 to S7 in one pass over `records.jsonl`: tree, bytes, meaning, keys. Constant memory.
 
 A record that fails is named; the pass goes on, so that every damaged record is found. One that is altered also breaks
-the hash chain at its successor, which is how an altered but well-formed record is named.
+the hash chain at its successor, which is how an altered but well-formed record is named. What later stages need is kept
+as the records go by: roots at the wanted sizes, used approvals, records that somebody disclosed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final, Protocol
 
 from recorder import FORMAT, canonical, record
+from recorder.effective_keys import KeyRing, Line
 from recorder.merkle import Frontier, leaf_hash
 from recorder.statement import RECORDS, Tally
-from recorder.verify.report import Place, Report
+from recorder.verify.report import Findings, Place
+
+CONSUME: Final = "pef.approval.consume"
+MAX_LINE: Final = canonical.MAX_BYTES + 1
+"""No more of a line is kept: one byte more than any record may have, so that it is still too long."""
+_SPECIAL = frozenset(("sys.gap", "sys.clock", "sys.key", "sys.anchor", "sys.erasure", CONSUME))
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the stages after the pass need of it.
+
+    sizes: tree sizes whose roots are wanted. not_after: pairs (size, greatest `ts`) of cosignatures: no record before
+    that size may be younger. disclosed: places of records that somebody disclosed parts of. leaves: whether the digest
+    of all leaf hashes is.
+    """
+
+    sizes: frozenset[int] = frozenset()
+    not_after: tuple[tuple[int, str], ...] = ()
+    disclosed: frozenset[int] = frozenset()
+    leaves: bool = False
 
 
 @dataclass(slots=True)
 class RecordCheck:
-    """State of the pass. frontier starts at the window's start. watch: tree sizes whose roots are wanted."""
+    """State of the pass. frontier starts at the window's start. ring: None when no key is trusted at all.
 
-    report: Report
+    reading: False below level L2, where a line is only a leaf.
+    """
+
+    findings: Findings
     origin: str
     frontier: Frontier
-    trusted: frozenset[str] | None
-    watch: frozenset[int] = frozenset()
-    roots: dict[int, bytes] = field(default_factory=dict)
+    ring: KeyRing | None
+    wanted: Wanted = field(default_factory=Wanted)
+    reading: bool = True
     tally: Tally = field(default_factory=Tally)
+    roots: dict[int, bytes] = field(default_factory=dict)
+    times: dict[int, str] = field(default_factory=dict)
+    consumes: list[dict[str, Any]] = field(default_factory=list)
+    disclosed: dict[int, dict[str, Any]] = field(default_factory=dict)
+    rotated: set[int] = field(default_factory=set)
+    erased: int = 0
+    interval_s: int = 0
+    first_ts: str = ""
+    last_ts: str = ""
+    leaves: _Digest | None = None
+    _start: int = 0
     _prev: str = ""
     _offset: int = 0
-    _last_ts: str = ""
     _boot: str = ""
     _mono: int = -1
     _step: bool = False
     _counters: dict[str, int] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
+    _anchored: tuple[int, str] | None = None
+    _limits: list[tuple[int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._start = self.frontier.size
         if self.frontier.size == 0:
             self._prev = record.GENESIS_PREV
         elif self.frontier.size & 1:
             self._prev = self.frontier.nodes[-1].hex()  # the last leaf stands alone
-        self._note_root()
+        self.leaves = sha256() if self.wanted.leaves else None
+        self._limits = _tightening(self.wanted.not_after)
+        self._note_size("")
 
-    def run(self, chunks: Iterator[bytes]) -> str:
-        """Check every line; return the hex SHA-256 of the member."""
-        digest = sha256()
-        rest = b""
-        for chunk in chunks:
-            digest.update(chunk)
-            lines = (rest + chunk).split(b"\n")
-            rest = lines.pop()
-            for line in lines:
-                self._line(line)
-            if len(rest) > canonical.MAX_BYTES:
-                self._fail("E_SIZE", "a line is longer than any record may be")
-                rest = rest[: canonical.MAX_BYTES]
-        if rest:
+    def lines(self, lines: Iterable[bytes]) -> None:
+        """Check whole lines (without newlines, cut to MAX_LINE), in order."""
+        for line in lines:
+            self._line(line)
+
+    def unended(self, line: bytes) -> None:
+        """Bytes after the last newline."""
+        if self.reading:
             self._fail("E_CANON", "the last line has no end")
-            self._line(rest)
-        return digest.hexdigest()
+        self._line(line)
+
+    def finish(self) -> None:
+        """After the last line: the last stretch without an anchor, and key changes that the records do not have."""
+        if self._anchored is not None:
+            self._overdue(self.last_ts)
+        if self.ring is None or not self.reading:
+            return
+        for seq in sorted(self.ring.lines):
+            if self._start <= seq < self.frontier.size and seq not in self.rotated:
+                detail = "the log has no record of this change of keys"
+                self.findings.add("E_ROTATION_UNENDORSED", Place("keys/rotations.dsse.jsonl", seq, detail))
 
     def _line(self, line: bytes) -> None:
-        sound = record.read_sound(line)
-        if sound is not None and sound["v"] == FORMAT:
-            self._sound(sound)
-        else:
-            self._suspect(line)
-        leaf = leaf_hash(line)
-        self.frontier.append(leaf)
-        self._prev = leaf.hex()
+        ts = ""
+        if self.reading:
+            value = record.read_sound(line)
+            if value is None:
+                value = self._suspect(line)
+            if value is not None:
+                ts = value["ts"]
+                self._sound(value)
+        self.leaf(leaf_hash(line), ts)
         self._offset += len(line) + 1
-        self._note_root()
 
-    def _suspect(self, line: bytes) -> None:
-        """A line that is not plainly sound: name what is wrong with its bytes, then with its meaning."""
+    def leaf(self, leaf: bytes, ts: str) -> None:
+        """One more leaf of the tree. ts: of its record, "" when it was not read."""
+        self.frontier.append(leaf)
+        if self.leaves is not None:
+            self.leaves.update(leaf)
+        self._prev = leaf.hex()
+        if self.frontier.size in self.wanted.sizes:
+            self._note_size(ts)
+
+    def _suspect(self, line: bytes) -> dict[str, Any] | None:
+        """A line that is not plainly sound: name what is wrong; the record if it can be read after all."""
         try:
             value = canonical.check(line)
         except canonical.CanonicalError as error:
             self._fail(error.code, error.detail)
-        else:
-            self._meaning(value)
-
-    def _meaning(self, value: Any) -> None:
+            return None
         if not isinstance(value, dict) or value.get("v") != FORMAT:
             self._fail("I_VERSION" if isinstance(value, dict) and "v" in value else "E_SCHEMA", "not a def/0 record")
-            return
-        typ = value.get("typ")
-        if typ in record.TYPES:
+            return None
+        if value.get("typ") in record.TYPES:
             try:
                 record.validate(value)
             except record.RecordError as error:
                 self._fail(error.code, error.detail)
-                return
+                return None
         elif record.is_enveloped(value):
             self._fail("W_TYPE_UNKNOWN", "")
         else:
             self._fail("E_SCHEMA", "the envelope does not satisfy its schema")
-            return
-        self._sound(value)
+            return None
+        return value
 
     def _sound(self, value: dict[str, Any]) -> None:
         """A record that can be read: is it in its place, in order, and does it agree with the others?"""
@@ -107,7 +163,11 @@ class RecordCheck:
         self._time(value)
         self._source(value)
         if typ in _SPECIAL:
-            self._special(typ, value["data"])
+            self._special(typ, value)
+        if "appr" in value and typ != CONSUME:
+            self._approval(value["appr"])
+        if self.frontier.size in self.wanted.disclosed:
+            self._keep(value)
         self.tally.add(value)
 
     def _place(self, value: dict[str, Any]) -> None:
@@ -120,12 +180,22 @@ class RecordCheck:
 
     def _time(self, value: dict[str, Any]) -> None:
         ts, boot, mono = value["ts"], value["boot"], value["mono_us"]
-        if ts < self._last_ts and not self._step:
-            self._fail("E_TS_ROLLBACK", f"{self._last_ts} is followed by {ts}")
+        if ts < self.last_ts and not self._step:
+            self._fail("E_TS_ROLLBACK", f"{self.last_ts} is followed by {ts}")
         if boot == self._boot and mono <= self._mono:
             self._fail("E_MONO", "")
-        self._last_ts, self._boot, self._mono = ts, boot, mono
+        self.first_ts = self.first_ts or ts
+        self.last_ts, self._boot, self._mono = ts, boot, mono
         self._step = value["typ"] == "sys.clock"
+        if self._limits:
+            self._not_after(ts)
+
+    def _not_after(self, ts: str) -> None:
+        while self._limits and self._limits[0][0] <= self.frontier.size:
+            del self._limits[0]
+        if self._limits and ts > self._limits[0][1]:
+            self._fail("E_TS_FUTURE", f"{ts}, but seen from outside before {self._limits[0][1]}")
+            self._limits = []
 
     def _source(self, value: dict[str, Any]) -> None:
         src = value["src"]
@@ -135,25 +205,86 @@ class RecordCheck:
             self._fail("E_SRC_GAP", f"source {name} goes from {known} to {number}")
         self._counters[name] = number
 
-    def _special(self, typ: str, data: dict[str, Any]) -> None:
+    def _special(self, typ: str, value: dict[str, Any]) -> None:
+        data = value["data"]
         if typ == "sys.gap":
-            source, first = data["source"], data["first"]
-            known = self._counters.get(source)
-            if known is not None and first != known + 1:
-                self._fail("E_SRC_GAP", f"the declared gap of source {source} does not follow its last event")
-            self._counters[source] = data["last"]
-            self._fail("W_GAP_DECLARED", f"{data['count']} events of source {source}: {data['cause']}")
+            self._gap(data)
         elif typ == "sys.clock":
             self._fail("W_CLOCK_STEP", f"from {data['old']} to {data['new']}")
-        elif self.trusted is not None and data["state"] == "active" and data["keyid"] not in self.trusted:
-            self._fail("E_ROTATION_UNENDORSED", f"{data['role']} key {data['keyid'][:16]}")
+        elif typ == "sys.erasure":
+            self.erased += 1
+            self._fail("W_ERASED", f"records {data['from_seq']} to {data['to_seq']}")
+        elif typ == "sys.anchor":
+            self._overdue(value["ts"])
+            self.interval_s = data["interval_s"]
+            self._anchored = (self.frontier.size, value["ts"])
+        elif typ == CONSUME:
+            self.consumes.append({**value, "seq": self.frontier.size})
+            self._used.add(value["appr"]["id"])
+        elif self.ring is not None:
+            self._key(data)
+
+    def _gap(self, data: dict[str, Any]) -> None:
+        source, first = data["source"], data["first"]
+        known = self._counters.get(source)
+        if known is not None and first != known + 1:
+            self._fail("E_SRC_GAP", f"the declared gap of source {source} does not follow its last event")
+        self._counters[source] = data["last"]
+        self._fail("W_GAP_DECLARED", f"{data['count']} events of source {source}: {data['cause']}")
+
+    def _key(self, data: dict[str, Any]) -> None:
+        assert self.ring is not None  # noqa: S101 - the caller asked
+        digest = data.get("statement_sha256")
+        if digest is None:
+            if data["state"] == "active" and data["keyid"] not in self.ring.trusted:
+                self._fail("E_ROTATION_UNENDORSED", f"{data['role']} key {data['keyid'][:16]}")
+            return
+        self.rotated.add(self.frontier.size)
+        if self.ring.lines.get(self.frontier.size) != Line(digest, data.get("possession", "")):
+            self._fail("E_ROTATION_UNENDORSED", "its statement is not in the bundle")
+
+    def _approval(self, appr: Mapping[str, Any]) -> None:
+        if appr["state"] == "consumed" and self._start == 0 and self.ring is not None and appr["id"] not in self._used:
+            self._fail("E_APPROVAL_MISSING", "no record says that this approval was used up")
+
+    def _keep(self, value: dict[str, Any]) -> None:
+        facts: dict[str, Any] = {name: value[name] for name in ("io", "sd") if name in value}
+        if "target_c" in value["data"]:
+            facts["target_c"] = value["data"]["target_c"]
+        self.disclosed[self.frontier.size] = facts
+
+    def _overdue(self, ts: str) -> None:
+        """From the newest anchor record up to `ts`."""
+        if self._anchored is None:
+            return
+        seq, before = self._anchored
+        if micros(ts) - micros(before) > 2_000_000 * self.interval_s:
+            self.findings.add("W_ANCHOR_OVERDUE", Place(RECORDS, seq, f"nothing from {before} to {ts}"))
 
     def _fail(self, code: str, detail: str) -> None:
-        self.report.add(code, Place(RECORDS, self.frontier.size, detail, self._offset))
+        self.findings.add(code, Place(RECORDS, self.frontier.size, detail, self._offset))
 
-    def _note_root(self) -> None:
-        if self.frontier.size in self.watch:
-            self.roots[self.frontier.size] = self.frontier.root()
+    def _note_size(self, ts: str) -> None:
+        size = self.frontier.size
+        if size in self.wanted.sizes:
+            self.roots[size] = self.frontier.root()
+            if ts:
+                self.times[size] = ts
 
 
-_SPECIAL = frozenset(("sys.gap", "sys.clock", "sys.key"))
+def micros(ts: str) -> int:
+    """Microseconds since the epoch of a record's time, by arithmetic alone: any digits give a number."""
+    year, month, day = int(ts[0:4]), int(ts[5:7]), int(ts[8:10])
+    if month <= 2:
+        year, month = year - 1, month + 12
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719_469
+    seconds = ((days * 24 + int(ts[11:13])) * 60 + int(ts[14:16])) * 60 + int(ts[17:19])
+    return seconds * 1_000_000 + int(ts[20:26])
+
+
+def _tightening(limits: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """By size, each with the least limit of its own and every larger size."""
+    found: list[tuple[int, str]] = []
+    for size, limit in sorted(limits, reverse=True):
+        found.append((size, min(limit, found[-1][1]) if found else limit))
+    return found[::-1]

@@ -1,0 +1,371 @@
+"""Stage S9: what stands outside of the bundle's own statement, and how far it confirms the log's history.
+
+Sources, in one fixed order: the end's own checkpoint, checkpoints and receipts in the bundle, files the caller brought,
+the verifier's memory. A checkpoint the log signed with another root is a split view; anything else that does not fit is
+a mismatch. What travels with the bundle anchors only by the signatures of witnesses and time stamp authorities.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from recorder import anchor, cosignature, memory, merkle, note
+from recorder.effective_keys import KeyRing
+from recorder.statement import TREE_CONSISTENCY, TREE_END
+from recorder.trust import Trust, TrustedKey
+from recorder.verify.members import AnchorMember, Members
+from recorder.verify.options import Options
+from recorder.verify.report import Report
+from recorder.verify.signatures import signed_by_log
+
+MAX_TIME: Final = 253_402_300_799
+TOLERANCE_S: Final = 300
+CHECKPOINT, ANCHOR, MEMORY = "checkpoint", "anchor", "memory"
+
+
+@dataclass(slots=True)
+class _Source:
+    """One outside root. checkpoint: None for a written-down root. problem: why it is not of this log, "" when it is."""
+
+    member: str
+    size: int
+    root: bytes
+    checkpoint: note.Checkpoint | None = None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Outside:
+    """Gathered before the records are read, judged after. keys: None without a trust file."""
+
+    report: Report
+    members: Members
+    predicate: dict[str, Any]
+    trust: Trust | None
+    ring: KeyRing | None
+    options: Options
+    tree_end: note.Checkpoint | None
+    inside: dict[str, _Source] = field(default_factory=dict)
+    files: list[_Source] = field(default_factory=list)
+    remembered: memory.Seen | None = None
+    _anchored: dict[int, set[str]] = field(default_factory=dict)
+    _accepted: list[_Source] = field(default_factory=list)
+    _consistent: set[int] = field(default_factory=set)
+    _proof: tuple[int, list[bytes]] | None = None
+
+    @property
+    def origin(self) -> str:
+        return str(self.predicate["origin"])
+
+    def gather(self) -> None:
+        """Read what may be asked about roots."""
+        self.remembered = self.options.memory.of(self.origin)
+        for member in self._window_members():
+            if member.kind == "cosig":
+                raw = self.members.small(member.name, note.MAX_BYTES)
+                if raw is not None:
+                    source = self._note(raw, member.name)
+                    if not source.problem and source.size != member.size:
+                        source.problem = "it is of another size than its name says"
+                    self.inside[member.name] = source
+        self.files = [self._note(raw, CHECKPOINT) for raw in self.options.checkpoints]
+        self.files += [
+            self._placed(raw) if raw.startswith(b"{") else self._note(raw, ANCHOR) for raw in self.options.anchors
+        ]
+        self._proof = self._consistency()
+
+    @property
+    def sizes(self) -> frozenset[int]:
+        """Tree sizes in [start, end] whose roots are wanted."""
+        start, end = self.predicate["start"], self.predicate["end"]
+        found = {start, end, *(member.size for member in self._window_members())}
+        found.update(source.size for source in self.files if not source.problem)
+        if self.remembered is not None:
+            found.add(self.remembered.size)
+        return frozenset(size for size in found if start <= size <= end)
+
+    @property
+    def not_after(self) -> tuple[tuple[int, str], ...]:
+        """(size, latest `ts`) of every valid cosignature."""
+        return tuple(
+            (source.size, _limit(at))
+            for source in self._notes()
+            for at in _cosigned(source, self._witnesses(source.size)).values()
+        )
+
+    def judge(self, roots: dict[int, bytes] | None) -> None:
+        """Compare with the computed roots (None: they are not the log's, or there are none)."""
+        self._judge_inside(roots)
+        for source in self.files:
+            self._judge_file(source, roots)
+        self._judge_memory(roots)
+        self._judge_consistency(roots)
+        if roots is None:
+            self.report.skipped.add("anchors")
+        else:
+            self._judge_witnesses()
+        self._result()
+
+    # -- gathering -----------------------------------------------------------------------------------------------
+
+    def _window_members(self) -> list[AnchorMember]:
+        start, end = self.predicate["start"], self.predicate["end"]
+        return [member for member in self.members.anchors() if start < member.size <= end]
+
+    def _note(self, raw: bytes, member: str) -> _Source:
+        try:
+            found = note.parse_checkpoint(raw)
+        except note.NoteError as error:
+            return _Source(member, 0, b"", problem=error.detail)
+        source = _Source(member, found.size, found.root, found)
+        if found.origin != self.origin:
+            source.problem = "it is of another log"
+        elif not signed_by_log(found, self.ring, self.origin):
+            source.problem = "it is not signed by the log's key"
+        return source
+
+    def _placed(self, raw: bytes) -> _Source:
+        try:
+            found = anchor.parse(raw)
+        except anchor.AnchorError as error:
+            return _Source(ANCHOR, 0, b"", problem=str(error))
+        problem = "" if found.origin == self.origin else "it is of another log"
+        return _Source(ANCHOR, found.size, found.root, problem=problem)
+
+    def _notes(self) -> list[_Source]:
+        """Well-formed, log-signed notes of sizes in (start, end], in order."""
+        found = []
+        if self.tree_end is not None:
+            found.append(_Source(TREE_END, self.tree_end.size, self.tree_end.root, self.tree_end))
+        found += [self.inside[member.name] for member in self._window_members() if member.name in self.inside]
+        found += [source for source in self.files if source.checkpoint is not None]
+        start, end = self.predicate["start"], self.predicate["end"]
+        return [source for source in found if not source.problem and start < source.size <= end]
+
+    # -- judging -------------------------------------------------------------------------------------------------
+
+    def _judge_inside(self, roots: dict[int, bytes] | None) -> None:
+        start, end = self.predicate["start"], self.predicate["end"]
+        for member in self.members.anchors():
+            if not start < member.size <= end:
+                self.report.skipped.add(f"{member.name}: outside the window")
+            elif roots is None:
+                continue
+            elif member.kind == "cosig" and member.name in self.inside:
+                self._compare(self.inside[member.name], roots)
+            elif member.kind == "wh.json":
+                self._judge_receipt(member, roots)
+            elif member.kind == "tsr":
+                self._judge_stamp(member, roots)
+
+    def _judge_receipt(self, member: AnchorMember, roots: dict[int, bytes]) -> None:
+        raw = self.members.small(member.name, 65_536)
+        if raw is None:
+            return
+        try:
+            found = anchor.parse(raw)
+        except anchor.AnchorError as error:
+            self.report.fail("E_ANCHOR_MISMATCH", member.name, str(error))
+            return
+        if (found.origin, found.size, found.root) != (self.origin, member.size, roots[member.size]):
+            self.report.fail("E_ANCHOR_MISMATCH", member.name, "it shows another root")
+        else:
+            self.report.skipped.add(f"{member.name}: does not anchor")
+
+    def _judge_stamp(self, member: AnchorMember, roots: dict[int, bytes]) -> None:
+        if self.options.profile != "time":
+            self.report.skipped.add(f"{member.name}: profile time")
+            return
+        if self.trust is None:
+            return
+        from recorder import timestamp_token  # only this profile pays for loading X.509 and CMS
+
+        raw = self.members.small(member.name)
+        if raw is None:
+            return
+        text = note.checkpoint_text(self.origin, member.size, roots[member.size])
+        try:
+            certificates = [base64.b64decode(one, validate=True) for one in self.trust.tsa]
+            timestamp_token.check_token(raw, text, certificates)
+        except timestamp_token.TokenError as error:
+            self.report.fail(error.code, member.name, error.detail)
+        except ValueError:
+            self.report.fail("E_TSA_SIG", member.name, "a trusted certificate is not base64")
+        else:
+            self._anchor(member.size, "a time stamp")
+
+    def _judge_file(self, source: _Source, roots: dict[int, bytes] | None) -> None:
+        if source.problem:
+            self.report.fail("E_ANCHOR_MISMATCH", source.member, source.problem)
+        elif source.size > self.predicate["end"]:
+            if self.options.older:
+                self.report.skipped.add(f"{source.member}: newer than the bundle")
+            else:
+                self.report.fail("E_ROLLBACK", source.member, f"the log already had {source.size} records")
+        elif source.size < self.predicate["start"]:
+            if self._proof is None or self._proof[0] != source.size:
+                self.report.skipped.add(f"{source.member}: older than the window")
+        elif roots is not None and self._compare(source, roots):
+            self._anchor(source.size, "a checkpoint you gave" if source.checkpoint else "an anchor you gave")
+
+    def _compare(self, source: _Source, roots: dict[int, bytes]) -> bool:
+        """Whether an outside root is the computed one; reports it when not."""
+        if source.problem:
+            self.report.fail("E_ANCHOR_MISMATCH", source.member, source.problem)
+            return False
+        if roots[source.size] != source.root:
+            code = "E_SPLIT_VIEW" if source.checkpoint is not None else "E_ANCHOR_MISMATCH"
+            self.report.fail(code, source.member, f"at size {source.size}")
+            return False
+        if source.checkpoint is not None:
+            self._accepted.append(source)
+        return True
+
+    def _judge_memory(self, roots: dict[int, bytes] | None) -> None:
+        seen = self.remembered
+        if seen is None:
+            return
+        start, end = self.predicate["start"], self.predicate["end"]
+        if seen.size > end:
+            if self.options.older:
+                self.report.skipped.add("memory: newer than the bundle")
+            else:
+                self.report.fail("E_ROLLBACK", MEMORY, f"the log already had {seen.size} records")
+        elif seen.size < start:
+            self.report.fail("E_BUNDLE_GAP", MEMORY, f"records {seen.size} to {start - 1} were never seen")
+        elif roots is not None:
+            if roots[seen.size] != seen.root:
+                self.report.fail("E_SPLIT_VIEW", MEMORY, f"at size {seen.size}")
+            else:
+                self._anchor(seen.size, "what this verifier saw before")
+
+    def _consistency(self) -> tuple[int, list[bytes]] | None:
+        if TREE_CONSISTENCY not in self.members.names:
+            return None
+        raw = self.members.small(TREE_CONSISTENCY)
+        if raw is None:
+            return None
+        lines = raw.decode("latin-1").split("\n")
+        try:
+            first = note.decimal(lines[0])
+            nodes = [note.strict_base64(line, merkle.HASH_SIZE) for line in lines[1:-1]]
+        except note.NoteError as error:
+            self.report.fail("E_PROOF_FORMAT", TREE_CONSISTENCY, error.detail)
+            return None
+        if lines[-1] or len(lines) < 2 or not 0 < first < self.predicate["end"]:
+            self.report.fail("E_PROOF_FORMAT", TREE_CONSISTENCY, "its first line is not a size below the end")
+            return None
+        return first, nodes
+
+    def _judge_consistency(self, roots: dict[int, bytes] | None) -> None:
+        if self._proof is None or roots is None:
+            return
+        size, proof = self._proof
+        known = [(source.root, source.member) for source in self.files if not source.problem and source.size == size]
+        if self.remembered is not None and self.remembered.size == size:
+            known.append((self.remembered.root, MEMORY))
+        if not known:
+            self.report.skipped.add("tree/consistency: no outside root of its size")
+        end = self.predicate["end"]
+        for root, member in known:
+            try:
+                merkle.verify_consistency(size, end, proof, root, roots[end])
+            except merkle.ProofError as error:
+                self.report.fail("E_CONSISTENCY", TREE_CONSISTENCY, str(error))
+            else:
+                if size < self.predicate["start"] and member != MEMORY:
+                    self._anchor(size, "a checkpoint you gave")
+
+    def _judge_witnesses(self) -> None:
+        if self.trust is None:
+            return
+        if self.tree_end is not None:
+            self._accepted.insert(0, _Source(TREE_END, self.tree_end.size, self.tree_end.root, self.tree_end))
+        start = self.predicate["start"]
+        times: dict[int, dict[TrustedKey, int]] = {}
+        for source in self._accepted:
+            if source.size <= start:
+                continue
+            for _ in range(_wrong_cosignatures(source, list(self.ring.of_role("witness")) if self.ring else [])):
+                self.report.fail("E_WITNESS_SIG", source.member, f"at size {source.size}")
+            at_size = times.setdefault(source.size, {})
+            for key, at in _cosigned(source, self._witnesses(source.size)).items():
+                at_size[key] = min(at, at_size.get(key, at))
+        need = max(1, self.trust.witness_need)
+        quorate = [size for size, found in times.items() if len({key.name for key in found}) >= need]
+        if not quorate:
+            if self.trust.witness_need:
+                self.report.fail("E_WITNESS_QUORUM", detail=f"{need} needed")
+            return
+        largest = max(quorate)
+        if all(key.same_admin for key in times[largest]):
+            self.report.fail("W_WITNESS_SAME_ADMIN")
+        for size in quorate:
+            self._anchor(size, "witnesses")
+        if largest == max(self._anchored):
+            earliest: dict[str, int] = {}
+            for key, at in times[largest].items():
+                earliest[key.name] = min(at, earliest.get(key.name, at))
+            self.report.witnesses = tuple(sorted(earliest))
+            self.report.anchored_at = _timestamp(sorted(earliest.values())[need - 1])
+
+    def _witnesses(self, size: int) -> list[TrustedKey]:
+        """Witness keys that count at a size."""
+        if self.ring is None:
+            return []
+        return [key for key in self.ring.of_role("witness") if key.refusal_at(size) == ""]
+
+    def _anchor(self, size: int, by: str) -> None:
+        self._anchored.setdefault(size, set()).add(by)
+
+    def _result(self) -> None:
+        end = self.predicate["end"]
+        self.report.anchored_end = max(self._anchored, default=0)
+        if self._anchored:
+            self.report.anchored_by = tuple(sorted(self._anchored[self.report.anchored_end]))
+        if self.report.anchored_end < end:
+            self.report.fail("P_TAIL_UNANCHORED")
+        if TREE_END not in self.members.names and not any(source.size == end for source in self._accepted):
+            self.report.fail("P_END_UNPROVEN", TREE_END)
+
+
+def _wrong_cosignatures(source: _Source, keys: list[TrustedKey]) -> int:
+    """Lines that name a known witness key and are not its signature."""
+    assert source.checkpoint is not None  # noqa: S101 - only notes are accepted
+    text = source.checkpoint.text
+    return sum(
+        cosignature.is_by(line, key.name, key.public) and _time_of(line, text, key) is None
+        for line in source.checkpoint.signatures
+        for key in keys
+    )
+
+
+def _cosigned(source: _Source, keys: list[TrustedKey]) -> dict[TrustedKey, int]:
+    """The earliest time at which each key validly cosigned (seconds since the epoch)."""
+    found: dict[TrustedKey, int] = {}
+    if source.checkpoint is None:
+        return found
+    for line in source.checkpoint.signatures:
+        for key in keys:
+            at = _time_of(line, source.checkpoint.text, key) if cosignature.is_by(line, key.name, key.public) else None
+            if at is not None:
+                found[key] = min(at, found.get(key, at))
+    return found
+
+
+def _time_of(line: note.Signature, text: bytes, key: TrustedKey) -> int | None:
+    at = cosignature.time_of(line, text, key.public)
+    return at if at is not None and at <= MAX_TIME else None
+
+
+def _limit(at: int) -> str:
+    """The latest `ts` of a record that somebody saw at this time."""
+    return _timestamp(min(at + TOLERANCE_S, MAX_TIME))
+
+
+def _timestamp(seconds: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return f"{moment.isoformat()[:19]}.000000Z"
