@@ -9,6 +9,7 @@ the next group. What is read but not committed is bounded in bytes, what does no
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import socket
 import threading
@@ -25,6 +26,7 @@ log = logging.getLogger("recorder.commit")
 
 MAX_GROUP_EVENTS = 8192
 TICK_S = 1.0
+CALL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,27 @@ class Writer:
     def run(self, work: Callable[[], None]) -> None:
         """Run `work` on the writer thread, between commits."""
         self.loop.call_soon_threadsafe(self._call, work)
+
+    def call[T](self, work: Callable[[Store], T]) -> T:
+        """Run `work` with the store on the writer thread and wait for what it returns or raises. From other threads.
+
+        Raises RecorderError when the writer has ended.
+        """
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                done.set_result(work(self.store))
+            except BaseException as error:  # noqa: BLE001 - handed to the caller, who waits for it
+                done.set_exception(error)
+
+        try:
+            self.loop.call_soon_threadsafe(run)
+            return done.result(CALL_S)
+        except (RuntimeError, TimeoutError) as error:
+            if done.done():
+                raise
+            raise RecorderError("The recorder is stopping; nothing was done.", type(error).__name__) from None
 
     def stop(self) -> None:
         """Commit everything queued, then end the thread."""

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from recorder.errors import RecorderError, SocketError
-from recorder.interface import CHECKPOINT_PATH, KEYS_PATH, SEAL_PATH, STATUS_PATH
+from recorder.interface import (
+    ANCHOR_PATH,
+    APPROVALS_PATH,
+    CHECKPOINT_PATH,
+    ERASURES_PATH,
+    KEYS_PATH,
+    SEAL_PATH,
+    STATUS_PATH,
+)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -28,6 +36,11 @@ def get_status(path: Path, timeout: float = 10.0) -> dict[str, Any]:
     return _ask(path, "GET", STATUS_PATH, b"", timeout)
 
 
+def request_anchor(path: Path, timeout: float = 90.0) -> dict[str, Any]:
+    """Ask for the newest checkpoint to be anchored everywhere now; what came of it. Raises RecorderError."""
+    return _ask(path, "POST", ANCHOR_PATH, b"", timeout)
+
+
 def request_seal(path: Path, start: int | None, end: int | None, timeout: float = 600.0) -> dict[str, Any]:
     """Ask for a bundle of [start, end); None means: after the last bundle, up to now. Raises RecorderError."""
     words = " ".join("-" if bound is None else str(bound) for bound in (start, end))
@@ -43,6 +56,16 @@ def request_checkpoint(path: Path, size: int, timeout: float = 30.0) -> bytes:
 def request_key_change(path: Path, order: dict[str, Any], timeout: float = 120.0) -> dict[str, Any]:
     """Ask the recorder to change a key, see `recorder.keychange`. Raises SocketError, RecorderError."""
     return _ask(path, "POST", KEYS_PATH, json.dumps(order).encode(), timeout)
+
+
+def request_approval(path: Path, predicate: dict[str, Any], timeout: float = 30.0) -> str:
+    """Have an approval certificate signed and kept; its digest. Raises SocketError, RecorderError."""
+    return str(_ask(path, "POST", APPROVALS_PATH, json.dumps(predicate).encode(), timeout)["cert_sha256"])
+
+
+def request_erasure(path: Path, data: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
+    """Have a `sys.erasure` record written. Raises SocketError, RecorderError."""
+    return _ask(path, "POST", ERASURES_PATH, json.dumps(data).encode(), timeout)
 
 
 def _ask(path: Path, method: str, target: str, body: bytes, timeout: float) -> dict[str, Any]:

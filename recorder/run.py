@@ -8,9 +8,16 @@ import signal
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from recorder.anchoring.keeper import Keeper
 from recorder.errors import SocketError
+from recorder.interface import ANCHOR_PATH
+from recorder.key_orders import key_orders
+from recorder.keychange import KeyChanger
 from recorder.layout import Layout
+from recorder.opening import open_store
+from recorder.renewal import Renewal
 from recorder.sealing import Sealer
 from recorder.service import Service
 from recorder.store import Store
@@ -34,8 +41,7 @@ class Settings:
 
 def serve(layout: Layout, settings: Settings) -> int:
     """Record until told to stop; return the exit code."""
-    keys = layout.keys
-    store = Store(layout, keys.signing_key("log"), keys.signing_key("seal"), settings.origin)
+    store = open_store(layout, settings.origin)
     log.info("log %s at size %d, %d intents open", store.origin, store.size, store.intents.open_count)
     return asyncio.run(_serve(layout, settings, store))
 
@@ -46,9 +52,20 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    sealer = Sealer(layout, settings.seal_records, settings.seal_age_s)
-    service = Service(layout, store, sealer.seal, settings.silence_s)
-    sealing = loop.create_task(sealer.keep_sealing(service.writer), name="sealing")
+    def write(records: list[tuple[str, dict[str, Any]]]) -> None:
+        service.writer.run(lambda: store.record_own(records))
+
+    keeper = Keeper(layout, write)
+    sealer = Sealer(layout, settings.seal_records, settings.seal_age_s, keeper.size_now)
+    service = Service(layout, store, sealer.seal, settings.silence_s, keeper.status)
+    changer = KeyChanger(layout, service.writer.call)
+    renewal = Renewal(layout, store, changer)
+    service.orders |= {**key_orders(changer, service.writer), ANCHOR_PATH: keeper.order}
+    tasks = [
+        loop.create_task(sealer.keep_sealing(service.writer), name="sealing"),
+        loop.create_task(renewal.keep_renewing(), name="renewal"),
+        loop.create_task(keeper.run(), name="anchoring"),
+    ]
     try:
         if settings.tcp:
             host, _, port = settings.tcp.rpartition(":")
@@ -59,8 +76,9 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
         await stop.wait()
         log.info("stopping")
     finally:
-        sealing.cancel()
-        await asyncio.gather(sealing, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await service.stop()
     return 0
 

@@ -26,6 +26,8 @@ from recorder.store import Store
 log = logging.getLogger("recorder.service")
 
 type SealRequest = Callable[[Writer, int | None, int | None], Awaitable[dict[str, object]]]
+type Order = Callable[[bytes], Awaitable[dict[str, object]]]
+"""Answers the body of an operator's POST. Raises RecorderError when refused, ValueError when it makes no sense."""
 
 
 @dataclass(eq=False)
@@ -33,16 +35,19 @@ class Service:
     """Everything between the sockets and the writer. Lives on one event loop, but for `sources`.
 
     sources: local connections that hand in records. They belong to the writer's thread and loop.
+    orders: what else may be asked for by POST over the local socket, by path. anchors: what the status says of them.
     """
 
     layout: Layout
     store: Store
     seal: SealRequest
     silence_s: float = 120.0
+    anchors: Callable[[], dict[str, object]] = dict
     writer: Writer = field(init=False)
     replays: signature.Replays = field(default_factory=signature.Replays)
     connections: set[Connection] = field(default_factory=set)
     sources: set[Connection] = field(default_factory=set)
+    orders: dict[str, Order] = field(default_factory=dict)
     stopping: bool = False
     _servers: list[asyncio.Server] = field(default_factory=list)
     _keys: dict[str, bytes | None] = field(default_factory=dict)
@@ -52,6 +57,7 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
         self.writer = Writer(self.store, self._answer, self._shut_sources, silence_s=self.silence_s)
+        self.orders[SEAL_PATH] = self._seal
 
     async def listen_unix(self) -> None:
         """Open the Unix socket, 0600. A stale socket file is replaced: the store lock says nobody else is here."""
@@ -120,6 +126,7 @@ class Service:
             "uptime_s": int(time.monotonic() - self._started),
             "disk_free": disk.free,
             "error": self.writer.last_error,
+            "anchors": self.anchors(),
         }
 
     def _connection(self, *, local: bool) -> Connection:
@@ -134,8 +141,8 @@ class Service:
                 self._take(request, connection)
         elif route == ("GET", STATUS_PATH):
             connection.reply(Response(200, self.status()))
-        elif route == ("POST", SEAL_PATH) and request.local:
-            self._loop.call_soon_threadsafe(self._start_sealing, request, connection)
+        elif request.method == "POST" and request.local and request.path in self.orders:
+            self._loop.call_soon_threadsafe(self._start, self.orders[request.path], request, connection)
         else:
             connection.reply(problem(404, "no such resource"))
 
@@ -197,20 +204,23 @@ class Service:
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody is left to be answered
                 self._loop.call_soon_threadsafe(_deliver, others)
 
-    def _start_sealing(self, request: Request, connection: Connection) -> None:
-        task = self._loop.create_task(self._seal(request, connection))
+    def _start(self, order: Order, request: Request, connection: Connection) -> None:
+        task = self._loop.create_task(self._obey(order, request, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _seal(self, request: Request, connection: Connection) -> None:
+    async def _obey(self, order: Order, request: Request, connection: Connection) -> None:
         try:
-            start, end = _window(request.body)
-            response = Response(200, await self.seal(self.writer, start, end))
+            response = Response(200, await order(request.body))
         except ValueError as error:
             response = problem(400, str(error))
         except RecorderError as error:
             response = problem(409, str(error))
         connection.reply_from_elsewhere(response)
+
+    async def _seal(self, body: bytes) -> dict[str, object]:
+        start, end = _window(body)
+        return await self.seal(self.writer, start, end)
 
 
 def _window(body: bytes) -> tuple[int | None, int | None]:

@@ -86,6 +86,21 @@ class Keeper:
             raise AnchorError("Nothing was anchored.", self._error or "The recorder's log says why.")
         return found
 
+    async def order(self, _: bytes) -> dict[str, object]:
+        """An operator's request for a round now. Raises AnchorError."""
+        return (await self.now()).summary()
+
+    async def size_now(self) -> int | None:
+        """Anchor now; the size that enough outside places confirmed, or None. For sealing, which goes on either way."""
+        if not self.wanted():
+            return None
+        try:
+            found = await self.now()
+        except AnchorError as error:
+            log.warning("the end of the next bundle is not anchored: %s", error)
+            return None
+        return found.size if found.placed and found.cosigned >= found.need else None
+
     def status(self) -> dict[str, object]:
         """For the recorder's status document: newest anchor, how far each target is, what is wrong."""
         return {

@@ -120,6 +120,10 @@ class KeyFolder:
             self._discard(before)
         return key
 
+    def add_file(self, role: str, key: LocalKey) -> FileReference:
+        """Write a new key file for a role, durably; nothing uses it yet. Raises KeyFileError."""
+        return providers.new_file(self.folder, role, key)
+
     def promote(self, role: str, key_id: str) -> bool:
         """Make the candidate with this id the key of its role and forget the old one; False when there is none."""
         configuration = self.configuration

@@ -43,9 +43,7 @@ def make_successor(reference: KeyReference, folder: Path, role: str) -> tuple[Ke
     """A new key in the store of the one it is to replace: durable there when this returns. Raises KeyFileError."""
     if isinstance(reference, FileReference):
         key = LocalKey.generate()
-        name = f"{role}-{key.key_id[:16]}.key"
-        create_file(folder / name, key, find_passphrase())
-        return FileReference(name), key
+        return new_file(folder, role, key), key
     if isinstance(reference, Pkcs11Reference):
         from recorder.keys import pkcs11_key
 
@@ -55,6 +53,13 @@ def make_successor(reference: KeyReference, folder: Path, role: str) -> tuple[Ke
 
     made = transit_key.generate_key(reference)
     return made.reference, made
+
+
+def new_file(folder: Path, role: str, key: LocalKey) -> FileReference:
+    """A key file named after the key, encrypted when a passphrase is configured. Raises KeyFileError."""
+    name = f"{role}-{key.key_id[:16]}.key"
+    create_file(folder / name, key, find_passphrase())
+    return FileReference(name)
 
 
 def make_key(reference: KeyReference, folder: Path) -> SigningKey:

@@ -1,0 +1,350 @@
+"""Keys change inside one log: under load, through a crash at every step, with the verifier as the judge."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder import database, keychange, keyring, rotation
+from recorder.admission import parse_batch
+from recorder.errors import KeyChangeError, KeyFileError, KeyUnavailableError, SealError, StoreCorruptError
+from recorder.keychange import KeyChanger
+from recorder.keys import KeyFolder, LocalKey
+from recorder.keys.reference import DelegatedReference
+from recorder.layout import Layout
+from recorder.local import request_key_change, request_seal
+from recorder.main import prepare
+from recorder.opening import direct_changer, open_store
+from recorder.seal import seal_offline, seal_window
+from recorder.store import Store
+from recorder.verify.bundle import verify_bundle
+from tests.recorder.keys.conftest import Bao, Token
+from tests.support.recorder_process import batch_body, intent, outcome, post, running_recorder
+
+BATCHES = 60
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    found = Layout(tmp_path / "home")
+    prepare(found)
+    return found
+
+
+def _grow(store: Store, first: int, count: int = 4) -> None:
+    events = [event for n in range(count) for event in (intent(f"x{first}-{n}"), outcome(f"x{first}-{n}"))]
+    store.commit([parse_batch(batch_body("p", first, events), "source", "a" * 64)])
+
+
+def _codes(layout: Layout, path: Path, trust: bytes | None = None) -> list[str]:
+    report = verify_bundle(path, trust or layout.trust.read_bytes())
+    return [entry["code"] for entry in report.document()["codes"] + report.document()["warnings"]]
+
+
+SOUND = ["P_TAIL_UNANCHORED"]
+
+
+def test_keys_rotate_under_load_and_nothing_is_refused(layout: Layout) -> None:
+    """Log and seal key change several times while two sources hand in batches without a pause."""
+    original = layout.trust.read_bytes()
+    answers: list[tuple[int, dict[str, Any]]] = []
+
+    def hand_in(source: str) -> None:
+        for number in range(BATCHES):
+            events = [intent(f"{source}{number}"), outcome(f"{source}{number}")]
+            answers.append(post(layout, batch_body(source, 2 * number + 1, events)))
+
+    with running_recorder(layout.root):
+        threads = [threading.Thread(target=hand_in, args=(name,)) for name in ("p", "q")]
+        for thread in threads:
+            thread.start()
+        changes = [request_key_change(layout.socket, {"order": "rotate", "role": role}) for role in ("log", "seal") * 3]
+        middle = Path(request_seal(layout.socket, None, None)["path"])
+        changes.append(request_key_change(layout.socket, {"order": "rotate", "role": "log"}))
+        for thread in threads:
+            thread.join()
+        last = Path(request_seal(layout.socket, None, None)["path"])
+        assert post(layout, batch_body("r", 1, [intent("after")]))[0] == 200
+    assert [status for status, _ in answers] == [200] * 2 * BATCHES
+    assert [(one["kind"], one["role"]) for one in changes] == [("rotation", r) for r in ("log", "seal") * 3 + ("log",)]
+    assert len({one["keyid"] for one in changes}) == 7
+    for path in (middle, last):
+        assert _codes(layout, path, original) == SOUND
+    names = sorted(path.name for path in layout.keys.folder.glob("*.key"))
+    assert names == sorted(
+        [f"log-{changes[6]['keyid'][:16]}.key", f"seal-{changes[5]['keyid'][:16]}.key", "root.key", "source.key"]
+    )
+
+
+def test_the_boundary_is_signed_by_both_keys_and_old_keys_are_refused(layout: Layout) -> None:
+    store = open_store(layout)
+    _grow(store, 1)
+    old = store.log_key
+    done = direct_changer(layout, store).rotate("log", "yearly")
+    assert done.replaced == old.key_id
+    assert store.log_key.key_id == done.key_id
+    assert store.note.decode().count("\n— ") == 2
+    boundary = store.size
+    assert boundary == done.seq + 1
+    _grow(store, 9)
+    assert store.note.decode().count("\n— ") == 1
+    store.shut()
+    with pytest.raises(KeyFileError, match="the one in force"):
+        Store(layout, old, None)
+    assert _codes(layout, seal_window(layout, 0, boundary).path) == SOUND
+    assert _codes(layout, seal_window(layout, 0, None).path) == SOUND
+    assert _codes(layout, seal_window(layout, boundary, None).path) == SOUND
+    with pytest.raises(SealError, match=f"Choose another end: .*{boundary}"):
+        seal_window(layout, 0, boundary - 2)
+
+
+def test_a_copy_of_the_log_from_before_a_change_is_refused(layout: Layout) -> None:
+    store = open_store(layout)
+    _grow(store, 1)
+    store.shut()
+    before = layout.database.read_bytes()
+    store = open_store(layout)
+    direct_changer(layout, store).rotate("log", "yearly")
+    new = store.log_key
+    _grow(store, 9)
+    store.shut()
+    layout.database.write_bytes(before)
+    for name in ("-wal", "-shm"):
+        layout.database.with_name(layout.database.name + name).unlink(missing_ok=True)
+    ring, size = keyring.Ring(), 0
+    connection = database.open_for_reading(layout.database)
+    ring, size = keyring.load(connection), database.read_state(connection).size  # type: ignore[union-attr]
+    connection.close()
+    assert (len(ring.entries), size) == (0, 12)
+    assert new.key_id != ring.current("log").key_id
+    old_file = LocalKey.generate()
+    with pytest.raises(StoreCorruptError, match="second history"):
+        Store(layout, _as(old_file, ring.current("log").key_id), None)
+
+
+def _as(key: LocalKey, key_id: str) -> LocalKey:
+    """A key that claims an id: what matters here is only that the log is refused before anything is signed."""
+    return LocalKey(key.private, key.public, key_id)
+
+
+STEPS = ["candidate", "record", "promoted"]
+
+
+@pytest.mark.parametrize("role", ["log", "seal"])
+@pytest.mark.parametrize("after", STEPS)
+def test_a_crash_after_any_step_leaves_a_log_that_goes_on(
+    layout: Layout, role: str, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crash(BaseException):
+        pass
+
+    def crash(*_: object, **__: object) -> None:
+        raise Crash
+
+    store = open_store(layout)
+    _grow(store, 1)
+    before = store.ring.current(role).key_id
+    with monkeypatch.context() as broken:
+        if after == "candidate":
+            broken.setattr(KeyChanger, "_commit", crash)
+        elif after == "record":
+            broken.setattr(KeyFolder, "promote", crash)
+        else:
+            broken.setattr(KeyFolder, "_discard", crash)
+        with pytest.raises(Crash):
+            direct_changer(layout, store).rotate(role, "cut short")
+    store.shut()
+    store = open_store(layout)
+    held = store.ring.current(role).key_id
+    assert (held == before) is (after == "candidate")
+    assert layout.keys.signing_key(role).key_id == held
+    _grow(store, 9)
+    assert direct_changer(layout, store).rotate(role, "again").replaced == held
+    _grow(store, 17)
+    store.shut()
+    assert _codes(layout, seal_offline(layout).path) == SOUND
+
+
+def test_a_failed_commit_changes_nothing(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(layout)
+    before = store.ring
+    with monkeypatch.context() as broken:
+
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        broken.setattr(keyring, "keep_change", fail)
+        with pytest.raises(Exception, match="could not be written"):
+            direct_changer(layout, store).rotate("log", "no room")
+    assert store.ring == before
+    _grow(store, 1)
+    assert direct_changer(layout, store).rotate("log", "now").replaced == before.current("log").key_id
+    store.shut()
+    assert _codes(layout, seal_offline(layout).path) == SOUND
+
+
+# -- delegation -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("store_kind", ["file", "pkcs11", "transit"])
+def test_a_seal_key_anywhere_delegates_the_log_key(
+    layout: Layout, store_kind: str, request: pytest.FixtureRequest
+) -> None:
+    to = None
+    if store_kind == "pkcs11":
+        to = request.getfixturevalue("token").reference(f"seal-{layout.root.parent.name}", "ecdsa-p256-sha256")
+    elif store_kind == "transit":
+        to = request.getfixturevalue("bao").reference(f"seal-{layout.root.parent.name}")
+    store = open_store(layout)
+    changer = direct_changer(layout, store)
+    if to is not None:
+        from recorder.keys.reference import reference_document
+
+        changer.rotate("seal", "into the key store", reference_document(to))
+    _grow(store, 1)
+    done = changer.delegate("no log key on disk")
+    assert done.until is not None
+    assert done.until - done.seq >= keychange.LEAST_DELEGATED
+    assert layout.keys.configuration.log == DelegatedReference()
+    assert not list(layout.keys.folder.glob("log*.key"))
+    _grow(store, 9)
+    middle = store.size
+    store.shut()
+    store = open_store(layout)  # the key died with its process: a new delegation begins the run
+    assert store.ring.current("log").key_id != done.key_id
+    _grow(store, 17)
+    _grow(store, 25)
+    store.shut()
+    assert _codes(layout, seal_offline(layout, 0, None).path) == SOUND
+    with pytest.raises(SealError, match="Choose another end"):
+        seal_window(layout, 0, middle - 3)
+    store = open_store(layout)
+    direct_changer(layout, store).rotate("log", "back to a file", "file")
+    _grow(store, 33)
+    store.shut()
+    store = open_store(layout)
+    assert store.ring.current("log").delegated is False
+    store.shut()
+    assert _codes(layout, seal_offline(layout, None, None).path) == SOUND
+
+
+def test_a_delegated_key_signs_no_further_than_its_end(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keychange, "LEAST_DELEGATED", 20)
+    store = open_store(layout)
+    changer = direct_changer(layout, store)
+    until = changer.delegate("short").until
+    assert until is not None
+    _grow(store, 1)
+    _grow(store, 9)
+    size = store.size
+    with pytest.raises(KeyUnavailableError, match=f"up to size {until}"):
+        _grow(store, 17)
+    assert store.size == size
+    changer.delegate("renewed")
+    _grow(store, 17)
+    store.shut()
+    assert _codes(layout, seal_offline(layout).path) == SOUND
+
+
+def test_a_recorder_renews_its_delegation_by_itself(layout: Layout, bao: Bao) -> None:
+    from recorder.keys.reference import reference_document
+
+    reference = reference_document(bao.reference("renewing"))
+    with running_recorder(layout.root):
+        request_key_change(layout.socket, {"order": "rotate", "role": "seal", "to": reference})
+        first = request_key_change(layout.socket, {"order": "delegate", "hours": 0.0004})  # renewed after 0.72 s
+        number = 1
+        while True:
+            assert post(layout, batch_body("p", number, [intent(f"x{number}")]))[0] == 200
+            number += 1
+            connection = database.open_for_reading(layout.database)
+            ring = keyring.load(connection)
+            connection.close()
+            if len(ring.entries) >= 4:
+                break
+        assert ring.current("log").key_id != first["keyid"]
+        sealed = request_seal(layout.socket, 0, None)
+        start = request_seal(layout.socket, 3, None)  # a start that no one has signed before: the recorder signs it
+    for one in (sealed, start):
+        assert _codes(layout, Path(one["path"])) == SOUND
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+type Spoil = Callable[[rotation.Change, LocalKey, LocalKey], keyring.Prepared]
+
+
+def _prepared(
+    change: rotation.Change, signers: list[Any], new: LocalKey, possession: str | None = None
+) -> keyring.Prepared:
+    from recorder import dsse
+
+    envelope = dsse.sign(rotation.make_payload(change), rotation.PAYLOAD_TYPE, signers)
+    message = rotation.possession_message(change.origin, change.key_id, change.size)
+    return keyring.Prepared(change, envelope, possession if possession is not None else new.sign(message).hex(), new)
+
+
+@pytest.mark.parametrize(
+    ("changes", "signer", "possession", "words"),
+    [
+        ({}, "log", None, ""),
+        ({}, "new", None, "No log key that is in force"),
+        ({}, "seal", None, "No log key that is in force"),
+        ({}, "log", "00" * 64, "has not shown"),
+        ({"origin": "example.org/other"}, "log", None, "is about the log"),
+        ({"size": 10_000}, "log", None, "was made for a log of 10000"),
+        ({"replaces": "0" * 64}, "log", None, "in force is"),
+        ({"kind": "recovery"}, "log", None, "0 root keys have signed it, 1 must"),
+        ({"kind": "recovery"}, "root", None, ""),
+        ({"kind": "delegation", "until_size": 10_000}, "log", None, "No seal key"),
+        ({"kind": "delegation", "until_size": 10_000}, "seal", None, ""),
+        ({"kind": "delegation", "until_size": 2}, "seal", None, "must be above"),
+        ({"kind": "delegation", "until_size": 2**33}, "seal", None, "must be above"),
+    ],
+)
+def test_a_change_a_verifier_would_refuse_is_never_written(
+    layout: Layout, changes: dict[str, Any], signer: str, possession: str | None, words: str
+) -> None:
+    from dataclasses import replace
+
+    store = open_store(layout)
+    new, log_key = LocalKey.generate(), store.log_key
+    signers = {"new": new, "log": log_key} | {role: layout.keys.signing_key(role) for role in ("seal", "root")}
+    change = rotation.Change(
+        store.origin, "rotation", "log", new.key_id, "ed25519", new.public, store.size, "t", log_key.key_id
+    )
+    prepared = _prepared(replace(change, **changes), [signers[signer]], new, possession)
+    size = store.size
+    if words:
+        with pytest.raises(KeyChangeError, match=words):
+            store.change_key(prepared)
+        assert (store.size, store.log_key.key_id) == (size, log_key.key_id)
+        _grow(store, 1)
+        return
+    store.change_key(prepared)
+    assert store.log_key.key_id == new.key_id
+    with pytest.raises(KeyChangeError, match="has been there before"):
+        store.change_key(prepared)
+    _grow(store, 1)
+    store.shut()
+    connection = database.open_for_reading(layout.database)
+    assert len(keyring.load(connection).entries) == 1
+    connection.close()
+
+
+def test_a_token_or_kms_that_is_away_changes_nothing(layout: Layout, token: Token) -> None:
+    from recorder.keys.reference import reference_document
+
+    store = open_store(layout)
+    changer = direct_changer(layout, store)
+    away = reference_document(token.reference("x")) | {"token": "nowhere"}
+    with pytest.raises(KeyFileError, match="no token of that name"):
+        changer.rotate("seal", "away", away)
+    with pytest.raises(KeyFileError, match="does not say which key"):
+        changer.rotate("seal", "nonsense", {"provider": "cloud"})
+    assert store.ring.entries == ()
+    _grow(store, 1)
