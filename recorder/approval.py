@@ -194,10 +194,13 @@ def member_name(digest: str) -> str:
 
 def make_payload(predicate: dict[str, Any]) -> bytes:
     """The exact statement bytes of a predicate. Raises ApprovalError when it breaks the schema."""
-    subjects = (
-        ("payload", predicate["payload"]["sha256"]),
-        ("action", sha256(canonical.encode(predicate["action"])).hexdigest()),
-    )
+    try:
+        subjects = (
+            ("payload", predicate["payload"]["sha256"]),
+            ("action", sha256(canonical.encode(predicate["action"])).hexdigest()),
+        )
+    except (KeyError, TypeError, canonical.CanonicalError):
+        raise ApprovalError("the predicate has no payload or no action") from None
     document = {
         "_type": statement.STATEMENT_TYPE,
         "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in subjects],
@@ -205,12 +208,20 @@ def make_payload(predicate: dict[str, Any]) -> bytes:
         "predicate": predicate,
     }
     _demand(document)
-    return strict_json.write(document)
+    try:
+        return strict_json.write(document)
+    except strict_json.StrictJsonError as error:
+        raise ApprovalError(error.detail) from None
 
 
 def sign(certificate: Certificate, seal_key: SigningKey) -> Signed:
     """The certificate, signed by the seal key. Raises ApprovalError when a value breaks the schema."""
-    payload = make_payload(certificate.predicate())
+    return sign_predicate(certificate.predicate(), seal_key)
+
+
+def sign_predicate(predicate: dict[str, Any], seal_key: SigningKey) -> Signed:
+    """The same from a predicate as it came over the wire. Raises ApprovalError when it breaks the schema."""
+    payload = make_payload(predicate)
     return Signed(sha256(payload).hexdigest(), dsse.sign(payload, statement.PAYLOAD_TYPE, [seal_key]))
 
 

@@ -118,6 +118,11 @@ def _envelope() -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(envelope_schema())
 
 
+def satisfies(value: object, schema: dict[str, Any]) -> bool:
+    """Whether a part of a record satisfies its part of a schema."""
+    return jsonschema_rs.Draft202012Validator(schema).is_valid(value)
+
+
 def is_enveloped(record: dict[str, Any]) -> bool:
     """Whether a record of an unknown type at least has a valid envelope."""
     return _envelope().is_valid(record)
