@@ -48,6 +48,8 @@ COMMANDS: dict[str, Command] = {
     "verify": Command("clyra_proxy.cli.evidence", "Verify an evidence bundle, offline.", pick="verify"),
     "witness": Command("clyra_proxy.cli.witness", "Cosign the checkpoints of logs, as a C2SP witness."),
     "export": Command("clyra_proxy.cli.export", "Write evidence as OCSF, ECS, CSV, OTLP, in-toto or COSE receipts."),
+    "disclose": Command("clyra_proxy.cli.disclose", "Show one body or field of one record, provably."),
+    "erase": Command("clyra_proxy.cli.erase", "Destroy one subject key, and record that it was done."),
     "demo": Command("clyra_proxy.cli.demo", "Show the whole story against a local upstream."),
 }
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
 KEY_BYTES = 32
+REREAD_S = 60.0
+"""How long a worker goes on with the keys it has read: after that no commitment is made under an erased one."""
 _LABEL = b"def/0 salt\x00"
 
 
@@ -80,9 +82,8 @@ class SubjectKeys:
     def _turn(self, now: float) -> None:
         moment = time.gmtime(now)
         self._month = moment.tm_year * 100 + moment.tm_mon
-        self._month_until = now + 60.0
-        for key in [key for key in self._known if key[1] != self._month]:
-            del self._known[key]
+        self._month_until = now + REREAD_S
+        self._known.clear()
 
     def _load(self, tenant: str) -> SubjectKey:
         name = sha256(tenant.encode("utf-8", "backslashreplace")).hexdigest()[:16] if tenant else "default"

@@ -73,23 +73,46 @@ class KeyFolder:
 
     def is_erased(self, key_id: str) -> bool:
         """Whether a key with this id was destroyed here."""
-        return self._tombstone(key_id).exists()
+        return _KEY_ID.fullmatch(key_id) is not None and self._tombstone(key_id).exists()
 
     def destroy(self, kept: KeptKey, why: dict[str, object]) -> None:
-        """Make the key unrecoverable on this file system, and remember that it is gone. Raises EvidenceError."""
+        """Make the key unrecoverable on this file system, and remember that it is gone. Raises EvidenceError.
+
+        Cut short by a crash, `finish` carries on: the note is written first, and no worker finds a half-written key.
+        """
         try:
             self._bury(kept.key.id, why)
-            with kept.path.open("r+b") as file:
-                size = os.fstat(file.fileno()).st_size
-                for filler in (os.urandom(size), bytes(size)):
-                    file.seek(0)
-                    file.write(filler)
-                    file.flush()
-                    os.fsync(file.fileno())
-            kept.path.unlink()
-            _sync(self.folder)
+            kept.path.replace(self._dying(kept.key.id))
+            self._wipe(kept.key.id)
         except OSError as error:
             raise EvidenceError(f"Cannot destroy {kept.path}.", f"The system says: {error.strerror}.") from None
+
+    def finish(self, key_id: str) -> None:
+        """Complete the destruction of a key that a note says is erased. Raises EvidenceError."""
+        kept = self.find(key_id)
+        try:
+            if kept is not None:
+                kept.path.replace(self._dying(key_id))
+            if self._dying(key_id).exists():
+                self._wipe(key_id)
+        except OSError as error:
+            raise EvidenceError(f"Cannot destroy the key {key_id}.", f"The system says: {error.strerror}.") from None
+
+    def _wipe(self, key_id: str) -> None:
+        path = self._dying(key_id)
+        _sync(self.folder)
+        with path.open("r+b") as file:
+            size = os.fstat(file.fileno()).st_size
+            for filler in (os.urandom(size), bytes(size)):
+                file.seek(0)
+                file.write(filler)
+                file.flush()
+                os.fsync(file.fileno())
+        path.unlink()
+        _sync(self.folder)
+
+    def _dying(self, key_id: str) -> Path:
+        return self.folder / f".{key_id}.erasing"
 
     def buried(self, key_id: str) -> dict[str, object]:
         """What was written down when the key was destroyed. Raises EvidenceError."""
@@ -98,6 +121,13 @@ class KeyFolder:
         except (OSError, orjson.JSONDecodeError) as error:
             raise EvidenceError(f"The note on the erased key {key_id} cannot be read.", str(error)) from None
         return found
+
+    def note(self, key_id: str, what: dict[str, object]) -> None:
+        """Rewrite the note on an erased key. Raises EvidenceError."""
+        try:
+            self._bury(key_id, what)
+        except OSError as error:
+            raise EvidenceError(f"Cannot write {self._tombstone(key_id)}.", f"{error.strerror}.") from None
 
     def _bury(self, key_id: str, why: dict[str, object]) -> None:
         path = self._tombstone(key_id)
