@@ -89,7 +89,7 @@ def _survived(tmp_path: Path, original: Layout, files: dict[str, bytes]) -> Layo
 def _failures(
     operations: list[write_trace.Operation], dice: random.Random
 ) -> Iterator[tuple[str, dict[str, bytes], list[str]]]:
-    """(how it failed, files on the disk, acknowledgements given before) around every sync and after every acknowledgement."""
+    """(how it failed, files on the disk, acks given before) around every sync and after every acknowledgement."""
     disk = write_trace.Disk()
     acks: list[str] = []
     for number, step in enumerate(operations):
