@@ -12,6 +12,7 @@ from typing import Any
 
 from recorder.anchoring.keeper import Keeper
 from recorder.errors import SocketError
+from recorder.evidence_orders import evidence_orders
 from recorder.interface import ANCHOR_PATH
 from recorder.key_orders import key_orders
 from recorder.keychange import KeyChanger
@@ -61,6 +62,7 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
     changer = KeyChanger(layout, service.writer.call)
     renewal = Renewal(layout, store, changer)
     service.orders |= {**key_orders(changer, service.writer), ANCHOR_PATH: keeper.order}
+    service.orders |= evidence_orders(layout, service.writer)
     tasks = [
         loop.create_task(sealer.keep_sealing(service.writer), name="sealing"),
         loop.create_task(renewal.keep_renewing(), name="renewal"),

@@ -7,6 +7,7 @@ signed, or nothing is sealed. Memory is constant: records are packed as they are
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import os
 import sqlite3
@@ -287,15 +288,10 @@ def _write(place: Path, members: dict[str, bytes], records: archive.Packed, path
     """Pack everything beside the scratch files, then move it into place in one step."""
     with tempfile.TemporaryFile(dir=place) as scratch:
         packed = [records]
-        files = []
         for name, content in members.items():
-            file = tempfile.TemporaryFile(dir=place)  # noqa: SIM115 - closed below, all at once
-            files.append(file)
-            packed.append(archive.pack(name, [content], file, compress=name.startswith(SCHEMAS)))
+            packed.append(archive.pack(name, [content], io.BytesIO(), compress=name.startswith(SCHEMAS)))
         temporary = place / "bundle.zip"
         archive.write_archive(temporary, packed, scratch)
-        for file in files:
-            file.close()
     temporary.replace(path)
     descriptor = os.open(path.parent, os.O_RDONLY)
     os.fsync(descriptor)

@@ -55,6 +55,16 @@ def check_token(raw: bytes, text: bytes, trusted: Sequence[bytes], nonce: int | 
         raise TokenError("E_TSA_SIG", f"a part of the token is malformed: {type(error).__name__}") from None
 
 
+def imprint_of(raw: bytes) -> bytes:
+    """The digest a response is about; nothing is verified. Raises TokenError."""
+    try:
+        return bytes(_decode(raw).tst_info.message_imprint.message)
+    except TokenError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        raise TokenError("E_TSA_SIG", f"not a time stamp response: {type(error).__name__}") from None
+
+
 def _check(raw: bytes, text: bytes, trusted: Sequence[bytes], nonce: int | None) -> int:
     response = _decode(raw)
     _check_certificate(_signer(response), response)

@@ -6,9 +6,10 @@ environment variable, credentials of an object store come the usual way of its c
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -167,3 +168,12 @@ def save(path: Path, settings: Settings) -> None:
         temporary.replace(path)
     except OSError as error:
         raise AnchorSettingsError(f"Cannot write {path}.", f"The system says: {error.strerror}.") from None
+
+
+def add(path: Path, told: dict[str, Any]) -> Settings:
+    """Add one target and write the file. Raises AnchorSettingsError for a wrong or second one of a name."""
+    known = json.loads(load(path).model_dump_json())
+    known["targets"].append(told)
+    changed = parse(json.dumps(known).encode(), "The new target")
+    save(path, changed)
+    return changed

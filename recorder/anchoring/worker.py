@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import select
+import signal
 import sqlite3
 import sys
 import time
@@ -86,6 +87,7 @@ class Worker:
 def main() -> int:
     """Until stdin ends."""
     os.nice(5)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the recorder, whose end ends this process
     worker = Worker(Layout(Path(sys.argv[1])))
     while True:
         ready, _, _ = select.select([sys.stdin.fileno()], [], [], TICK_S)
