@@ -19,10 +19,14 @@ from recorder.errors import KeyFileError, RecorderError
 from recorder.layout import Layout
 from recorder.store import default_origin
 
+_VERIFYING = {"verify": "Verify bundles offline.", "verify-record": "Verify one record with its proof."}
+"""Their words are those of every verifier, kept in `recorder.verify.command`."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors are printed as what, why and what to do, never as a traceback."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser(words[0] if words else "").parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         code: int = arguments.run(arguments)
@@ -100,25 +104,6 @@ def _seal(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from recorder.verify.bundle import verify_bundle
-    from recorder.verify.explain import explain
-    from recorder.verify.report import EXIT_UNREADABLE
-
-    try:
-        trusted = arguments.trust.read_bytes() if arguments.trust else None
-        outside = arguments.checkpoint.read_bytes() if arguments.checkpoint else None
-        report = verify_bundle(arguments.bundle, trusted, outside)
-    except OSError as error:
-        sys.stderr.write(f"Cannot read {error.filename}: {error.strerror}.\n")
-        return EXIT_UNREADABLE
-    if arguments.json:
-        sys.stdout.buffer.write(report.to_bytes() + b"\n")
-    else:
-        sys.stdout.write("\n".join(explain(report)) + "\n")
-    return report.exit_code
-
-
 def _status(arguments: argparse.Namespace) -> int:
     from recorder.local import get_status
 
@@ -127,7 +112,7 @@ def _status(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(called: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clyra-recorder", description="Record evidence, seal it, verify it.")
     commands = parser.add_subparsers(required=True)
 
@@ -153,11 +138,12 @@ def _parser() -> argparse.ArgumentParser:
     sealing.add_argument("--end", type=int, help="one past the last record (default: the newest)")
     sealing.add_argument("--offline", action="store_true", help="read the log directly, without a running recorder")
     sealing.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    verify = command("verify", _verify, "Verify a bundle offline.")
-    verify.add_argument("bundle", type=Path, help="evidence.zip, or a folder with its members")
-    verify.add_argument("--trust", type=Path, help="trust.json of the log")
-    verify.add_argument("--checkpoint", type=Path, help="a checkpoint of the same log that came another way")
-    verify.add_argument("--json", action="store_true", help="print the report as DEF-JSON")
+    for name, text in _VERIFYING.items():
+        sub = commands.add_parser(name, help=text, description=text)
+        if name == called:  # only then is the verifier worth loading
+            from recorder.verify import command as verifying
+
+            (verifying.add_verify if name == "verify" else verifying.add_verify_record)(sub)
     command("status", _status, "Print what a running recorder says of itself.")
     return parser
 
