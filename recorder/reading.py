@@ -22,7 +22,8 @@ from recorder.container import Container, ContainerError, open_container, read_m
 from recorder.errors import RecorderError, StoreCorruptError
 from recorder.layout import Layout
 from recorder.merkle import Frontier, leaf_hash
-from recorder.verify.bundle import verify_bundle
+from recorder.verify.bundle import verify
+from recorder.verify.options import Options
 
 type Progress = Callable[[int, int], None]
 """Called with (records read, records expected) now and then."""
@@ -170,12 +171,14 @@ class LogEvidence:
         self._connection.close()
 
 
-def open_bundle(
-    path: Path, trust_file: bytes | None = None, *, force: bool = False, progress: Progress | None = None
-) -> BundleEvidence:
+def open_bundle(path: Path, trust_file: bytes | None = None, *, force: bool = False) -> BundleEvidence:
+    """Verify a bundle with a trust file alone, then open it. Raises EvidenceRejectedError, OSError."""
+    return open_verified(path, Options(trust=trust_file), force=force)
+
+
+def open_verified(path: Path, options: Options, *, force: bool = False) -> BundleEvidence:
     """Verify a bundle, then open it. Raises EvidenceRejectedError, OSError."""
-    report = verify_bundle(path, trust_file, progress=progress)
-    document = report.document()
+    document = verify(path, options).document()
     rejected = document["verdict"] == "rejected"
     if rejected and not force:
         raise EvidenceRejectedError(

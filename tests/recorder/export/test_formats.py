@@ -15,10 +15,9 @@ import pytest
 from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from recorder import dsse, statement
+from recorder import dsse, public_key, statement
 from recorder.export import agent_action, ecs, ocsf, otel, table
 from recorder.export.entry import Entry, entries
-from recorder.keys import LocalKey
 from recorder.layout import Layout
 from recorder.merkle import leaf_hash
 from recorder.reading import BundleEvidence, EvidenceRejectedError, open_bundle, open_log
@@ -187,10 +186,12 @@ def test_an_agent_nobody_authenticated_is_only_claimed(evidence: BundleEvidence)
 
 def test_signed_agent_actions_verify(sealed: tuple[Layout, Path], evidence: BundleEvidence) -> None:
     key = sealed[0].keys.signing_key("seal")
-    assert isinstance(key, LocalKey)
     for line in agent_action.write(_records(evidence), evidence.provenance, key):
         envelope = dsse.parse(line, statement.PAYLOAD_TYPE)
-        assert envelope.signers({key.key_id: key.public}) == [key.key_id]
+        ((name, signature),) = envelope.signatures
+        assert name == key.key_id
+        message = dsse.pae(envelope.payload_type, envelope.payload)
+        assert public_key.verifies(key.algorithm, key.public, signature, message)
 
 
 def test_an_outcome_without_its_intent_is_counted_not_invented(sealed: tuple[Layout, Path], tmp_path: Path) -> None:

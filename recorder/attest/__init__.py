@@ -1,0 +1,1 @@
+"""Control mappings as data, tested against records: what operated, what failed, and what the records cannot show."""
