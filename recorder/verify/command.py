@@ -19,6 +19,7 @@ from recorder.verify.explain import explain, explain_record
 from recorder.verify.options import LEVELS, PROFILES, Options
 from recorder.verify.record_proof import verify_record
 from recorder.verify.report import EXIT_CODES, EXIT_UNREADABLE, VERDICTS, Report
+from recorder.verify.stdin_words import canon, crypto
 
 type Shown = Callable[[Path, Report], None]
 type Complaint = Callable[[str, str], None]
@@ -135,12 +136,15 @@ def run_verify_record(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`python -m recorder.verify verify ... | verify-record ...`."""
+    """`python -m recorder.verify verify ... | verify-record ...`, and `canon` and `crypto` over standard input."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["canon"], ["crypto"]):
+        return (canon if words == ["canon"] else crypto)(sys.stdin.buffer, sys.stdout.buffer)
     parser = argparse.ArgumentParser(prog="python -m recorder.verify", description="Verify evidence, offline.")
     commands = parser.add_subparsers(required=True)
     add_verify(commands.add_parser("verify", help="Verify bundles."))
     add_verify_record(commands.add_parser("verify-record", help="Verify one record with its proof."))
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(words)
     code: int = arguments.run(arguments)
     return code
 

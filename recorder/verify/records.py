@@ -249,8 +249,9 @@ class RecordCheck:
 
     def _keep(self, value: dict[str, Any]) -> None:
         facts: dict[str, Any] = {name: value[name] for name in ("io", "sd") if name in value}
-        if "target_c" in value["data"]:
-            facts["target_c"] = value["data"]["target_c"]
+        target = value["data"].get("target_c")  # of an unknown type it may be anything
+        if isinstance(target, str) and target.isascii():
+            facts["target_c"] = target
         self.disclosed[self.frontier.size] = facts
 
     def _overdue(self, ts: str) -> None:
