@@ -6,6 +6,7 @@ is read back is held against its name, so a damaged file counts as none.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -47,7 +48,8 @@ class ApprovalStore:
                 "The approval could not be kept.", f"The system says: {error.strerror}.", "Free disk space."
             ) from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def read(self, digest: str) -> bytes | None:
         """The envelope of a certificate, None when there is no sound one of that digest."""
