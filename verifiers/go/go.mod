@@ -1,0 +1,3 @@
+module clyra.dev/verify
+
+go 1.27

@@ -1,0 +1,354 @@
+// Package rotation makes the effective keys of a bundle: those of the trust file, changed by the statements in
+// keys/rotations.dsse.jsonl in their order. Bounds only ever tighten. A statement that fails has no effect, and its key
+// is a failed key.
+package rotation
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+
+	"clyra.dev/verify/internal/defjson"
+	"clyra.dev/verify/internal/dsse"
+	"clyra.dev/verify/internal/publickey"
+	"clyra.dev/verify/internal/schema"
+	"clyra.dev/verify/internal/statement"
+	"clyra.dev/verify/internal/trust"
+)
+
+// Member holds the statements; MaxBytes is its limit.
+const (
+	Member   = "keys/rotations.dsse.jsonl"
+	MaxBytes = 64 << 20
+
+	maxDelegation = 1 << 32
+	maxPossession = 160
+)
+
+// A Problem is a code at a record number, or -1 when it is about the member.
+type Problem struct {
+	Code   string
+	Seq    int64
+	Detail string
+}
+
+// An Entry is one line: the record's number, the digest of the statement (hex) and the proof of possession (hex).
+type Entry struct {
+	Seq        int64
+	Digest     string
+	Possession string
+	envelope   *dsse.Envelope
+}
+
+// Keys are in force for one bundle. A key of a statement that failed is in Failed.
+type Keys struct {
+	Effective []*trust.Key
+	Failed    []*trust.Key
+	Listed    map[string]bool // ids in the trust file
+	Entries   map[int64]Entry
+}
+
+// Of are the effective keys of a role.
+func (k *Keys) Of(role string) []*trust.Key { return ofRole(k.Effective, role) }
+
+// FailedOf are the failed keys of a role.
+func (k *Keys) FailedOf(role string) []*trust.Key { return ofRole(k.Failed, role) }
+
+func ofRole(keys []*trust.Key, role string) []*trust.Key {
+	var found []*trust.Key
+	for _, key := range keys {
+		if key.Role == role {
+			found = append(found, key)
+		}
+	}
+	return found
+}
+
+const hex64 = `{"type": "string", "pattern": "^[0-9a-f]{64}$"}`
+const size = `{"type": "integer", "minimum": 0, "maximum": 9007199254740991}`
+
+var form = schema.MustCompile(`{
+ "type": "object", "additionalProperties": false, "required": ["_type", "subject", "predicateType", "predicate"],
+ "properties": {
+  "_type": {"const": "` + statement.StatementType + `"},
+  "subject": {"type": "array", "minItems": 1, "maxItems": 1, "items": {
+   "type": "object", "additionalProperties": false, "required": ["name", "digest"], "properties": {
+    "name": {"const": "key"},
+    "digest": {"type": "object", "additionalProperties": false, "required": ["sha256"],
+     "properties": {"sha256": ` + hex64 + `}}}}},
+  "predicateType": {"const": "` + statement.Namespace + `/def/key-rotation/v0"},
+  "predicate": {
+   "type": "object", "additionalProperties": false,
+   "required": ["origin", "kind", "role", "keyid", "alg", "pub", "size", "reason"],
+   "properties": {
+    "origin": {"type": "string", "minLength": 1, "maxLength": 200},
+    "kind": {"enum": ["rotation", "recovery", "revocation", "delegation"]},
+    "role": {"enum": ["log", "seal"]},
+    "keyid": ` + hex64 + `,
+    "alg": {"enum": ["ed25519", "ecdsa-p256-sha256"]},
+    "pub": {"type": "string", "pattern": "^[0-9a-f]{64,130}$"},
+    "replaces": ` + hex64 + `,
+    "size": ` + size + `, "until_size": ` + size + `, "compromised_from_size": ` + size + `,
+    "reason": {"type": "string", "minLength": 1, "maxLength": 256}}}}}`)
+
+// change is what a statement says. Bounds are trust.Open when they are not there.
+type change struct {
+	origin, kind, role, replaces string
+	key                          publickey.Key
+	id                           string
+	size, until, compromisedFrom int64
+}
+
+// Parse reads the member up to the first bad line. It says whether all of it is well formed; a last line without an end
+// is read, but not well formed.
+func Parse(raw []byte) ([]Entry, bool) {
+	var entries []Entry
+	for len(raw) > 0 {
+		line, rest, ended := bytes.Cut(raw, []byte("\n"))
+		entry, ok := parseLine(line)
+		if !ok || len(entries) > 0 && entry.Seq <= entries[len(entries)-1].Seq {
+			return entries, false
+		}
+		entries = append(entries, entry)
+		if !ended {
+			return entries, false
+		}
+		raw = rest
+	}
+	return entries, true
+}
+
+func parseLine(line []byte) (Entry, bool) {
+	doc := new(defjson.Doc)
+	if !doc.ParseSorted(line) {
+		return Entry{}, false
+	}
+	root := doc.Root()
+	seq, possession := root.Get("seq"), root.Get("possession")
+	if root.Kind() != defjson.Object || root.Len() != 3 || seq.Kind() != defjson.Integer || seq.Int() < 0 ||
+		possession.Kind() != defjson.String || possession.Runes() > maxPossession || !root.Get("envelope").Exists() {
+		return Entry{}, false
+	}
+	envelope, malformed := dsse.FromValue(root.Get("envelope"), statement.PayloadType)
+	if malformed != nil {
+		return Entry{}, false
+	}
+	digest := sha256.Sum256(envelope.Payload)
+	return Entry{seq.Int(), hex.EncodeToString(digest[:]), possession.Text(), envelope}, true
+}
+
+// parsePayload reads a statement; nil when it breaks a rule of its form.
+func parsePayload(payload []byte) *change {
+	doc := new(defjson.Doc)
+	if !doc.ParseSorted(payload) || !form.Valid(doc.Root()) {
+		return nil
+	}
+	told := doc.Root().Get("predicate")
+	public, err := hex.DecodeString(told.Get("pub").Text())
+	if err != nil {
+		return nil
+	}
+	c := &change{
+		origin: told.Get("origin").Text(), kind: told.Get("kind").Text(), role: told.Get("role").Text(),
+		replaces: told.Get("replaces").Text(), id: told.Get("keyid").Text(), size: told.Get("size").Int(),
+		until: optional(told.Get("until_size")), compromisedFrom: optional(told.Get("compromised_from_size")),
+		key: publickey.Key{Algorithm: told.Get("alg").Text(), Public: public},
+	}
+	subject := doc.Root().Get("subject").First().Get("digest").Get("sha256").Text()
+	delegation, revocation := c.kind == "delegation", c.kind == "revocation"
+	switch {
+	case subject != c.id, c.key.Weak(), c.key.ID() != c.id:
+		return nil
+	case c.role == "log" && c.key.Algorithm != publickey.Ed25519:
+		return nil
+	case (c.replaces != "") == revocation, c.replaces == c.id:
+		return nil
+	case (c.until != trust.Open) != delegation, delegation && c.role != "log":
+		return nil
+	case c.compromisedFrom != trust.Open && c.kind != "recovery" && !revocation:
+		return nil
+	}
+	return c
+}
+
+func optional(v defjson.Value) int64 {
+	if !v.Exists() {
+		return trust.Open
+	}
+	return v.Int()
+}
+
+// Effective applies the entries, those of records before end, to the keys of the trust file.
+func Effective(file *trust.File, origin string, end int64, entries []Entry, whole bool) (*Keys, []Problem) {
+	keys := &Keys{Listed: map[string]bool{}, Entries: map[int64]Entry{}}
+	var problems []Problem
+	if file.Origin == origin {
+		for _, key := range file.Keys {
+			own := *key
+			keys.Effective = append(keys.Effective, &own)
+			keys.Listed[key.ID] = true
+		}
+	}
+	for _, entry := range entries {
+		keys.Entries[entry.Seq] = entry
+		c := parsePayload(entry.envelope.Payload)
+		if entry.Seq >= end || !keys.inPlace(c, entry.Seq, origin) {
+			problems = append(problems, Problem{"E_ROTATION_UNENDORSED", entry.Seq, "malformed, or not of this log or place"})
+		} else if code := keys.judge(c, entry, file); code != "" {
+			problems = append(problems, Problem{code, entry.Seq, "a change of keys has no effect"})
+			keys.fail(c)
+		} else {
+			keys.apply(c, entry.Seq)
+		}
+	}
+	if !whole {
+		problems = append(problems, Problem{"E_ROTATION_UNENDORSED", -1, "a line is malformed or out of order"})
+	}
+	return keys, problems
+}
+
+func (k *Keys) fail(c *change) {
+	if c.kind != "revocation" && k.find(c.id) == nil && find(k.Failed, c.id) == nil {
+		k.Failed = append(k.Failed, &trust.Key{Key: c.key, ID: c.id, Role: c.role, Until: trust.Open, CompromisedFrom: trust.Open})
+	}
+}
+
+func (k *Keys) find(id string) *trust.Key { return find(k.Effective, id) }
+
+func find(keys []*trust.Key, id string) *trust.Key {
+	for _, key := range keys {
+		if key.ID == id {
+			return key
+		}
+	}
+	return nil
+}
+
+// inPlace wants a statement of this log, made before its record, about a key that is new or that the trust file lists
+// in the same role.
+func (k *Keys) inPlace(c *change, seq int64, origin string) bool {
+	if c == nil || c.origin != origin || c.size > seq+1 {
+		return false
+	}
+	known := k.find(c.id)
+	return c.kind == "revocation" || known == nil || known.Role == c.role && k.Listed[c.id]
+}
+
+// judge names the first rule a change breaks.
+func (k *Keys) judge(c *change, entry Entry, file *trust.File) string {
+	if c.kind == "delegation" && (c.until <= entry.Seq || c.until-entry.Seq > maxDelegation) {
+		return "E_DELEGATION_RANGE"
+	}
+	if c.kind == "revocation" || !k.Listed[c.id] {
+		if code := k.endorsement(c, entry, file); code != "" {
+			return code
+		}
+	}
+	if !c.proves(entry.Possession) {
+		return "E_ROTATION_POP"
+	}
+	return ""
+}
+
+// endorsement checks that someone entitled has signed.
+func (k *Keys) endorsement(c *change, entry Entry, file *trust.File) string {
+	switch c.kind {
+	case "recovery", "revocation":
+		if !file.QuorumSigned(entry.envelope) || file.Origin != c.origin {
+			return "E_ROTATION_UNENDORSED"
+		}
+		return ""
+	case "rotation":
+		old := k.find(c.replaces)
+		if old == nil || old.Role != c.role {
+			return "E_ROTATION_UNENDORSED"
+		}
+		return k.entitled([]*trust.Key{old}, entry, "E_ROTATION_UNENDORSED")
+	}
+	otherwise := "E_ROTATION_UNENDORSED"
+	if len(entry.envelope.Signers(mapOf(append(k.Of("log"), k.Of("seal")...)))) > 0 {
+		otherwise = "E_DELEGATION_RANGE" // a key of the log signed, but not one that may delegate
+	}
+	return k.entitled(k.Of("seal"), entry, otherwise)
+}
+
+// entitled is "" when one of the keys signed and may sign at the size after the record, else the code to give.
+func (k *Keys) entitled(keys []*trust.Key, entry Entry, otherwise string) string {
+	refusals := map[string]bool{}
+	for _, id := range entry.envelope.Signers(mapOf(keys)) {
+		refusals[find(keys, id).Refusal(entry.Seq+1, false)] = true
+	}
+	switch {
+	case refusals[""]:
+		return ""
+	case refusals["E_KEY_COMPROMISED"]:
+		return "E_KEY_COMPROMISED"
+	case refusals["E_DELEGATION_RANGE"]:
+		return "E_DELEGATION_RANGE"
+	}
+	return otherwise
+}
+
+func mapOf(keys []*trust.Key) map[string]publickey.Key {
+	found := map[string]publickey.Key{}
+	for _, key := range keys {
+		found[key.ID] = key.Key
+	}
+	return found
+}
+
+// proves says whether the new key signed the log's name, its own id and the size of the statement.
+func (c *change) proves(possession string) bool {
+	if c.kind == "revocation" {
+		return possession == ""
+	}
+	signature, err := hex.DecodeString(possession)
+	if err != nil || hex.EncodeToString(signature) != possession {
+		return false
+	}
+	message := []byte("def/0 possession\x00" + c.origin + "\x00" + c.id + "\x00" + strconv.FormatInt(c.size, 10))
+	return c.key.Verifies(signature, message)
+}
+
+// apply brings a change into force from the record after seq on.
+func (k *Keys) apply(c *change, seq int64) {
+	gone := c.replaces
+	if c.kind == "revocation" {
+		gone = c.id
+	} else if k.find(c.id) == nil {
+		k.Effective = append(k.Effective, &trust.Key{
+			Key: c.key, ID: c.id, Role: c.role, From: seq + 1, Until: c.until, CompromisedFrom: trust.Open,
+			Delegated: c.kind == "delegation",
+		})
+		k.Failed = without(k.Failed, c.id)
+	}
+	old := k.find(gone)
+	if old == nil || old.Role != c.role {
+		return
+	}
+	old.CompromisedFrom = tighter(old.CompromisedFrom, c.compromisedFrom)
+	if c.kind != "revocation" || c.compromisedFrom == trust.Open {
+		old.Until = tighter(old.Until, seq+1)
+	}
+}
+
+func without(keys []*trust.Key, id string) []*trust.Key {
+	var kept []*trust.Key
+	for _, key := range keys {
+		if key.ID != id {
+			kept = append(kept, key)
+		}
+	}
+	return kept
+}
+
+func tighter(one, other int64) int64 {
+	if one == trust.Open {
+		return other
+	}
+	if other == trust.Open {
+		return one
+	}
+	return min(one, other)
+}
