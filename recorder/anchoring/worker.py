@@ -1,4 +1,4 @@
-"""The anchoring process: looks at the log once a second, and runs a round when one is due or asked for.
+"""The anchoring process: looks at the log twice a second, and runs a round when one is due or asked for.
 
 `python -m recorder.anchoring.worker FOLDER`, started by the recorder, of which it holds no key. It only reads the log,
 so it can neither delay nor damage it. A line on stdin asks for a round now; a JSON line on stdout reports each round.
@@ -24,7 +24,7 @@ from recorder.anchoring.shelf import Shelf
 from recorder.errors import RecorderError
 from recorder.layout import Layout
 
-TICK_S = 1.0
+TICK_S = 0.5
 
 
 class Worker:
