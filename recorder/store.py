@@ -137,6 +137,11 @@ class Store:
         self._guarded(lambda: remember(self._connection, start, end, digest, path, checkpoint))
 
     @property
+    def begun_with(self) -> Prepared | None:
+        """The change of keys this run began with."""
+        return self._first
+
+    @property
     def log_key(self) -> SigningKey:
         """The key that signs now."""
         return self._log_key

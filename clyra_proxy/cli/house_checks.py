@@ -1,4 +1,4 @@
-"""What `clyra doctor` looks at in the house itself: authority, clock, policy, recorder, disk, proxy."""
+"""What `clyra doctor` looks at in the house itself: authority, clock, policy, keys, disk, proxy, recorder."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def house_conditions(home: Home, proxy: RunningProxy | None) -> Iterator[Conditi
     yield _judged("authority", lambda: _authority(home))
     yield _clock(home)
     yield _judged("policy", lambda: _policy(home))
+    yield _keys(home)
     yield _disk(home)
     yield _proxy(proxy)
     yield _recorder(home, proxy)
@@ -110,6 +111,20 @@ def _policy(home: Home) -> Condition:
     loaded = load_with_source(home.policy)
     policy = compile_policy(loaded.document, loaded.base_dir)
     return Condition("policy", State.GOOD, f"{home.policy}, sha256 {policy.sha256[:16]}")
+
+
+def _keys(home: Home) -> Condition:
+    from recorder.errors import RecorderError
+    from recorder.key_report import report_keys
+    from recorder.layout import Layout
+
+    try:
+        report = report_keys(Layout(home.root))
+    except (RecorderError, OSError) as error:
+        return Condition("keys", State.FAIL, str(error), "See `clyra keys show`.")
+    if report.warnings:
+        return Condition("keys", State.WARN, report.warnings[0], "`clyra keys show` has the whole list.")
+    return Condition("keys", State.GOOD, "protected, root keys elsewhere")
 
 
 def _disk(home: Home) -> Condition:

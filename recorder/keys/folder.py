@@ -43,6 +43,11 @@ class KeyFolder:
         """Raises KeyFileError."""
         return read_configuration(self.configuration_path)
 
+    @property
+    def root_folder(self) -> Path:
+        """Where root keys are that were left beside the recorder on purpose."""
+        return self.folder / "roots"
+
     def path(self, role: str) -> Path:
         """Where the key file of a role is, when it is a file of the usual name."""
         return self.folder / f"{role}.key"
