@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from clyra_proxy.cli import retention
 from clyra_proxy.cli.options import HomeOption
 from clyra_proxy.cli.output import print_error
 from clyra_proxy.home import Home
@@ -40,3 +41,6 @@ def prove(
     typer.echo(f"Wrote {path} ({len(raw)} bytes): the record as it was recorded, and its place in the log.")
     typer.echo(f"  verify  clyra verify-record {path} --trust trust.json")
     return 0
+
+
+retention.add_to(app)
