@@ -47,7 +47,7 @@ COMMANDS: dict[str, Command] = {
     "seal": Command("clyra_proxy.cli.evidence", "Seal the evidence into a bundle.", pick="seal"),
     "verify": Command("clyra_proxy.cli.evidence", "Verify an evidence bundle, offline.", pick="verify"),
     "verify-record": Command("clyra_proxy.cli.evidence", "Verify one record with its proof.", pick="verify-record"),
-    "evidence": Command("clyra_proxy.cli.evidence_tools", "Prove one record of the log."),
+    "evidence": Command("clyra_proxy.cli.evidence_tools", "Prove one record; hold, prune and release bundles."),
     "anchor": Command("clyra_proxy.cli.anchor", "Place the log's checkpoints outside, and look after them."),
     "keys": Command("clyra_proxy.cli.keys", "Make, show, rotate, delegate and revoke the keys of the log."),
     "witness": Command("clyra_proxy.cli.witness", "Cosign the checkpoints of logs, as a C2SP witness."),
