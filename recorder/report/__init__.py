@@ -1,0 +1,1 @@
+"""The daily review: what a person looks at once a day, counted from records."""

@@ -1,0 +1,265 @@
+"""From a review to a page: figures, sections, tables and open items, the same for every format.
+
+The page is plain data. Each renderer escapes for its own format and knows nothing of records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from recorder.attest.outcome import Proof
+from recorder.reading import UNSEALED
+from recorder.report.review import Review, Traffic
+
+TOP: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number to see at a glance. tone: `plain`, `good`, `warn` or `bad`."""
+
+    label: str
+    value: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """numbers: columns that are aligned right. note: stands below; `empty` stands instead when there are no rows."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int] = frozenset()
+    note: str = ""
+    empty: str = "None."
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something a person should look at. tone: `warn` or `bad`."""
+
+    tone: str
+    text: str
+    records: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole report."""
+
+    title: str
+    subtitle: str
+    figures: tuple[Figure, ...]
+    items: tuple[Item, ...]
+    tables: tuple[Table, ...]
+    footer: str
+
+
+def make_page(review: Review, made_at: str, *, genai: bool = False, data_changes: bool = False) -> Page:
+    """The page of a review. made_at: RFC 3339 time of making it."""
+    tables = [
+        _refusals(review),
+        _shadow(review),
+        _traffic("Destinations", "destination", review.destinations),
+        _traffic("Agents", "agent", review.agents),
+        _approvals(review),
+        *(_genai(review) if genai else ()),
+        *((_data_changes(review),) if data_changes else ()),
+        _policies(review),
+        _events(review),
+        _evidence(review),
+    ]
+    day = review.day or "all records"
+    window = f"records {review.first_seq:,} to {review.last_seq:,}" if review.records else "no records"
+    footer = (
+        f"Made {made_at} from records, times in UTC. Everything is counted. It says what passed the proxy and what the "
+        "recorder was told; traffic around the proxy is not in it."
+    )
+    return Page(
+        f"Daily review {day}",
+        f"{_origins(review)} - {window}",
+        _figures(review),
+        _items(review),
+        tuple(tables),
+        footer,
+    )
+
+
+def _origins(review: Review) -> str:
+    return ", ".join(dict.fromkeys(provenance.origin for provenance in review.evidence))
+
+
+def _figures(review: Review) -> tuple[Figure, ...]:
+    totals, unsafe = review.totals, review.proofs.get("error_passed")
+    denied = sum(review.refusals.values())
+    items = _items(review)
+    return (
+        Figure("exchanges", f"{totals['exchanges']:,}"),
+        Figure("writes", f"{totals['writes']:,}"),
+        Figure("denied", f"{denied:,}", "warn" if denied else "plain"),
+        Figure("would be denied", f"{totals['withheld']:,}", "warn" if totals["withheld"] else "plain"),
+        Figure("failed", f"{totals['failed'] + totals['unknown']:,}", "warn" if totals["failed"] else "plain"),
+        Figure("events lost", f"{review.lost:,}", "bad" if review.lost else "good"),
+        Figure("errors passed", f"{unsafe.count if unsafe else 0:,}", "bad" if unsafe else "good"),
+        Figure("to look at", f"{len(items)}", "bad" if any(item.tone == "bad" for item in items) else "plain"),
+    )
+
+
+def _items(review: Review) -> tuple[Item, ...]:
+    """Open items, the gravest first."""
+    return tuple(sorted(_found(review), key=lambda item: item.tone != "bad"))
+
+
+def _found(review: Review) -> Iterator[Item]:
+    for provenance in review.evidence:
+        if provenance.verdict in ("rejected", "indeterminate"):
+            what = f"The evidence of {provenance.origin} is {provenance.verdict}: {provenance.first}."
+            yield Item("bad" if provenance.verdict == "rejected" else "warn", what)
+    yield from _proved(review, "bad", "error_passed", "exchange passed", "although a check had failed")
+    if review.lost:
+        yield Item("bad", f"{_several(review.lost, 'event')} never reached the log; the gaps are declared below.")
+    yield from _proved(review, "warn", "unknown", "exchange ended", "nobody knows how (crash, cut connection)")
+    for name, scope in review.open_halts.items():
+        yield Item("warn", f"The halt {name} ({scope}) is still in force.")
+    for name, until in review.open_bypasses.items():
+        tone = "bad" if until < review.last_ts else "warn"
+        yield Item(tone, f"The bypass {name} is open; it was set to end at {until[:16]}Z.")
+    for name, severity in review.open_contradictions.items():
+        yield Item("bad" if severity == "error" else "warn", f"The policy contradiction {name} is open.")
+    overdue = sum(1 for deadline in review.open_requests.values() if deadline and deadline < review.last_ts)
+    if review.open_requests:
+        waiting = _several(len(review.open_requests), "approval request")
+        text = f"{waiting} still open, {overdue:,} beyond the deadline."
+        yield Item("bad" if overdue else "warn", text)
+    yield from _proved(review, "warn", "withheld", "exchange passed", "that a rule in shadow mode would have refused")
+    yield from _proved(review, "warn", "anonymous", "exchange passed", "without anybody knowing the caller")
+    if len(review.policies) > 1:
+        yield Item("warn", f"Policy changed: {len(review.policies)} policies decided on this day.")
+    for event in review.events:
+        if event.kind in ("clock", "erasure"):
+            yield Item("warn", f"{event.text[:1].upper()}{event.text[1:]}.", str(event.seq))
+    yield from _anchoring(review)
+
+
+def _anchoring(review: Review) -> Iterator[Item]:
+    for provenance in review.evidence:
+        if provenance.verdict == UNSEALED:
+            if not review.anchored_ts:
+                yield Item("warn", "Nothing outside has confirmed the log on this day (no sys.anchor record).")
+        elif provenance.anchored_end < provenance.end:
+            tail = provenance.end - max(provenance.anchored_end, provenance.start)
+            yield Item("warn", f"Nothing outside confirms the last {_several(tail, 'record')} of {provenance.origin}.")
+
+
+def _proved(review: Review, tone: str, name: str, what: str, text: str) -> Iterator[Item]:
+    proof = review.proofs.get(name)
+    if proof is not None and proof.count:
+        noun, _, verb = what.partition(" ")
+        yield Item(tone, f"{_several(proof.count, noun)} {verb} {text}.", _numbers(proof))
+
+
+def _several(count: int, noun: str) -> str:
+    """`1 record`, `2 records`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _numbers(proof: Proof) -> str:
+    more = ", ..." if proof.count > len(proof.first) else ""
+    return ", ".join(map(str, proof.first)) + more
+
+
+def _refusals(review: Review) -> Table:
+    rows = [(reason, rule, f"{count:,}") for (reason, rule), count in _ranked(review.refusals)]
+    proof = review.proofs.get("denied")
+    note = f"Records {_numbers(proof)}." if proof else ""
+    return Table("Denied, by reason", ("reason", "rule", "count"), tuple(rows), frozenset({2}), note)
+
+
+def _shadow(review: Review) -> Table:
+    rows = [(rule, f"{count:,}") for rule, count in _ranked(review.shadow)]
+    proof = review.proofs.get("withheld")
+    note = f"Records {_numbers(proof)}." if proof else ""
+    return Table("Would have been denied (shadow rules)", ("rule", "count"), tuple(rows), frozenset({1}), note)
+
+
+def _traffic(title: str, column: str, store: Mapping[str, Traffic]) -> Table:
+    ranked = sorted(store.items(), key=lambda item: (-item[1].calls, item[0]))
+    rows = tuple(
+        (name, f"{one.calls:,}", f"{one.denied:,}", f"{one.withheld:,}", f"{one.failed:,}")
+        for name, one in ranked[:TOP]
+    )
+    columns = (column, "exchanges", "denied", "would be denied", "failed")
+    note = f"{len(ranked) - TOP:,} more." if len(ranked) > TOP else ""
+    return Table(title, columns, rows, frozenset({1, 2, 3, 4}), note)
+
+
+def _approvals(review: Review) -> Table:
+    order = ("requested", "granted", "denied", "expired", "used")
+    rows = tuple((name, f"{review.approvals[name]:,}") for name in order if review.approvals[name])
+    return Table("Approvals", ("what", "count"), rows, frozenset({1}))
+
+
+def _genai(review: Review) -> tuple[Table, Table]:
+    note = f"Tokens: {review.tokens['input']:,} in, {review.tokens['output']:,} out." if review.models else ""
+    models = tuple((name, result, f"{count:,}") for (name, result), count in _ranked(review.models))
+    tools = tuple((name, result, f"{count:,}") for (name, result), count in _ranked(review.tools))
+    return (
+        Table("Calls of models", ("model", "result", "count"), models, frozenset({2}), note),
+        Table("Calls of tools", ("tool", "result", "count"), tools, frozenset({2})),
+    )
+
+
+def _data_changes(review: Review) -> Table:
+    names = ("batches", "offered", "forwarded", "rejected", "quarantined", "deletes")
+    kinds = frozenset((*names,))
+    ranked = sorted(review.data_changes.items(), key=lambda item: (-item[1]["batches"], item[0]))[: TOP * 2]
+    rows = tuple(
+        (place, what, _kinds(counts, kinds), *(f"{counts[name]:,}" for name in names))
+        for (place, what), counts in ranked
+    )
+    columns = ("destination", "object", "operations", *names)
+    return Table("Changes of data", columns, rows, frozenset(range(3, 9)))
+
+
+def _kinds(counts: Counter[str], without: frozenset[str]) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items()) if kind not in without)
+
+
+def _policies(review: Review) -> Table:
+    rows = tuple(
+        (use.sha256[:16], f"{use.first_seq:,}", use.first_ts[:19], f"{use.decisions:,}", ", ".join(sorted(use.modes)))
+        for use in sorted(review.policies.values(), key=lambda use: use.first_seq)
+    )
+    columns = ("policy sha256", "first record", "first seen", "decisions", "modes")
+    return Table("Policies in force", columns, rows, frozenset({1, 3}))
+
+
+def _events(review: Review) -> Table:
+    rows = tuple((f"{event.seq:,}", event.ts[:19], event.kind, event.text) for event in review.events)
+    more = review.events_total - len(rows)
+    columns = ("record", "time", "kind", "what")
+    return Table(
+        "Gaps, clock, keys, halts, bypasses", columns, rows, frozenset({0}), f"{more:,} more." if more > 0 else ""
+    )
+
+
+def _evidence(review: Review) -> Table:
+    rows = []
+    for provenance in review.evidence:
+        anchored = f"up to {provenance.anchored_end:,}" if provenance.anchored_end else "no"
+        if provenance.verdict == UNSEALED and review.anchored_ts:
+            anchored = f"up to {review.anchored_size:,}, {review.anchored_ts[:19]}"
+        exposure = provenance.report.get("exposure_us")
+        shown = "" if exposure is None else f"{exposure / 1_000_000:,.0f} s"
+        window = f"[{provenance.start:,}, {provenance.end:,})"
+        rows.append((provenance.bundle[7:23] or "log", window, provenance.verdict, provenance.first, anchored, shown))
+    columns = ("bundle", "records", "verdict", "first code", "confirmed outside", "exposure")
+    return Table("Evidence this was made from", columns, tuple(rows))
+
+
+def _ranked[Key](counts: Counter[Key]) -> list[tuple[Key, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[: TOP * 2]
