@@ -10,10 +10,12 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from recorder import strict_json
-from recorder.keys import SigningKey
+
+if TYPE_CHECKING:  # a verifier does not load what keeps private keys
+    from recorder.keys import SigningKey
 
 MAX_BYTES = 16 << 20
 MAX_SIGNATURES = 16

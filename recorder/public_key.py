@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
@@ -95,6 +95,8 @@ def _is_strict_der(signature: bytes) -> bool:
 
 
 def _rsa(public: bytes) -> rsa.RSAPublicKey | None:
+    from cryptography.hazmat.primitives import serialization  # slow to load, and rarely needed
+
     try:
         key = serialization.load_der_public_key(public)
     except (ValueError, UnsupportedAlgorithm):

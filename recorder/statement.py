@@ -117,6 +117,24 @@ class Tally:
         self.last_ts = max(self.last_ts, record["ts"])
         self.last_typ = typ
 
+    def add_block(
+        self,
+        counts: Mapping[str, int],
+        sources: Mapping[str, tuple[int, int]],
+        policies: frozenset[str],
+        times: tuple[str, str],
+        last_typ: str,
+    ) -> None:
+        """The same for several records at once, none of them `sys.gap`. times: of the first and the last."""
+        for typ, count in counts.items():
+            self.counts[typ] = self.counts.get(typ, 0) + count
+        for name, (first, last) in sources.items():
+            self.sources.setdefault(name, [first, last, 0])[1] = last
+        self.policies |= policies
+        self.first_ts = self.first_ts or times[0]
+        self.last_ts = max(self.last_ts, times[1])
+        self.last_typ = last_typ
+
     def predicate_part(self) -> dict[str, Any]:
         """The members of the predicate that follow from the records."""
         return {

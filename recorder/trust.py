@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
 
 from recorder import canonical, dsse, note, public_key
-from recorder.keys import SigningKey
+
+if TYPE_CHECKING:  # a verifier does not load what keeps private keys
+    from recorder.keys import SigningKey
 
 PAYLOAD_TYPE = "application/vnd.clyra.trust+json"
 MAX_BYTES = 1 << 20

@@ -23,7 +23,7 @@ from recorder.verify.attestations import check_attestation
 from recorder.verify.members import Members, place_of
 from recorder.verify.options import Options, Progress
 from recorder.verify.outside import Outside
-from recorder.verify.passing import check_leaves, check_lines
+from recorder.verify.passing import WORTH_HELP, check_leaves, check_lines
 from recorder.verify.records import RecordCheck, Wanted, micros
 from recorder.verify.report import Findings, Report
 from recorder.verify.signatures import checkpoint_refusal, statement_refusal
@@ -279,7 +279,8 @@ class _Run:
             if self.options.progress is not None:
                 self.options.progress(check.frontier.size - self.report.start, self.report.end - self.report.start)
 
-        digest, leaves = check_lines(check, self.container.stream(statement.RECORDS), tell)
+        helped = self.options.workers > 0 and self.container.size(statement.RECORDS) >= WORTH_HELP
+        digest, leaves = check_lines(check, self.container.stream(statement.RECORDS), tell, helped=helped)
         if self.report.level != "L0" and digest != self.digests.get(statement.RECORDS):
             check.findings.add("E_MEMBER_DIGEST", details.place(statement.RECORDS))
         self._tree(check, statement.RECORDS, whole=True)

@@ -17,7 +17,6 @@ from recorder.errors import RecorderError
 from recorder.verify.bundle import verify
 from recorder.verify.explain import explain, explain_record
 from recorder.verify.options import LEVELS, PROFILES, Options
-from recorder.verify.record_proof import verify_record
 from recorder.verify.report import EXIT_CODES, EXIT_UNREADABLE, VERDICTS, Report
 from recorder.verify.stdin_words import canon, crypto
 
@@ -125,6 +124,8 @@ def add_verify_record(parser: argparse.ArgumentParser) -> None:
 
 def run_verify_record(arguments: argparse.Namespace) -> int:
     """`verify-record`. Prints; returns the exit code."""
+    from recorder.verify.record_proof import verify_record  # reads the recorder's own store, too
+
     try:
         trusted = arguments.trust.read_bytes() if arguments.trust else None
         report = verify_record(arguments.proof.read_bytes(), trusted)

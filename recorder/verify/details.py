@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from recorder.approval_check import check_approvals
-from recorder.disclosure_check import check_disclosures
 from recorder.effective_keys import KeyRing
 from recorder.statement import RECORDS
 from recorder.verify.members import MAX_SMALL, Members
@@ -27,6 +25,8 @@ def _approvals(report: Report, members: Members, ring: KeyRing | None, check: Re
     if ring is None:
         report.skipped.add("approvals")
         return
+    from recorder.approval_check import check_approvals  # most bundles have none
+
     findings, counts = check_approvals(
         check.consumes, names, lambda name: members.small(name, MAX_SMALL), ring.keys.values(), report.start
     )
@@ -37,6 +37,8 @@ def _approvals(report: Report, members: Members, ring: KeyRing | None, check: Re
 
 def _disclosures(report: Report, members: Members, check: RecordCheck) -> None:
     for seq, name in members.disclosures():
+        from recorder.disclosure_check import check_disclosures  # most bundles have none
+
         raw = members.small(name, _MAX_DISCLOSURES)
         if raw is None:
             continue

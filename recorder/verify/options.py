@@ -20,7 +20,7 @@ class Options:
     """trust, trust_from: trust files. checkpoints, anchors, attestations: the bytes of such files, in order.
 
     memory: what was accepted before, for all bundles of one call. older: the caller knows that this is an older bundle.
-    profile: `time` also checks RFC 3161 time stamps. workers: processes that help with the records (0: none).
+    profile: `time` also checks RFC 3161 time stamps. workers: processes that may help with many records (0 or 1).
     """
 
     trust: bytes | None = None
@@ -32,5 +32,5 @@ class Options:
     older: bool = False
     level: str = "L2"
     profile: str = "core"
-    workers: int = 0
+    workers: int = 1
     progress: Progress | None = None

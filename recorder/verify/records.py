@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 
 from recorder import FORMAT, canonical, record
 from recorder.effective_keys import KeyRing, Line
-from recorder.merkle import Frontier, leaf_hash
+from recorder.merkle import HASH_SIZE, Frontier, leaf_hash
 from recorder.statement import RECORDS, Tally
+from recorder.verify.quick import Clean
 from recorder.verify.report import Findings, Place
 
 CONSUME: Final = "pef.approval.consume"
@@ -94,6 +95,43 @@ class RecordCheck:
         """Check whole lines (without newlines, cut to MAX_LINE), in order."""
         for line in lines:
             self._line(line)
+
+    def joins(self, block: Clean) -> bool:
+        """Whether a clean block continues what went before it, and nothing wanted lies inside it."""
+        size = self.frontier.size
+        if block.first_seq != size or self._prev not in ("", block.first_prev):
+            return False
+        if (block.first_ts < self.last_ts and not self._step) or (
+            block.first_boot == self._boot and block.first_mono <= self._mono
+        ):
+            return False
+        if any(number != self._counters.get(name, number - 1) + 1 for name, (number, _) in block.sources.items()):
+            return False
+        self._drop_limits()
+        if self._limits and block.last_ts > self._limits[0][1]:
+            return False
+        places = range(size + 1, size + block.records)
+        return not any(one in places for one in self.wanted.sizes) and not any(
+            one + 1 in places or one + 1 == size + block.records for one in self.wanted.disclosed
+        )
+
+    def take(self, block: Clean) -> None:
+        """A clean block that joins."""
+        leaves, append = block.leaves, self.frontier.append
+        for at in range(0, len(leaves), HASH_SIZE):
+            append(leaves[at : at + HASH_SIZE])
+        if self.leaves is not None:
+            self.leaves.update(leaves)
+        self._prev = leaves[-HASH_SIZE:].hex()
+        self.first_ts = self.first_ts or block.first_ts
+        self.last_ts, self._boot, self._mono, self._step = block.last_ts, block.last_boot, block.last_mono, False
+        self._counters.update((name, last) for name, (_, last) in block.sources.items())
+        self.tally.add_block(
+            block.recordss, block.sources, block.policies, (block.first_ts, block.last_ts), block.last_typ
+        )
+        self._offset += block.size
+        if self.frontier.size in self.wanted.sizes:
+            self._note_size(block.last_ts)
 
     def unended(self, line: bytes) -> None:
         """Bytes after the last newline."""
@@ -190,9 +228,13 @@ class RecordCheck:
         if self._limits:
             self._not_after(ts)
 
-    def _not_after(self, ts: str) -> None:
+    def _drop_limits(self) -> None:
+        """Forget limits of tree sizes that are reached."""
         while self._limits and self._limits[0][0] <= self.frontier.size:
             del self._limits[0]
+
+    def _not_after(self, ts: str) -> None:
+        self._drop_limits()
         if self._limits and ts > self._limits[0][1]:
             self._fail("E_TS_FUTURE", f"{ts}, but seen from outside before {self._limits[0][1]}")
             self._limits = []
