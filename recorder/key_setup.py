@@ -138,7 +138,7 @@ def _replace_roots(layout: Layout, roots: Roots, threshold: int) -> Begun:
     entries = [trust_update.entry("root", key) for key in roots.keys]
     removed = frozenset(key.key_id for key in before.of_role("root"))
     draft = trust_update.following(current, Update(entries, removed, threshold))
-    genesis = [key.key_id for key in before.keys if key.role in ("log", "seal")]
+    genesis = {key.key_id: key.role for key in before.keys if key.role in ("log", "seal")}
     raw = trust_update.accept(current, _signed(draft, (old, *roots.keys)), genesis)
     done = _install(layout, raw, roots)
     if isinstance(reference, FileReference):

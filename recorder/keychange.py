@@ -20,7 +20,7 @@ from recorder import database, dsse, rotation
 from recorder.errors import KeyChangeError, KeyFileError
 from recorder.keyring import HeldKey, Prepared, Ring
 from recorder.keys import KeyFolder, LocalKey, SigningKey
-from recorder.keys.reference import DelegatedReference, FileReference, KeyReference, parse_reference
+from recorder.keys.reference import MAX_HOURS, DelegatedReference, FileReference, KeyReference, parse_reference
 from recorder.layout import Layout
 from recorder.rotation import DELEGATION, RECOVERY, REVOCATION, ROTATION, Change
 from recorder.store import Store
@@ -69,8 +69,7 @@ class KeyChanger:
         if what == "rotate" and order.get("role") in ("log", "seal"):
             return self.rotate(str(order["role"]), reason or "planned rotation", order.get("to"))
         if what == "delegate":
-            hours = order.get("hours")
-            return self.delegate(reason or "delegation", float(hours) if hours is not None else None)
+            return self.delegate(reason or "delegation", _hours(order.get("hours")))
         if what == "apply" and isinstance(order.get("envelope"), dict):
             return self.apply(json.dumps(order["envelope"], sort_keys=True, separators=(",", ":")).encode() + b"\n")
         raise ValueError("the order is none of rotate, delegate, apply")
@@ -144,6 +143,16 @@ class KeyChanger:
         seq: int = self._on_writer(lambda store: store.change_key(prepared))
         log.info("record %d: %s of the %s key, now %s", seq, change.kind, change.role, change.key_id[:16])
         return Changed(change.kind, change.role, change.key_id, change.replaces, seq, change.until_size)
+
+
+def _hours(told: Any) -> float | None:
+    """Raises ValueError beyond what a delegation may hold."""
+    if told is None:
+        return None
+    hours = float(told)
+    if not 0 < hours <= MAX_HOURS:
+        raise ValueError(f"a delegation is for at most {MAX_HOURS} hours of traffic")
+    return hours
 
 
 def prepare_signed(keys: KeyFolder, envelope: bytes) -> Prepared:

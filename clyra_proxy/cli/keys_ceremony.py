@@ -21,6 +21,7 @@ from clyra_proxy.home import Home
 from recorder import key_setup, strict_json
 from recorder.cosignature import WITNESS_TYPE, VkeyError, parse_vkey
 from recorder.errors import KeyChangeError, KeyFileError
+from recorder.keyring import Ring
 from recorder.keys import LocalKey, SigningKey, ceremony, pkcs8, providers, secret_files, trust_update
 from recorder.keys.ceremony import Draft
 from recorder.keys.reference import FileReference, read_reference
@@ -152,7 +153,8 @@ def import_(
             order_change(layout, {"order": "apply", "envelope": strict_json.read(draft.to_bytes()[:-1])}), json=json
         )
         return
-    genesis = [one.key_id for one in read_ring(layout)[0].keys if one.since == 0] if layout.database.exists() else []
+    ring = read_ring(layout)[0] if layout.database.exists() else Ring()
+    genesis = {one.key_id: one.role for one in ring.keys if one.since == 0}
     key_setup.install_trust(layout, trust_update.accept(layout.trust.read_bytes(), draft, genesis))
     version = key_setup.trust_document(layout)["version"]
     if json:

@@ -106,10 +106,10 @@ def log_entries(ring_keys: Iterable[Any], document_keys: Sequence[Mapping[str, A
     return found
 
 
-def accept(current: bytes, draft: Draft, genesis: Iterable[str]) -> bytes:
+def accept(current: bytes, draft: Draft, genesis: Mapping[str, str]) -> bytes:
     """The signed next trust file, if it may be put in force. Raises KeyChangeError.
 
-    genesis: ids of the keys the log began with; without them no bundle of the log could be verified.
+    genesis: id -> role of the keys the log began with; without them no bundle of the log could be verified.
     """
     raw = draft.to_bytes()
     try:
@@ -123,8 +123,8 @@ def accept(current: bytes, draft: Draft, genesis: Iterable[str]) -> bytes:
         ) from None
     if after.version <= before.version:
         raise KeyChangeError(f"Version {after.version} is not newer than version {before.version}, in force.")
-    listed = {key.key_id for key in after.keys}
-    if any(key_id not in listed for key_id in genesis):
+    listed = {(key.key_id, key.role) for key in after.keys}
+    if not genesis.items() <= listed:
         raise KeyChangeError(
             "The trust file lacks a key the log began with.",
             "No bundle could be verified with it.",

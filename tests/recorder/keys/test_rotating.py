@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
+import time
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recorder import database, keychange, keyring, rotation
+from recorder import database, dsse, keychange, keyring, note, rotation
 from recorder.admission import parse_batch
-from recorder.errors import KeyChangeError, KeyFileError, KeyUnavailableError, SealError, StoreCorruptError
+from recorder.errors import (
+    KeyChangeError,
+    KeyFileError,
+    KeyUnavailableError,
+    RecorderError,
+    SealError,
+    StoreCorruptError,
+)
 from recorder.keychange import KeyChanger
 from recorder.keys import KeyFolder, LocalKey
-from recorder.keys.reference import DelegatedReference
+from recorder.keys.reference import DelegatedReference, reference_document
 from recorder.layout import Layout
 from recorder.local import request_key_change, request_seal
 from recorder.main import prepare
@@ -202,8 +214,6 @@ def test_a_seal_key_anywhere_delegates_the_log_key(
     store = open_store(layout)
     changer = direct_changer(layout, store)
     if to is not None:
-        from recorder.keys.reference import reference_document
-
         changer.rotate("seal", "into the key store", reference_document(to))
     _grow(store, 1)
     done = changer.delegate("no log key on disk")
@@ -251,7 +261,6 @@ def test_a_delegated_key_signs_no_further_than_its_end(layout: Layout, monkeypat
 
 
 def test_a_recorder_renews_its_delegation_by_itself(layout: Layout, bao: Bao) -> None:
-    from recorder.keys.reference import reference_document
 
     reference = reference_document(bao.reference("renewing"))
     with running_recorder(layout.root):
@@ -281,8 +290,6 @@ type Spoil = Callable[[rotation.Change, LocalKey, LocalKey], keyring.Prepared]
 def _prepared(
     change: rotation.Change, signers: list[Any], new: LocalKey, possession: str | None = None
 ) -> keyring.Prepared:
-    from recorder import dsse
-
     envelope = dsse.sign(rotation.make_payload(change), rotation.PAYLOAD_TYPE, signers)
     message = rotation.possession_message(change.origin, change.key_id, change.size)
     return keyring.Prepared(change, envelope, possession if possession is not None else new.sign(message).hex(), new)
@@ -309,8 +316,6 @@ def _prepared(
 def test_a_change_a_verifier_would_refuse_is_never_written(
     layout: Layout, changes: dict[str, Any], signer: str, possession: str | None, words: str
 ) -> None:
-    from dataclasses import replace
-
     store = open_store(layout)
     new, log_key = LocalKey.generate(), store.log_key
     signers = {"new": new, "log": log_key} | {role: layout.keys.signing_key(role) for role in ("seal", "root")}
@@ -337,7 +342,6 @@ def test_a_change_a_verifier_would_refuse_is_never_written(
 
 
 def test_a_token_or_kms_that_is_away_changes_nothing(layout: Layout, token: Token) -> None:
-    from recorder.keys.reference import reference_document
 
     store = open_store(layout)
     changer = direct_changer(layout, store)
@@ -347,4 +351,114 @@ def test_a_token_or_kms_that_is_away_changes_nothing(layout: Layout, token: Toke
     with pytest.raises(KeyFileError, match="does not say which key"):
         changer.rotate("seal", "nonsense", {"provider": "cloud"})
     assert store.ring.entries == ()
+    _grow(store, 1)
+
+
+# -- what an attacker or an outage can do -----------------------------------------------------------------------------
+
+
+def test_a_replaced_key_can_sign_nothing_more(layout: Layout, tmp_path: Path) -> None:
+    """Whoever kept a copy of the old keys forges the end of a later window with them: each forgery has its code."""
+    store = open_store(layout)
+    _grow(store, 1)
+    old_log, old_seal = store.log_key, layout.keys.signing_key("seal")
+    changer = direct_changer(layout, store)
+    changer.rotate("log", "yearly")
+    changer.rotate("seal", "yearly")
+    _grow(store, 9)
+    store.shut()
+    folder = tmp_path / "bundle"
+    with zipfile.ZipFile(seal_offline(layout, 0, None).path) as packed:
+        packed.extractall(folder)
+    (folder / "transport.sha256").unlink()
+    assert _codes(layout, folder) == SOUND
+    end = note.parse_checkpoint((folder / "tree" / "end").read_bytes())
+    statement = dsse.parse((folder / "statement.dsse.json").read_bytes(), "application/vnd.in-toto+json")
+    forgeries = {
+        "tree/end": note.sign_checkpoint(end.origin, end.size, end.root, old_log),
+        "statement.dsse.json": dsse.sign(statement.payload, statement.payload_type, [old_seal]),
+    }
+    for name, forged in forgeries.items():
+        path = folder / name
+        path.chmod(0o600)
+        genuine = path.read_bytes()
+        path.write_bytes(forged)
+        assert _codes(layout, folder)[0] == "E_KEY_NOT_VALID_AT_SIZE"
+        path.write_bytes(genuine)
+    assert _codes(layout, folder) == SOUND
+
+
+def test_a_key_store_that_is_away_stops_no_recording(layout: Layout, bao: Bao) -> None:
+    """The log key is a file: only sealing waits for the seal key. With a delegated log key a start waits too."""
+    reference = reference_document(bao.reference("sometimes-away"))
+    with running_recorder(layout.root):
+        request_key_change(layout.socket, {"order": "rotate", "role": "seal", "to": reference})
+    away = reference | {"address": "http://127.0.0.1:9", "timeout_s": 0.4}
+    configuration = json.loads(layout.keys.configuration_path.read_text())
+    layout.keys.configuration_path.write_text(json.dumps(configuration | {"seal": away}))
+    with running_recorder(layout.root):
+        assert post(layout, batch_body("p", 1, [intent("x")]))[0] == 200
+        with pytest.raises(RecorderError, match="cannot be reached"):
+            request_seal(layout.socket, None, None)
+        with pytest.raises(RecorderError, match="cannot be reached"):
+            request_key_change(layout.socket, {"order": "delegate"})
+        assert post(layout, batch_body("p", 2, [intent("y")]))[0] == 200
+    layout.keys.configuration_path.write_text(json.dumps(configuration))
+    with running_recorder(layout.root):
+        request_key_change(layout.socket, {"order": "delegate"})
+        assert _codes(layout, Path(request_seal(layout.socket, 0, None)["path"])) == SOUND
+    configuration = json.loads(layout.keys.configuration_path.read_text())
+    layout.keys.configuration_path.write_text(json.dumps(configuration | {"seal": away}))
+    with pytest.raises(KeyUnavailableError, match="cannot be reached"):
+        open_store(layout)
+
+
+def test_a_recorder_killed_while_its_keys_change_goes_on(layout: Layout) -> None:
+    """kill -9 at moments spread over the change; whatever was answered is there, and the log has one history."""
+    original, acknowledged, number = layout.trust.read_bytes(), 0, 1
+    for moment in (0.0, 0.004, 0.008, 0.012, 0.02, 0.05):
+        with running_recorder(layout.root) as recorder:
+            orders = [{"order": "rotate", "role": role} for role in ("log", "seal")]
+            threads = [threading.Thread(target=_quietly, args=(layout, order)) for order in orders]
+            for thread in threads:
+                thread.start()
+            assert post(layout, batch_body("p", number, [intent(f"x{number}")]))[0] == 200
+            acknowledged = number
+            number += 1
+            time.sleep(moment)
+            recorder.kill()
+            for thread in threads:
+                thread.join()
+    store = open_store(layout)
+    assert store.sources["p"].last == acknowledged
+    for role in ("log", "seal"):
+        assert layout.keys.signing_key(role).key_id == store.ring.current(role).key_id
+    store.shut()
+    assert _codes(layout, seal_offline(layout, 0, None).path, original) == SOUND
+
+
+def _quietly(layout: Layout, order: dict[str, Any]) -> None:
+    with contextlib.suppress(RecorderError):
+        request_key_change(layout.socket, order)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"order": "rotate"},
+        {"order": "rotate", "role": "root"},
+        {"order": "apply", "envelope": "text"},
+        {"order": "apply", "envelope": {"payload": "", "payloadType": "x", "signatures": []}},
+        {"order": "delegate", "hours": "many"},
+        {"order": "delegate", "hours": 25},
+        {"order": "delegate", "hours": -1},
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(layout: Layout, order: dict[str, Any]) -> None:
+    store = open_store(layout)
+    before = store.ring
+    with pytest.raises((ValueError, RecorderError)):
+        direct_changer(layout, store).obey(order)
+    assert store.ring == before
     _grow(store, 1)
