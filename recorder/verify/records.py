@@ -127,7 +127,7 @@ class RecordCheck:
         self.last_ts, self._boot, self._mono, self._step = block.last_ts, block.last_boot, block.last_mono, False
         self._counters.update((name, last) for name, (_, last) in block.sources.items())
         self.tally.add_block(
-            block.recordss, block.sources, block.policies, (block.first_ts, block.last_ts), block.last_typ
+            block.counts, block.sources, block.policies, (block.first_ts, block.last_ts), block.last_typ
         )
         self._offset += block.size
         if self.frontier.size in self.wanted.sizes:
