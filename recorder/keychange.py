@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recorder import database, dsse, rotation
-from recorder.errors import KeyChangeError, KeyFileError
+from recorder.errors import KeyChangeError, KeyFileError, KeyUnavailableError
 from recorder.keyring import HeldKey, Prepared, Ring
 from recorder.keys import KeyFolder, LocalKey, SigningKey
 from recorder.keys.reference import MAX_HOURS, DelegatedReference, FileReference, KeyReference, parse_reference
@@ -204,7 +204,7 @@ def recover(keys: KeyFolder, ring: Ring) -> None:
         if any(slot.startswith(role) for slot in keys.configuration.candidates):
             try:
                 keys.promote(role, held.key_id)
-            except KeyFileError as error:
+            except (KeyFileError, KeyUnavailableError) as error:
                 log.warning("a candidate for the %s key cannot be opened: %s", role, error)
 
 

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recorder.errors import KeyFileError
+from recorder.errors import KeyFileError, KeyUnavailableError
 from recorder.keys import pkcs8, providers, secret_files
 from recorder.keys.interface import ROLES, SigningKey
 from recorder.keys.local import LocalKey
@@ -78,7 +78,7 @@ class KeyFolder:
         for reference in wanted:
             try:
                 key = providers.open_key(reference, self.folder)
-            except KeyFileError as error:
+            except (KeyFileError, KeyUnavailableError) as error:
                 if not key_id or len(wanted) == 1:
                     raise
                 problems.append(error.what)

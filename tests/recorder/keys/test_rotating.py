@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from recorder import database, dsse, keychange, keyring, note, rotation
+from recorder import database, dsse, key_setup, keychange, keyring, note, rotation
 from recorder.admission import parse_batch
 from recorder.errors import (
     KeyChangeError,
@@ -25,12 +25,13 @@ from recorder.errors import (
     StoreCorruptError,
 )
 from recorder.keychange import KeyChanger
-from recorder.keys import KeyFolder, LocalKey
+from recorder.keys import KeyFolder, LocalKey, trust_update
 from recorder.keys.reference import DelegatedReference, reference_document
 from recorder.layout import Layout
 from recorder.local import request_key_change, request_seal
 from recorder.main import prepare
 from recorder.opening import direct_changer, open_store
+from recorder.revoking import draft_revocation, read_ring
 from recorder.seal import seal_offline, seal_window
 from recorder.store import Store
 from recorder.verify.bundle import verify_bundle
@@ -462,3 +463,42 @@ def test_an_order_that_makes_no_sense_is_refused(layout: Layout, order: dict[str
         direct_changer(layout, store).obey(order)
     assert store.ring == before
     _grow(store, 1)
+
+
+def test_a_lost_seal_key_is_replaced_by_the_roots_while_the_log_goes_on(layout: Layout, bao: Bao) -> None:
+    """The service that held it is gone for good; the new key lives in a file."""
+    reference = reference_document(bao.reference("lost"))
+    with running_recorder(layout.root):
+        request_key_change(layout.socket, {"order": "rotate", "role": "seal", "to": reference})
+    configuration = json.loads(layout.keys.configuration_path.read_text())
+    gone = reference | {"address": "http://127.0.0.1:9", "timeout_s": 0.2}
+    layout.keys.configuration_path.write_text(json.dumps(configuration | {"seal": gone}))
+    with running_recorder(layout.root):
+        assert post(layout, batch_body("p", 1, [intent("x")]))[0] == 200
+        lost = read_ring(layout)[0].current("seal").key_id
+        successor = layout.keys.add_file("seal", LocalKey.generate())
+        draft = draft_revocation(layout, lost, None, "the service is gone", successor)
+        signed = draft.signed_by(layout.keys.signing_key("root"))
+        done = request_key_change(layout.socket, {"order": "apply", "envelope": json.loads(signed.to_bytes())})
+        assert (done["kind"], done["replaced"]) == ("recovery", lost)
+        assert _codes(layout, Path(request_seal(layout.socket, 0, None)["path"])) == SOUND
+
+
+def test_a_trust_file_takes_over_what_the_log_knows_of_its_keys(layout: Layout) -> None:
+    """After a rotation of the seal key, a copy of an older window needs the new key in the trust file."""
+    store = open_store(layout)
+    _grow(store, 1)
+    size = store.size
+    direct_changer(layout, store).rotate("seal", "yearly")
+    _grow(store, 9)
+    store.shut()
+    with pytest.raises(SealError, match="clyra keys trust"):
+        seal_window(layout, 0, size)
+    current, (ring, _, _) = layout.trust.read_bytes(), read_ring(layout)
+    entries = trust_update.log_entries(ring.keys, key_setup.trust_document(layout)["keys"])  # type: ignore[arg-type]
+    draft = trust_update.following(current, trust_update.Update(entries))
+    signed = draft.signed_by(layout.keys.signing_key("root"))
+    genesis = {key.key_id: key.role for key in ring.keys if key.since == 0}
+    key_setup.install_trust(layout, trust_update.accept(current, signed, genesis))
+    assert _codes(layout, seal_window(layout, 0, size).path) == SOUND
+    assert _codes(layout, seal_window(layout, 0, None).path) == SOUND
