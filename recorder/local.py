@@ -16,6 +16,7 @@ from recorder.interface import (
     ERASURES_PATH,
     KEYS_PATH,
     SEAL_PATH,
+    SNAPSHOTS_PATH,
     STATUS_PATH,
 )
 
@@ -34,6 +35,11 @@ class _UnixConnection(http.client.HTTPConnection):
 def get_status(path: Path, timeout: float = 10.0) -> dict[str, Any]:
     """The status document. Raises SocketError when nobody answers."""
     return _ask(path, "GET", STATUS_PATH, b"", timeout)
+
+
+def request_snapshot(path: Path, data: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
+    """Write a `def.snapshot` record; its number, when it is durable. Raises RecorderError."""
+    return _ask(path, "POST", SNAPSHOTS_PATH, json.dumps(data).encode(), timeout)
 
 
 def request_anchor(path: Path, timeout: float = 90.0) -> dict[str, Any]:

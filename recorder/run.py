@@ -13,7 +13,7 @@ from typing import Any
 from recorder.anchoring.keeper import Keeper
 from recorder.errors import SocketError
 from recorder.evidence_orders import evidence_orders
-from recorder.interface import ANCHOR_PATH
+from recorder.interface import ANCHOR_PATH, SNAPSHOTS_PATH
 from recorder.key_orders import key_orders
 from recorder.keychange import KeyChanger
 from recorder.layout import Layout
@@ -21,6 +21,7 @@ from recorder.opening import open_store
 from recorder.renewal import Renewal
 from recorder.sealing import Sealer
 from recorder.service import Service
+from recorder.snapshot.order import snapshot_order
 from recorder.store import Store
 
 log = logging.getLogger("recorder")
@@ -61,7 +62,11 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
     service = Service(layout, store, sealer.seal, settings.silence_s, keeper.status)
     changer = KeyChanger(layout, service.writer.call)
     renewal = Renewal(layout, store, changer)
-    service.orders |= {**key_orders(changer, service.writer), ANCHOR_PATH: keeper.order}
+    service.orders |= {
+        **key_orders(changer, service.writer),
+        ANCHOR_PATH: keeper.order,
+        SNAPSHOTS_PATH: snapshot_order(service.writer),
+    }
     service.orders |= evidence_orders(layout, service.writer)
     tasks = [
         loop.create_task(sealer.keep_sealing(service.writer), name="sealing"),

@@ -50,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     "evidence": Command("clyra_proxy.cli.evidence_tools", "Prove one record; hold, prune and release bundles."),
     "anchor": Command("clyra_proxy.cli.anchor", "Place the log's checkpoints outside, and look after them."),
     "keys": Command("clyra_proxy.cli.keys", "Make, show, rotate, delegate and revoke the keys of the log."),
+    "snapshot": Command("clyra_proxy.cli.snapshot", "Prove what a table was, and which rows it had."),
     "witness": Command("clyra_proxy.cli.witness", "Cosign the checkpoints of logs, as a C2SP witness."),
     "attest": Command("clyra_proxy.cli.attest", "Test the controls of a framework against a bundle, and sign what was found."),
     "report": Command("clyra_proxy.cli.report", "Report a day: denials, gaps, approvals, halts, open items."),
