@@ -2,9 +2,9 @@
 
 Rule. A bundle is pruned only when the date its statement names is past, no legal hold is on it, and it verifies; what
 stays (statement, checkpoints, frontier, leaf hashes) still proves the tree, so neighbouring bundles keep their proofs
-and nobody can fill the hole with other records. What is disclosed beside it goes too. The pruned copy is verified
-before it takes the place of the whole one. A hold names a bundle by its digest and is a file of its own, so it holds
-for every copy of the bundle that is pruned from this data folder.
+and nobody can fill the hole with other records. Approvals and what is disclosed beside it go too. The pruned copy is
+verified before it takes the place of the whole one. A hold names a bundle by its digest and is a file of its own, so it
+holds for every copy of the bundle that is pruned from this data folder.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from recorder import dsse, statement, strict_json
+from recorder.approval import FOLDER as APPROVALS
 from recorder.container import Container, ContainerError, open_container, read_member
 from recorder.disclosure_check import FOLDER as DISCLOSURES
 from recorder.errors import RecorderError
@@ -174,7 +175,8 @@ def _may_go(bundle: Path, envelope: dsse.Envelope, digest: str, holds: Holds, to
 
 
 def _goes(name: str) -> bool:
-    return name == statement.RECORDS or name.startswith(DISCLOSURES)
+    """Records, and what says something about the people in them: certificates may hold ID tokens."""
+    return name == statement.RECORDS or name.startswith((DISCLOSURES, APPROVALS))
 
 
 def _leaves(container: Container) -> Iterator[bytes]:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder import statement
+from recorder import approval, statement
 from recorder.admission import parse_batch
+from recorder.approval_store import ApprovalStore
 from recorder.container import open_container
 from recorder.layout import Layout
 from recorder.main import prepare
@@ -20,6 +21,7 @@ from recorder.retention import Holds, RetentionError, digest_of, prune
 from recorder.seal import seal_window
 from recorder.store import Store
 from recorder.verify.bundle import verify_bundle
+from tests.support.approvals import certificate, consume_event
 from tests.support.clyra_command import clyra
 from tests.support.recorder_process import batch_body, intent, outcome
 
@@ -37,7 +39,11 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     layout = Layout(tmp_path_factory.mktemp("old") / "home")
     prepare(layout)
     store = Store(layout, layout.keys.signing_key("log"), layout.keys.signing_key("seal"), clock=_clock)
-    events = [event for n in range(9) for event in (intent(f"x{n}"), outcome(f"x{n}"))]
+    made = certificate(_clock()[0] / 1_000_000)
+    signed = approval.sign(made, layout.keys.signing_key("seal"))
+    ApprovalStore(layout.approvals).keep(signed)
+    events = [consume_event(signed, made)]
+    events += [event for n in range(9) for event in (intent(f"x{n}"), outcome(f"x{n}"))]
     store.commit([parse_batch(batch_body("p", 1, events), "source", "a" * 64)])
     store.shut()
     return layout
@@ -70,6 +76,8 @@ def test_what_stays_proves_the_same_window(old: Layout, bundle: Path) -> None:
     assert bundle.stat().st_size < size
     container = open_container(bundle)
     assert statement.RECORDS not in container.names
+    assert pruned.left_out[0].startswith(approval.FOLDER)
+    assert not any(name.startswith(approval.FOLDER) for name in container.names)
     assert container.size(statement.TREE_LEAVES) == 15 * 32
     container.close()
     with pytest.raises(RetentionError, match="pruned before"):
@@ -143,7 +151,7 @@ def test_disclosures_go_with_the_records(old: Layout, bundle: Path, tmp_path: Pa
     shown_without = tmp_path / "sound.zip"
     repack(shown, shown_without, {"disclosures/4.jsonl": b""})
     pruned = prune(shown_without, Holds(old.holds), _trust(old), _today(), out)
-    assert pruned.left_out == ("disclosures/4.jsonl", "records.jsonl")
+    assert pruned.left_out[1:] == ("disclosures/4.jsonl", "records.jsonl")
     assert shown_without.exists()
     assert verify_bundle(out, _trust(old)).verdict == "prefix"
 
@@ -165,4 +173,4 @@ def test_the_commands(old: Layout, bundle: Path) -> None:
     assert clyra("evidence", "prune", bundle, "--json", *home).returncode == 64
     done = clyra("evidence", "prune", bundle, "--yes", "--json", *home)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["left_out"] == ["records.jsonl"]
+    assert json.loads(done.stdout)["left_out"][1:] == ["records.jsonl"]
