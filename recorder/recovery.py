@@ -74,14 +74,14 @@ def _check_note(state: database.State, frontier: Frontier, log_keys: Sequence[by
 def refuse_rollback(seen_raw: bytes, origin: str, size: int, root: bytes, log_keys: Sequence[bytes]) -> None:
     """Compare the log with the newest checkpoint this machine is known to have signed. Raises StoreCorruptError.
 
-    A checkpoint of this log under a key the log does not know may be by a key that came later than this copy of it.
+    A checkpoint of this log counts under whatever key: its key may have come later than this copy of the log.
     """
     try:
         seen = note.parse_checkpoint(seen_raw)
     except note.NoteError:
         return  # torn by a power cut, or a new log: it proves nothing
     known = note.signed_by(seen, seen.origin, [(b"log", key) for key in log_keys]) is not None
-    if not known and not (seen.origin == origin and seen.size > size):
+    if not known and seen.origin != origin:
         return
     same = seen.origin == origin and seen.size <= size
     if not same or (seen.size == size and seen.root != root):

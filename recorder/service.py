@@ -127,7 +127,14 @@ class Service:
             "disk_free": disk.free,
             "error": self.writer.last_error,
             "anchors": self.anchors(),
+            "keys": self._keys_in_force(),
         }
+
+    def _keys_in_force(self) -> dict[str, object]:
+        """until_size: last size a delegated log key may sign."""
+        log_key, seal_key = (self.store.ring.current(role) for role in ("log", "seal"))
+        told: dict[str, object] = {"log": log_key.key_id, "seal": seal_key.key_id}
+        return told | ({"until_size": log_key.until} if log_key.until is not None else {})
 
     def _connection(self, *, local: bool) -> Connection:
         return Connection(self._handle, self.connections, local)

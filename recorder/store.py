@@ -10,26 +10,25 @@ which both keys sign; after it only the new one signs, and no key signs beyond t
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from recorder import __version__, counters, database, ed25519, keyring, note, recovery, rotation
+from recorder import counters, database, ed25519, first_records, keyring, note, recovery, rotation
 from recorder.admission import Admission, Batch, BatchError, Outcome
 from recorder.chain import Chain, Clock, system_clock
 from recorder.counters import Source
-from recorder.errors import KeyFileError, KeyUnavailableError, StoreCorruptError, StoreFullError
+from recorder.errors import StoreCorruptError, StoreFullError
 from recorder.intents import Intents
 from recorder.keyring import Endorsers, Prepared, Ring
 from recorder.keys import SigningKey
 from recorder.layout import Layout
+from recorder.log_signer import LogSigner
 from recorder.merkle import Frontier
-from recorder.record import schemas_digest
 from recorder.seal import remember
+from recorder.tip import Tip
 
 ANCHOR_RECORDS = 10_000
 ANCHOR_SECONDS = 60.0
@@ -50,7 +49,6 @@ class Store:
     chain: Chain
     intents: Intents
     sources: dict[str, Source]
-    ring: Ring
     root: bytes
     note: bytes
 
@@ -68,12 +66,7 @@ class Store:
         seal_key: needed for a new log only.
         """
         self.layout = layout
-        self._log_key = log_key
-        self._log_until: int | None = None
-        self._log_keys = {log_key.key_id: log_key}
-        self._seal_key = seal_key
-        self._first = first
-        self._tip_bytes = 0
+        self._signer = LogSigner(log_key, first)
         self._wanted_origin = origin
         self._clock = clock
         self._shut = False
@@ -81,12 +74,10 @@ class Store:
         try:
             self._connection = database.open_for_writing(layout.database)
             self._load()
-            self._tip = os.open(layout.tip, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            seen = os.pread(self._tip, 4096, 0)
-            self._tip_bytes = len(seen)
-            publics = self._log_publics()
-            recovery.refuse_rollback(seen.rstrip(b"\x00"), self.chain.origin, self.size, self.root, publics)
-            self._begin_run()
+            self._tip = Tip(layout.tip)
+            publics = self._signer.publics()
+            recovery.refuse_rollback(self._tip.read(), self.chain.origin, self.size, self.root, publics)
+            self._begin_run(seal_key)
         except BaseException as error:
             self._lock.release()
             if isinstance(error, sqlite3.Error | OSError):
@@ -137,14 +128,19 @@ class Store:
         self._guarded(lambda: remember(self._connection, start, end, digest, path, checkpoint))
 
     @property
+    def ring(self) -> Ring:
+        """All keys of this log, and which are in force."""
+        return self._signer.ring
+
+    @property
     def begun_with(self) -> Prepared | None:
         """The change of keys this run began with."""
-        return self._first
+        return self._signer.begun_with
 
     @property
     def log_key(self) -> SigningKey:
         """The key that signs now."""
-        return self._log_key
+        return self._signer.key
 
     def change_key(self, prepared: Prepared) -> int:
         """Write a change of keys as a commit of its own; return its record's number.
@@ -162,14 +158,14 @@ class Store:
             seqs.append(seq)
 
         if prepared.key is not None:
-            self._log_keys[prepared.key.key_id] = prepared.key
+            self._signer.add(prepared.key)
         self._transact(work, prepared)
         return seqs[0]
 
     def sign_checkpoint(self, size: int) -> bytes:
         """A checkpoint of an earlier size, by the key in force. Raises StoreCorruptError when there is no such size."""
         frontier = database.frontier_at(self._connection, size)
-        return note.sign_checkpoint(self.origin, size, frontier.root(), self._log_key)
+        return note.sign_checkpoint(self.origin, size, frontier.root(), self.log_key)
 
     def shut(self) -> None:
         """Close the file; everything acknowledged is already durable. A second call does nothing."""
@@ -177,7 +173,7 @@ class Store:
             return
         self._shut = True
         self._connection.close()
-        os.close(self._tip)
+        self._tip.close()
         self._lock.release()
 
     def _transact(self, work: Callable[[Admission], None], change: Prepared | None = None) -> None:
@@ -202,7 +198,7 @@ class Store:
         """One durable transaction, then, and only then, the new truth in memory."""
         chain, run = admission.chain, self._connection
         root = chain.frontier.root()
-        signed = self._sign(chain.size, root, change)
+        signed = self._signer.sign(chain.origin, chain.size, root, change)
         frontier = chain.frontier.to_bytes()
         run.execute("BEGIN IMMEDIATE")
         run.executemany("INSERT INTO records VALUES(?,?,?)", [(row.seq, row.leaf, row.line) for row in admission.rows])
@@ -226,39 +222,8 @@ class Store:
             admission.intents.saved()
             self._anchored_size, self._anchored_at = chain.size, time.monotonic()
         if change is not None:
-            self._take_ring(self.ring.changed(change.change, entry))
-        self._write_tip(signed)
-
-    def _sign(self, size: int, root: bytes, change: Prepared | None) -> bytes:
-        """The checkpoint of a commit; at a change of the log key by the old key, where it is at hand, and the new."""
-        origin = self.chain.origin
-        if change is not None and change.change.role == "log" and change.key is not None:
-            old = [self._log_key] if self._log_key.key_id == change.change.replaces else []
-            return keyring.cosign(origin, size, root, [*old, change.key])
-        if self._log_until is not None and size > self._log_until:
-            raise KeyUnavailableError(
-                f"The delegated log key may sign up to size {self._log_until}, and this would be {size}.",
-                "It was not renewed in time.",
-                "See why the seal key does not sign (`clyra keys show`); the recorder goes on by itself.",
-            )
-        return note.sign_checkpoint(origin, size, root, self._log_key)
-
-    def _write_tip(self, signed: bytes) -> None:
-        """Nothing of a longer note may stay behind a shorter one."""
-        os.pwrite(self._tip, signed.ljust(self._tip_bytes, b"\x00"), 0)
-        self._tip_bytes = max(self._tip_bytes, len(signed))
-
-    def _take_ring(self, ring: Ring) -> None:
-        """Sign with the log key that is in force now."""
-        self.ring = ring
-        held = ring.current("log") if ring.keys else None
-        if held is not None and held.key_id in self._log_keys:
-            self._log_key = self._log_keys[held.key_id]
-            self._log_keys = {held.key_id: self._log_key}
-            self._log_until = held.until
-
-    def _log_publics(self) -> list[bytes]:
-        return [self._log_key.public, *(key.public for key in self.ring.of_role("log"))]
+            self._signer.take(self.ring.changed(change.change, entry))
+        self._tip.write(signed)
 
     def _anchor_due(self, size: int) -> bool:
         return size - self._anchored_size >= ANCHOR_RECORDS or time.monotonic() - self._anchored_at >= ANCHOR_SECONDS
@@ -298,61 +263,28 @@ class Store:
         state = database.read_state(self._connection)
         self.intents = Intents.load(self._connection)
         self.sources = counters.load(self._connection)
-        self._take_ring(keyring.load(self._connection))
+        self._signer.take(keyring.load(self._connection))
         self._anchored_size, self._anchored_at = 0, time.monotonic()
         if state is None:
-            origin = self._wanted_origin or default_origin(self._log_key)
+            origin = self._wanted_origin or default_origin(self.log_key)
             self.chain, self.root, self.note = Chain(origin, clock=self._clock), Frontier().root(), b""
             return
         if self._wanted_origin not in ("", state.origin):
             raise StoreCorruptError(f"This log is {state.origin}, not {self._wanted_origin}.", "", "Check --origin.")
-        tail = recovery.prove_tail(self._connection, state, self._log_publics(), self.intents)
-        self._refuse_other_key()
+        tail = recovery.prove_tail(self._connection, state, self._signer.publics(), self.intents)
+        self._signer.refuse_other_key()
         self._anchored_size = tail.anchored_size
         self.chain = Chain(state.origin, tail.frontier, tail.prev, state.last_ts, state.own_seq, clock=self._clock)
         self.root, self.note = tail.frontier.root(), state.note
 
-    def _refuse_other_key(self) -> None:
-        """Only the key in force may sign, unless this run begins with a change of keys."""
-        held = self.ring.current("log")
-        if self._log_key.key_id != held.key_id and self._first is None:
-            raise KeyFileError(
-                f"The log key at hand is {self._log_key.key_id[:16]}, the one in force is {held.key_id[:16]}.",
-                "A checkpoint by another key would not be believed.",
-                "Restore the key from a copy, or bring in a new one with the root keys, see docs/keys.md.",
-            )
-
-    def _begin_run(self) -> None:
+    def _begin_run(self, seal_key: SigningKey | None) -> None:
         """First records of this run: genesis and keys in a new log, a change of keys, the configuration in force."""
         if self.size == 0:
-            self._transact(self._begin_log)
-            self._take_ring(keyring.load(self._connection))
-        if self._first is not None:
-            self.change_key(self._first)
-        config = sha256(f"{ANCHOR_RECORDS}/{ANCHOR_SECONDS}".encode()).hexdigest()
-        data = {
-            "cause": "start",
-            "version": __version__,
-            "config_sha256": config,
-            "schemas_sha256": schemas_digest(),
-        }
-
-        def work(admission: Admission) -> None:
-            told = {**data, "open_intents": admission.intents.open_count}
-            admission.rows.append(admission.chain.append_own("sys.config", told))
-
-        self._transact(work)
-
-    def _begin_log(self, admission: Admission) -> None:
-        if self._seal_key is None:
-            raise KeyFileError("A new log needs its seal key.", "Its first records name it.")
-        chain, rows = admission.chain, admission.rows
-        producer = f"clyra-recorder/{__version__}"
-        ids = {"log_keyid": self._log_key.key_id, "seal_keyid": self._seal_key.key_id}
-        rows.append(chain.append_own("sys.genesis", {"producer": producer, **ids}))
-        for role, key in (("log", self._log_key), ("seal", self._seal_key)):
-            told = {"role": role, "keyid": key.key_id, "alg": key.algorithm, "pub": key.public.hex()}
-            rows.append(chain.append_own("sys.key", {**told, "state": "active"}))
+            self._transact(first_records.begin_log(self.log_key, seal_key))
+            self._signer.take(keyring.load(self._connection))
+        if self.begun_with is not None:
+            self.change_key(self.begun_with)
+        self._transact(first_records.begin_run(f"{ANCHOR_RECORDS}/{ANCHOR_SECONDS}"))
 
 
 def default_origin(key: SigningKey) -> str:

@@ -28,7 +28,7 @@ from recorder.keychange import KeyChanger
 from recorder.keys import KeyFolder, LocalKey, trust_update
 from recorder.keys.reference import DelegatedReference, reference_document
 from recorder.layout import Layout
-from recorder.local import request_key_change, request_seal
+from recorder.local import get_status, request_key_change, request_seal
 from recorder.main import prepare
 from recorder.opening import direct_changer, open_store
 from recorder.revoking import draft_revocation, read_ring
@@ -82,6 +82,7 @@ def test_keys_rotate_under_load_and_nothing_is_refused(layout: Layout) -> None:
             thread.join()
         last = Path(request_seal(layout.socket, None, None)["path"])
         assert post(layout, batch_body("r", 1, [intent("after")]))[0] == 200
+        assert get_status(layout.socket)["keys"] == {"log": changes[6]["keyid"], "seal": changes[5]["keyid"]}
     assert [status for status, _ in answers] == [200] * 2 * BATCHES
     assert [(one["kind"], one["role"]) for one in changes] == [("rotation", r) for r in ("log", "seal") * 3 + ("log",)]
     assert len({one["keyid"] for one in changes}) == 7
