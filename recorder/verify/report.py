@@ -215,4 +215,4 @@ class RecordReport:
         }
 
     def to_bytes(self) -> bytes:
-        return canonical.encode(self.document())
+        return canonical.encode(self.document(), MAX_REPORT_BYTES)
