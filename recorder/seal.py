@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 
-from recorder import NAMESPACE, archive, database, dsse, keyring, note, rotation, statement, trust
+from recorder import archive, database, dsse, keyring, note, readme, rotation, statement, trust
 from recorder.anchoring.bundled import anchor_members
 from recorder.anchoring.shelf import Shelf
 from recorder.approval_store import ApprovalStore
@@ -36,25 +36,6 @@ from recorder.merkle import Frontier, leaf_hash
 log = logging.getLogger("recorder.seal")
 
 RETENTION_YEARS = 7
-
-_README = """This is an evidence bundle: records [{start}, {end}) of the log {origin}.
-
-What is in it
-  records.jsonl         one record a line, in canonical form
-  tree/frontier         Merkle tree (RFC 6962) state before the first record
-  tree/start, tree/end  signed checkpoints of the log before and after these records
-  statement.dsse.json   signed statement naming every member by digest
-  transport.sha256      digests of the packed bytes, to find damage in transit
-
-How to verify it, offline
-  clyra verify THIS_FILE --trust trust.json --explain
-The trust file holds the public keys of the log. Get it from the log's operator by a way you trust, not with the bundle.
-
-What verifying shows: that these records are exactly what the recorder wrote, complete from {start} to {last}, in order.
-What it does not show: that the recorder was told the truth; that nothing was recorded after record {last}; that the
-operator, who holds the keys, has not made a second log. An outside checkpoint or time stamp narrows the last two.
-Format: {namespace}/def/bundle/v0
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +256,7 @@ def _check_signed_root(connection: sqlite3.Connection, state: database.State, wi
 def _small_members(window: statement.Window, frontier: Frontier, ring: Ring) -> dict[str, bytes]:
     """Members that the statement covers, without the records."""
     lines = b"".join(base64.b64encode(node) + b"\n" for node in frontier.nodes)
-    readme = _README.format(
-        start=window.start, end=window.end, last=window.end - 1, origin=window.origin, namespace=NAMESPACE
-    )
-    members = {statement.FRONTIER: lines, statement.README: readme.encode()}
+    members = {statement.FRONTIER: lines, statement.README: readme.make(window)}
     if entries := ring.entries_before(window.end):
         members[rotation.MEMBER] = rotation.make_member(entries)
     return members
