@@ -40,8 +40,8 @@ def make_bundle(folder: Path, records: int) -> tuple[Path, Path]:
     """A sealed bundle of `records` records, and its trust file."""
     with recording.recorder(folder) as layout:
         asyncio.run(recording.fill(layout, records))
-    command = [sys.executable, "-P", "-m", "recorder.main", "seal", f"--home={folder}"]
-    subprocess.run(command, check=True, capture_output=True)
+        command = [sys.executable, "-P", "-m", "recorder.main", "seal", f"--home={folder}"]
+        subprocess.run(command, check=True, capture_output=True)
     return max(layout.bundles.glob("*.zip"), key=lambda path: path.stat().st_mtime), layout.trust
 
 
@@ -65,7 +65,7 @@ def numbers(report: Report) -> dict[str, float]:
     found = {}
     for group, rows in report.groups.items():
         for name, series in rows.items():
-            found[f"{group.split(',')[0].split(' (')[0]}: {name}"] = round(series.median, 3)
+            found[f"{group.partition(' (')[0]}: {name}"] = round(series.median, 3)
     return found
 
 

@@ -61,7 +61,7 @@ def recorder(folder: Path) -> Iterator[Layout]:
     command = [sys.executable, "-P", "-m", "recorder.main"]
     subprocess.run([*command, "init", f"--home={folder}"], check=True, capture_output=True)
     with (folder / "recorder.log").open("wb") as log:
-        process = subprocess.Popen([*command, "serve", f"--home={folder}"], stdout=log, stderr=log)
+        process = subprocess.Popen([*command, "serve", f"--home={folder}", "--seal-records=0"], stdout=log, stderr=log)
     layout = Layout(folder)
     try:
         deadline = time.monotonic() + START_S

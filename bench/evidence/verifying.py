@@ -36,7 +36,7 @@ class Measured:
 def available() -> list[Verifier]:
     """The verifiers that are built here; building is `make verifiers`."""
     found = [Verifier("Python", (sys.executable, "-P", "-m", "recorder.verify"))]
-    binary = ROOT / "verifiers/go/clyra-verify"
+    binary = ROOT / "verifiers/go/bin/clyra-verify"
     if binary.exists():
         found.append(Verifier("Go", (str(binary),)))
     script = ROOT / "verifiers/ts/dist/clyra-verify.mjs"
