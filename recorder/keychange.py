@@ -20,7 +20,7 @@ from recorder import database, dsse, rotation
 from recorder.errors import KeyChangeError, KeyFileError, KeyUnavailableError
 from recorder.keyring import HeldKey, Prepared, Ring
 from recorder.keys import KeyFolder, LocalKey, SigningKey
-from recorder.keys.reference import MAX_HOURS, DelegatedReference, FileReference, KeyReference, parse_reference
+from recorder.keys.reference import MAX_HOURS, DelegatedReference, KeyReference, parse_reference
 from recorder.layout import Layout
 from recorder.rotation import DELEGATION, RECOVERY, REVOCATION, ROTATION, Change
 from recorder.store import Store
@@ -83,6 +83,7 @@ class KeyChanger:
             return self.delegate(reason)
         with self._one:
             ring, size, origin = self._look()
+            recover(self._keys, ring)  # a candidate in force must not be taken for one that was given up
             old = ring.current(role)
             endorser = self._log_signer(old) if role == "log" else self._keys.signing_key(role, old.key_id)
             new = self._keys.add_candidate(role, role, self._destination(role, to))
@@ -102,13 +103,13 @@ class KeyChanger:
             done = self._write(ready)
             if configured != wanted:
                 self._keys.set_reference("log", wanted)
-            if isinstance(configured, FileReference):
-                (self._keys.folder / configured.path).unlink(missing_ok=True)
+            self._keys.delete_file("log", configured)
         return done
 
     def apply(self, envelope: bytes) -> Changed:
         """Take in a recovery or revocation that the root keys have signed. Raises RecorderError."""
         with self._one:
+            recover(self._keys, self._look()[0])
             prepared = prepare_signed(self._keys, envelope)
             done = self._write(prepared)
             if prepared.change.kind == RECOVERY:
@@ -199,7 +200,7 @@ def recover(keys: KeyFolder, ring: Ring) -> None:
         if held.delegated:
             if not isinstance(configured, DelegatedReference):
                 keys.set_reference("log", DelegatedReference())
-            keys.path("log").unlink(missing_ok=True)
+            keys.delete_file("log", configured)
             continue
         if any(slot.startswith(role) for slot in keys.configuration.candidates):
             try:

@@ -147,10 +147,12 @@ class KeyFolder:
         """Say in keys.json where the key of a role lives."""
         write_configuration(self.configuration_path, replace(self.configuration, **{role: reference}))  # type: ignore[arg-type]
 
-    def delete_file(self, role: str) -> None:
-        """Delete the key file of a role that has no more use for one."""
-        self.path(role).unlink(missing_ok=True)
-        secret_files.sync_folder(self.folder)
+    def delete_file(self, role: str, reference: Reference) -> None:
+        """Delete the key file of a role that has no more use for one, be it named in keys.json or the usual one."""
+        path = self.folder / reference.path if isinstance(reference, FileReference) else self.path(role)
+        if path.exists():
+            path.unlink()
+            secret_files.sync_folder(path.parent)
 
     # -- files -------------------------------------------------------------------------------------------------------
 

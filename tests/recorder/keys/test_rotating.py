@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -65,6 +68,7 @@ def test_keys_rotate_under_load_and_nothing_is_refused(layout: Layout) -> None:
     """Log and seal key change several times while two sources hand in batches without a pause."""
     original = layout.trust.read_bytes()
     answers: list[tuple[int, dict[str, Any]]] = []
+    sealed: list[dict[str, Any]] = []
 
     def hand_in(source: str) -> None:
         for number in range(BATCHES):
@@ -75,7 +79,12 @@ def test_keys_rotate_under_load_and_nothing_is_refused(layout: Layout) -> None:
         threads = [threading.Thread(target=hand_in, args=(name,)) for name in ("p", "q")]
         for thread in threads:
             thread.start()
+        sealing = threading.Thread(
+            target=lambda: [sealed.append(request_seal(layout.socket, 0, None)) for _ in range(3)]
+        )
+        sealing.start()
         changes = [request_key_change(layout.socket, {"order": "rotate", "role": role}) for role in ("log", "seal") * 3]
+        sealing.join()
         middle = Path(request_seal(layout.socket, None, None)["path"])
         changes.append(request_key_change(layout.socket, {"order": "rotate", "role": "log"}))
         for thread in threads:
@@ -86,7 +95,8 @@ def test_keys_rotate_under_load_and_nothing_is_refused(layout: Layout) -> None:
     assert [status for status, _ in answers] == [200] * 2 * BATCHES
     assert [(one["kind"], one["role"]) for one in changes] == [("rotation", r) for r in ("log", "seal") * 3 + ("log",)]
     assert len({one["keyid"] for one in changes}) == 7
-    for path in (middle, last):
+    assert len(sealed) == 3
+    for path in (middle, last, *(Path(one["path"]) for one in sealed)):
         assert _codes(layout, path, original) == SOUND
     names = sorted(path.name for path in layout.keys.folder.glob("*.key"))
     assert names == sorted(
@@ -503,3 +513,70 @@ def test_a_trust_file_takes_over_what_the_log_knows_of_its_keys(layout: Layout) 
     key_setup.install_trust(layout, trust_update.accept(current, signed, genesis))
     assert _codes(layout, seal_window(layout, 0, size).path) == SOUND
     assert _codes(layout, seal_window(layout, 0, None).path) == SOUND
+
+
+@pytest.mark.parametrize("role", ["log", "seal"])
+def test_a_change_whose_tidying_failed_does_not_cost_the_key(
+    layout: Layout, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key in force still stands as a candidate; another attempt that fails too must not delete it."""
+
+    def fail(*_: object) -> None:
+        raise KeyFileError("no room")
+
+    store = open_store(layout)
+    changer = direct_changer(layout, store)
+    with monkeypatch.context() as broken:
+        broken.setattr(KeyFolder, "promote", fail)
+        with pytest.raises(KeyFileError, match="no room"):
+            changer.rotate(role, "tidying fails")
+    held = store.ring.current(role).key_id
+    with monkeypatch.context() as broken:
+        broken.setattr(KeyChanger, "_commit", fail)
+        with pytest.raises(KeyFileError, match="no room"):
+            changer.rotate(role, "not even written")
+    _grow(store, 1)
+    store.shut()
+    store = open_store(layout)
+    assert store.ring.current(role).key_id == held
+    assert layout.keys.signing_key(role).key_id == held
+    store.shut()
+    assert _codes(layout, seal_offline(layout).path) == SOUND
+
+
+def test_a_log_can_begin_with_its_seal_key_in_a_service_and_no_log_key_on_disk(tmp_path: Path, bao: Bao) -> None:
+    layout = Layout(tmp_path / "home")
+    roots = key_setup.make_roots(tmp_path / "usb", 2, b"a passphrase")
+    key_setup.begin(layout, "example.org/log", roots, 2, bao.reference("from-the-start", "ecdsa-p256-sha256"), 12.0)
+    with running_recorder(layout.root):
+        assert post(layout, batch_body("p", 1, [intent("x"), outcome("x")]))[0] == 200
+        assert [path.name for path in layout.keys.folder.glob("*.key")] == ["source.key"]
+        path = Path(request_seal(layout.socket, None, None)["path"])
+        assert get_status(layout.socket)["keys"].keys() == {"log", "seal", "until_size"}
+    assert _codes(layout, path) == SOUND
+    assert verify_bundle(path, layout.trust.read_bytes()).origin == "example.org/log"
+
+
+def test_a_passphrase_by_descriptor_reaches_the_sealing_process(layout: Layout) -> None:
+    layout.keys.protect(b"handed down")
+    reading, writing = os.pipe()
+    os.write(writing, b"handed down")
+    os.close(writing)
+    environment = {**os.environ, "CLYRA_KEY_PASSPHRASE_FD": str(reading)}
+    command = [sys.executable, "-P", "-m", "recorder.main", "serve", "--home", str(layout.root)]
+    with (layout.root / "out").open("wb") as out:
+        process = subprocess.Popen(command, env=environment, pass_fds=(reading,), stdout=out, stderr=out)
+    os.close(reading)
+    try:
+        deadline = time.monotonic() + 20
+        while not layout.socket.exists() and time.monotonic() < deadline:
+            assert process.poll() is None, (layout.root / "out").read_text()
+            time.sleep(0.02)
+        for _ in range(2):
+            assert _codes(layout, Path(request_seal(layout.socket, 0, None)["path"])) == SOUND
+        rotated = request_key_change(layout.socket, {"order": "rotate", "role": "log"})
+        assert rotated["kind"] == "rotation"
+        assert [path.name for path in layout.keys.plain_files()] == []
+    finally:
+        process.kill()
+        process.wait()
