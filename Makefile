@@ -9,7 +9,7 @@ RUN_TESTS = folder=$$(mktemp -d /tmp/clyra.XXXXXX); $(PYTHON) -m pytest -n 4 --b
 TEST_PACKAGES := chromium:chromium softhsm2-util:softhsm2 curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev /usr/lib/postgresql:postgresql
 BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
 
-.PHONY: help setup test test-comprehensive lint format docs bench-engine bench-schema verify-vectors demo clean
+.PHONY: help setup test test-comprehensive lint format docs bench-engine bench-schema bench-evidence verifiers verify-vectors demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 22
@@ -40,15 +40,20 @@ format: setup ## rewrite the code as ruff wants it
 docs: setup ## the documentation, into site/
 	.venv/bin/mkdocs build --strict
 
-verify-vectors: setup ## every golden vector through the Python, the Go and the TypeScript verifier
-	@.ci/system-packages node:nodejs npm:npm
-	$(PYTHON) verifiers/go/build.py
-	cd verifiers/ts && npm ci --silent && npm run --silent build
+verify-vectors: verifiers ## every golden vector through the Python, the Go and the TypeScript verifier
 	$(PYTHON) -m vectors.run
 
 bench-engine: setup ## throughput, latency, streams and memory against stock mitmdump (OPTIONS="--quick --peers")
 	@.ci/system-packages $(BENCH_PACKAGES)
 	$(PYTHON) -m bench.engine $(OPTIONS)
+
+verifiers: setup ## build the Go and the TypeScript verifier
+	@.ci/system-packages node:nodejs npm:npm
+	$(PYTHON) verifiers/go/build.py
+	cd verifiers/ts && npm ci --silent && npm run --silent build
+
+bench-evidence: verifiers ## durable recording, and full verification by all three verifiers (OPTIONS="--million")
+	$(PYTHON) -m bench.evidence $(OPTIONS)
 
 bench-schema: setup ## speed and memory of the streaming validator
 	$(PYTHON) -m bench.schema $(OPTIONS)
