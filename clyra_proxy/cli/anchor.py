@@ -22,7 +22,6 @@ from clyra_proxy.cli.output import print_json
 from clyra_proxy.errors import UsageError
 from clyra_proxy.home import Home
 from recorder.anchoring import fetching, settings, statements
-from recorder.anchoring.attach import attach as attach_anchors
 from recorder.anchoring.placed import Tip
 from recorder.anchoring.shelf import Shelf
 from recorder.anchoring.vkeys import log_vkeys
@@ -146,24 +145,6 @@ def sql(
         typer.echo(one, nl=False)
         return
     typer.echo(statements.create(dialect, table, role), nl=False)
-
-
-@app.command()
-def attach(
-    bundle: Annotated[Path, typer.Argument(exists=True, help="evidence.zip, or a folder with its members.")],
-    out: Annotated[Path, typer.Option(help="The new evidence.zip.")],
-    home: HomeOption = None,
-    file: Annotated[
-        list[Path] | None,
-        typer.Option(exists=True, help="A cosigned checkpoint, time stamp response or receipt. Repeatable."),
-    ] = None,
-) -> None:
-    """Add anchors that came after sealing to a bundle: a new file with the same statement and digest."""
-    shelf = Shelf.reading(Layout(Home.locate(home).root).anchor_shelf)
-    changed = attach_anchors(bundle, out, shelf, file or [])
-    typer.echo(f"Wrote {out} with {len(changed)} new or longer members{':' if changed else '.'}")
-    for name in changed:
-        typer.echo(f"  {name}")
 
 
 def _listing(layout: Layout) -> dict[str, Any]:

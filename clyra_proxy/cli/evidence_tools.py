@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clyra_proxy.cli import retention
+from clyra_proxy.cli.attach import attach
 from clyra_proxy.cli.options import HomeOption
 from clyra_proxy.cli.output import print_error
 from clyra_proxy.home import Home
@@ -20,6 +21,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 @app.callback()
 def evidence() -> None:
     """Small pieces of evidence."""
+
+
+app.command()(attach)
 
 
 @app.command()

@@ -171,4 +171,14 @@ def _recorder_text(recorder: dict[str, Any]) -> str:
     if not recorder["reachable"]:
         return str(recorder["why"])
     fault = f"  ERROR: {recorder['error']}" if recorder.get("error") else ""
-    return f"{recorder.get('size', '?')} records, {recorder.get('open_intents', '?')} open intents{fault}"
+    anchors = _anchors_text(recorder.get("anchors") or {})
+    return f"{recorder.get('size', '?')} records, {recorder.get('open_intents', '?')} open intents{anchors}{fault}"
+
+
+def _anchors_text(anchors: dict[str, Any]) -> str:
+    """Nothing where no anchors are configured."""
+    if anchors.get("alarm"):
+        return "  ALARM: an outside anchor contradicts this log, see 'clyra anchor list'"
+    failing = sum(bool(target.get("error")) for target in anchors.get("targets", {}).values())
+    failed = f", {failing} targets failing" if failing else ""
+    return f", anchored to {anchors['size']}{failed}" if anchors.get("targets") else ""

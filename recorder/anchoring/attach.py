@@ -6,9 +6,10 @@ whether it proves anything is for the verifier to say.
 
 from __future__ import annotations
 
+import base64
 import io
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import orjson
 
-from recorder import archive, dsse, note, statement
+from recorder import archive, database, dsse, note, statement, subtrees
 from recorder.anchoring.bundled import COSIGNED, RECEIPT, STAMPED, anchor_members, merged, name_of
 from recorder.anchoring.errors import AnchorError
 from recorder.anchoring.placed import Receipt, Tip
@@ -39,11 +40,17 @@ class Window:
     tree_end: bytes
 
 
-def attach(bundle: Path, out: Path, shelf: Shelf | None, files: Iterable[Path] = ()) -> list[str]:
+type ProveTo = Callable[[Window], bytes]
+"""Makes the bytes of `tree/consistency` for a bundle. Raises AnchorError."""
+
+
+def attach(
+    bundle: Path, out: Path, shelf: Shelf | None, files: Iterable[Path] = (), prove: ProveTo | None = None
+) -> list[str]:
     """Write `out`, the bundle with further anchors; the names of members that are new or longer.
 
     shelf: of the log's recorder, where it is at hand. files: cosigned checkpoints, time stamp responses, receipts.
-    Raises AnchorError, OSError.
+    prove: makes `tree/consistency` for the bundle's window. Raises AnchorError, OSError.
     """
     try:
         with closing(open_container(bundle)) as container:
@@ -55,6 +62,8 @@ def attach(bundle: Path, out: Path, shelf: Shelf | None, files: Iterable[Path] =
             found = merged(small, new)
             for path in files:
                 found = merged(found, _member_of(path, window))
+            if prove is not None:
+                found[statement.TREE_CONSISTENCY] = prove(window)
             if statement.TREE_END in found:
                 found = _lift_to_end(found, window)
             changed = sorted(name for name, content in found.items() if small.get(name) != content)
@@ -62,6 +71,26 @@ def attach(bundle: Path, out: Path, shelf: Shelf | None, files: Iterable[Path] =
     except ContainerError as error:
         raise AnchorError(f"{bundle} is not a bundle.", f"{error.code}: {error.detail}.") from None
     return changed
+
+
+def consistency_from(store: Path, size: int) -> ProveTo:
+    """Makes the proof that a remembered tree of `size` is a prefix of a bundle's end. store: the log's database."""
+
+    def prove(window: Window) -> bytes:
+        connection = database.open_for_reading(store)
+        try:
+            state = database.read_state(connection)
+            if state is None or state.origin != window.origin:
+                raise AnchorError(f"The log here is not {window.origin}.")
+            if not 0 < size < window.end:
+                raise AnchorError(f"The bundle ends at {window.end}; a proof can only be from sizes 1 to before that.")
+            path = subtrees.consistency(connection, size, window.end)
+        finally:
+            connection.close()
+        lines = [str(size), *(base64.b64encode(node).decode() for node in path)]
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    return prove
 
 
 def read_window(container: Container) -> Window:

@@ -110,7 +110,7 @@ class WarehouseTarget(_Target):
         return os.environ[self.dsn_env]
 
 
-type Target = WitnessTarget | TimestampTarget | GitTarget | ObjectTarget | FolderTarget | WarehouseTarget
+Target = WitnessTarget | TimestampTarget | GitTarget | ObjectTarget | FolderTarget | WarehouseTarget
 
 
 class Settings(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -26,15 +27,17 @@ CRASH = (
 class WitnessProcess:
     """Started by the constructor, listening on a port of its own choice. url, vkey: known once it is ready."""
 
-    def __init__(self, home: Path, name: str, *vkeys: str, crash: bool = False, port: int = 0) -> None:
+    def __init__(
+        self, home: Path, name: str, *vkeys: str, crash: bool = False, port: int = 0, options: Sequence[object] = ()
+    ) -> None:
         start = ["-c", CRASH] if crash else ["-m", "clyra_proxy.cli.main"]
         logs = [word for vkey in vkeys for word in ("--log", vkey)]
         address = f"127.0.0.1:{port}"
-        arguments = ["witness", "--home", home, "--name", name, "--listen", address, *logs]
+        arguments = ["witness", "--home", home, "--name", name, "--listen", address, *logs, *map(str, options)]
         self.home = home
         output = home.with_suffix(f".{len(list(home.parent.glob(home.name + '.*.log')))}.log")
         self.running = Running([sys.executable, *start, *arguments], output, env={"PYTHONUNBUFFERED": "1"})
-        self.url = self.running.wait_for_line(r"at (http://\S+)").group(1)
+        self.url = self.running.wait_for_line(r"at (https?://\S+)").group(1)
         self.vkey: Vkey = parse_vkey(self.running.wait_for_line(r"verifier key  (\S+)").group(1), WITNESS_TYPE)
 
     def add(self, body: bytes) -> httpx.Response:

@@ -18,6 +18,7 @@ import pytest
 
 from recorder import canonical, database
 from recorder.anchoring import settings
+from recorder.anchoring.placed import Receipt
 from recorder.anchoring.vkeys import log_vkeys
 from recorder.layout import Layout
 from recorder.local import get_status, request_seal
@@ -267,17 +268,29 @@ def test_anchors_that_came_after_sealing_are_attached(site: Site, tmp_path: Path
     eventually(lambda: site.records("sys.anchor"), "a sys.anchor record")
     assert site.records("sys.anchor")[0]["data"]["size"] == bundle["end"]
     out = tmp_path / "attached.zip"
-    done = clyra("anchor", "attach", bundle["path"], "--out", out, home=site.layout.root)
+    done = clyra("evidence", "attach", bundle["path"], "--out", out, home=site.layout.root)
     assert done.returncode == 0, done.stderr
     report = site.verify(out)
     assert report["verdict"] == "verified"
     assert report["bundle"] == bundle["digest"]
     again = tmp_path / "again.zip"
-    assert clyra("anchor", "attach", out, "--out", again, home=site.layout.root).returncode == 0
+    assert clyra("evidence", "attach", out, "--out", again, home=site.layout.root).returncode == 0
     assert again.read_bytes() == out.read_bytes()
+    with_proof = tmp_path / "proof.zip"
+    words = ("evidence", "attach", out, "--out", with_proof, "--consistent-with", "3")
+    assert clyra(*words, home=site.layout.root).returncode == 0
+    with closing(database.open_for_reading(site.layout.database)) as connection:
+        root = database.frontier_at(connection, 3).root()
+    origin = site.records("sys.genesis")[0]["origin"]
+    for known, codes in ((root, []), (bytes(32), ["E_CONSISTENCY"])):
+        receipt = tmp_path / "remembered.json"
+        receipt.write_bytes(Receipt("object", origin, 3, known, "a note of mine").to_bytes())
+        report = site.verify(with_proof, anchor=receipt)
+        assert set(codes) <= {one["code"] for one in report["codes"]}
+        assert bool(codes) == (report["verdict"] == "rejected")
     stranger = tmp_path / "stranger.txt"
     stranger.write_text("no anchor")
-    refused = clyra("anchor", "attach", out, "--out", again, "--file", stranger, home=site.layout.root)
+    refused = clyra("evidence", "attach", out, "--out", again, "--file", stranger, home=site.layout.root)
     assert refused.returncode == 1
     assert "no anchor" in refused.stderr
 

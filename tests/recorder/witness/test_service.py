@@ -22,6 +22,7 @@ from recorder.witness import client
 from recorder.witness.decision import Head
 from recorder.witness.memory import Memory
 from recorder.witness.request import format_request
+from tests.support.certificates import Authority
 from tests.support.clyra_command import clyra
 from tests.support.witness_process import SignedLog, WitnessProcess
 
@@ -214,3 +215,17 @@ def test_a_witness_that_answers_badly_is_an_error_not_a_cosignature(
         done.set()
         server.close()
         thread.join(20)
+
+
+def test_over_tls_only_the_configured_authority_is_believed(tmp_path: Path, log: SignedLog) -> None:
+    authority = Authority(tmp_path / "ca")
+    leaf = authority.leaf()
+    options = ("--tls-cert", leaf.certificate, "--tls-key", leaf.key)
+    with WitnessProcess(tmp_path / "w1", "witness.example/w1", log.vkey, options=options) as witness:
+        assert witness.url.startswith("https://")
+        with web.client(10, str(authority.certificate)) as http:
+            assert client.ask(http, witness.url, witness.vkey, log.checkpoint(9), 0, log.proof).line
+        with web.client(10) as http, pytest.raises(AnchorError, match="cannot be reached"):
+            client.ask(http, witness.url, witness.vkey, log.checkpoint(9), 9, log.proof)
+    with pytest.raises(AnchorError, match="certificate authority"):
+        web.client(10, str(tmp_path / "nothing.pem"))
