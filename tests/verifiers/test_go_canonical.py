@@ -13,11 +13,6 @@ from tests.support.go_verifier import GoVerifier
 from tests.support.hostile_lines import hostile_lines
 
 
-@pytest.fixture(scope="module")
-def go(tmp_path_factory: pytest.TempPathFactory) -> GoVerifier:
-    return GoVerifier.built_in(tmp_path_factory.mktemp("go"))
-
-
 def _answer(line: bytes) -> bytes:
     try:
         canonical.check(line)

@@ -7,6 +7,8 @@ package defjson
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -140,6 +142,14 @@ func (d *Doc) quoted() (from, to int32, escaped, ok bool) {
 	raw, at := d.raw, d.at+1
 	start := at
 	for at < len(raw) {
+		if at+8 <= len(raw) {
+			found := special(binary.LittleEndian.Uint64(raw[at:]))
+			if found == 0 {
+				at += 8
+				continue
+			}
+			at += bits.TrailingZeros64(found) >> 3
+		}
 		c := raw[at]
 		if plain[c] {
 			at++
@@ -164,6 +174,14 @@ func (d *Doc) quoted() (from, to int32, escaped, ok bool) {
 		}
 	}
 	return 0, 0, false, false
+}
+
+// special marks, with the top bit of its byte, the first of eight bytes that does not stand for itself: a control
+// character, a quote, a backslash or a byte outside of ASCII. Marks after the first one mean nothing.
+func special(word uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quotes, slashes := word^(ones*'"'), word^(ones*'\\')
+	return ((word - ones*0x20) | (quotes - ones) | (slashes - ones) | word) & tops
 }
 
 // escapeWidth is the length of the canonical escape that raw starts with, or 0.
@@ -285,6 +303,9 @@ func (d *Doc) key() (from, to int32, escaped, ok bool) {
 func (d *Doc) before(last int, from, to int32, escaped bool) bool {
 	n := &d.nodes[last]
 	older, newer := d.raw[n.keyFrom:n.keyTo], d.raw[from:to]
+	if len(older) > 0 && len(newer) > 0 && older[0] != newer[0] && older[0] != '\\' && newer[0] != '\\' {
+		return older[0] < newer[0]
+	}
 	if n.keyEscaped || escaped {
 		return string(unescape(older)) < string(unescape(newer))
 	}

@@ -77,22 +77,33 @@ func (s *Schema) object(v defjson.Value) bool {
 		return true
 	}
 	var present uint64
-	at := 0
+	from := 0
 	for member := v.First(); member.Exists(); member = member.Next(v) {
-		key := member.Key()
-		for at < len(s.properties) && s.properties[at].name < string(key) {
-			at++
-		}
-		if at < len(s.properties) && s.properties[at].name == string(key) {
-			if own := s.properties[at].schema; own != nil && !own.Valid(member) {
+		at := s.find(member.Key(), from)
+		if at < 0 {
+			if s.closed || s.extra != nil && !s.extra.Valid(member) {
 				return false
 			}
-			present |= 1 << at
-		} else if s.closed || s.extra != nil && !s.extra.Valid(member) {
+			continue
+		}
+		if own := s.properties[at].schema; own != nil && !own.Valid(member) {
 			return false
 		}
+		present |= 1 << at
+		from = at + 1
 	}
 	return present&s.required == s.required
+}
+
+// find is the index of a property from some index on, -1 if it is not there.
+func (s *Schema) find(key []byte, from int) int {
+	for at := from; at < len(s.properties); at++ {
+		name := s.properties[at].name
+		if len(name) == len(key) && (len(key) == 0 || name[0] == key[0]) && name == string(key) {
+			return at
+		}
+	}
+	return -1
 }
 
 func (s *Schema) string(v defjson.Value) bool {

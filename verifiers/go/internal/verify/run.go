@@ -120,7 +120,10 @@ func (r *run) small(name string, limit int64) ([]byte, error) {
 		return nil, nil
 	}
 	raw, err := zipstrict.ReadAll(r.container, name, limit)
-	return raw, r.settle(err)
+	if err != nil {
+		return nil, r.settle(err)
+	}
+	return raw, nil
 }
 
 // settle turns a container's refusal into a code and lets errors of the system through.
