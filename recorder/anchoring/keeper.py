@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from recorder.anchoring import report, settings
+import orjson
+
+from recorder.anchoring import report
 from recorder.anchoring.errors import AnchorError
 from recorder.anchoring.report import Report
-from recorder.errors import RecorderError
 from recorder.layout import Layout
 
 log = logging.getLogger("recorder.anchoring")
@@ -62,9 +63,12 @@ class Keeper:
     def wanted(self) -> bool:
         """Whether anything is configured. A broken file is reported by the process itself, so it counts."""
         try:
-            return bool(settings.load(self._layout.anchors).targets)
-        except RecorderError:
+            found = orjson.loads(self._layout.anchors.read_bytes())
+        except FileNotFoundError:
+            return False
+        except (OSError, orjson.JSONDecodeError):
             return True
+        return not isinstance(found, dict) or found.get("targets") != []
 
     async def now(self, timeout_s: float = 60.0) -> Report:
         """Anchor the newest checkpoint at every target, now. Raises AnchorError when no round could be run."""

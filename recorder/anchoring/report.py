@@ -1,18 +1,27 @@
-"""What a round says of itself: one JSON line from the anchoring process to the recorder, and the records it becomes."""
+"""What a round said of itself, as the recorder reads it: one JSON line from the anchoring process.
+
+Kept apart from what runs rounds, so that the recorder's own process loads no network library.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from recorder.anchoring.placed import Receipt
-from recorder.anchoring.rounds import Failure, Round
-
 NOTHING = b"null\n"
 """The line that answers a request when no round could be run; the reason went to stderr, the log of the recorder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a target was not reached. alarm: it contradicts the log."""
+
+    name: str
+    kind: str
+    error: str
+    alarm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +54,6 @@ class Report:
         }
 
 
-def to_line(done: Round, interval_s: int, need: int, *, asked: bool) -> bytes:
-    """The line of a finished round."""
-    document = {
-        "size": done.tip.size,
-        "root": done.tip.root.hex(),
-        "cosigned": done.cosigned,
-        "need": need,
-        "placed": [name for name, _ in done.placed],
-        "failures": [[one.name, one.kind, one.error, one.alarm] for one in done.failures],
-        "records": _records(done, interval_s),
-        "asked": asked,
-    }
-    return orjson.dumps(document) + b"\n"
-
-
 def from_line(line: bytes) -> Report | None:
     """Read a line of our own process back; None for NOTHING. Raises ValueError."""
     if line == NOTHING:
@@ -78,25 +72,3 @@ def from_line(line: bytes) -> Report | None:
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a round: {error}") from None
-
-
-def _records(done: Round, interval_s: int) -> list[tuple[str, dict[str, Any]]]:
-    """One `sys.anchor` for the round, and a `def.anchor` with the place of everything that was dropped."""
-    if not done.placed:
-        return []
-    root = done.tip.root.hex()
-    anchors = [{"kind": one.kind, "name": name, "sha256": one.digest, "time": one.at} for name, one in done.placed]
-    records: list[tuple[str, dict[str, Any]]] = [
-        ("sys.anchor", {"size": done.tip.size, "root": root, "interval_s": interval_s, "anchors": anchors})
-    ]
-    for _, one in done.placed:
-        if one.kind in ("witness", "rfc3161"):
-            continue
-        receipt = Receipt.parse(one.content)
-        data: dict[str, Any] = {"kind": one.kind, "size": done.tip.size, "root": root, "location": receipt.location}
-        if receipt.version:
-            data["version"] = receipt.version
-        if receipt.written_at:
-            data["written"] = receipt.written_at
-        records.append(("def.anchor", {**data, "receipt_sha256": sha256(one.content).hexdigest()}))
-    return records

@@ -19,6 +19,7 @@ from recorder.anchoring.errors import AnchorError, ContradictionError
 from recorder.anchoring.git import Repository
 from recorder.anchoring.objects import Bucket
 from recorder.anchoring.placed import Placed, Tip
+from recorder.anchoring.report import Failure
 from recorder.anchoring.settings import (
     FolderTarget,
     GitTarget,
@@ -33,16 +34,6 @@ from recorder.anchoring.warehouse import Postgres
 from recorder.cosignature import WITNESS_TYPE, parse_vkey
 from recorder.errors import RecorderError
 from recorder.witness import client
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a target was not reached. alarm: it contradicts the log."""
-
-    name: str
-    kind: str
-    error: str
-    alarm: bool
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from recorder import database, note
 from recorder.anchoring import report, schedule, settings
 from recorder.anchoring.placed import Tip
+from recorder.anchoring.round_line import to_line
 from recorder.anchoring.rounds import run_round
 from recorder.anchoring.shelf import Shelf
 from recorder.errors import RecorderError
@@ -69,7 +70,7 @@ class Worker:
         except note.NoteError as error:
             raise RecorderError("The log's own checkpoint cannot be read.", f"{error.detail}.") from None
         done = run_round(self._layout.database, self._shelf, chosen, tip, targets)
-        return report.to_line(done, chosen.interval_s, min(chosen.need, len(chosen.witnesses)), asked=asked)
+        return to_line(done, chosen.interval_s, min(chosen.need, len(chosen.witnesses)), asked=asked)
 
     def _reload(self) -> None:
         """Take over changed settings; raises AnchorSettingsError once for a file that is wrong, and keeps the old."""

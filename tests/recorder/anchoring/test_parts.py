@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from recorder.anchoring import report, schedule, settings
 from recorder.anchoring.bundled import MAX_SIZES, anchor_members, merged, thinned, with_lines
 from recorder.anchoring.errors import AnchorError, AnchorSettingsError
 from recorder.anchoring.placed import Placed, Receipt, Tip, place_name, receipt_of
-from recorder.anchoring.rounds import Failure, Round
+from recorder.anchoring.report import Failure
+from recorder.anchoring.round_line import to_line
+from recorder.anchoring.rounds import Round
 from recorder.anchoring.settings import FolderTarget
 from recorder.anchoring.shelf import Shelf
 from recorder.cosignature import WITNESS_TYPE, Vkey, cosign
 from recorder.keys import LocalKey
 from recorder.statement import TREE_END
+from tests.support.processes import run
 
 KEY = LocalKey.of(Ed25519PrivateKey.generate())
 VKEY = str(Vkey("w.example/1", KEY.public, WITNESS_TYPE))
@@ -250,14 +254,14 @@ def test_a_round_becomes_records_and_a_line_and_back() -> None:
     done = Round(tip(8))
     done.placed = [("repo", Placed("git", receipt.to_bytes(), 5)), ("w1", Placed("witness", line(8), 6))]
     done.failures = [Failure("w2", "witness", "rolled back", True)]
-    found = report.from_line(report.to_line(done, 60, 1, asked=True))
+    found = report.from_line(to_line(done, 60, 1, asked=True))
     assert found is not None
     assert (found.size, found.cosigned, found.complete, found.asked) == (8, 1, False, True)
     (anchor, told), (drop, where) = found.records
     assert (anchor, drop) == ("sys.anchor", "def.anchor")
     assert [one["kind"] for one in told["anchors"]] == ["git", "witness"]
     assert where["version"] == "c0ffee"
-    assert report.from_line(report.to_line(Round(tip(8)), 60, 1, asked=False)).records == ()  # type: ignore[union-attr]
+    assert report.from_line(to_line(Round(tip(8)), 60, 1, asked=False)).records == ()  # type: ignore[union-attr]
     assert report.from_line(report.NOTHING) is None
     with pytest.raises(ValueError, match="not a round"):
         report.from_line(b"{}\n")
@@ -289,3 +293,11 @@ def test_two_logs_never_share_a_file_name(one: str, other: str) -> None:
     assert (place_name(one) == place_name(other)) == (one == other)
     assert Path(place_name(one)).name == place_name(one)
     assert not place_name(one).startswith((".", "-"))
+
+
+def test_the_recorder_itself_loads_no_network_library() -> None:
+    """What asks others runs in a process of its own, whose memory and start the recorder does not pay for."""
+    told = "import sys, recorder.run; print([name for name in ('httpx', 'pydantic', 'psycopg', 'botocore', "
+    told += "'rfc3161_client', 'recorder.anchoring.rounds') if name in sys.modules])"
+    done = run([sys.executable, "-c", told], check=True)
+    assert done.stdout.strip() == "[]"
