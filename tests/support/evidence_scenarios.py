@@ -150,7 +150,7 @@ class Scenario:
         self.forge.members[name] = envelope
         records = [json.loads(line.replace(old.digest.encode(), digest.encode())) for line in self.forge.lines]
         for record in records:
-            if record["typ"] == "pef.approval.consume" and chance.random() < 0.2:
+            if record.get("typ") == "pef.approval.consume" and chance.random() < 0.2:
                 record["data"]["certificates"] = [one.digest for one in chance.sample(self.world.approvals, k=2)]
         self.forge.lines = rechained(records)
 
@@ -187,7 +187,7 @@ class Scenario:
         )
         self.forge.members[signed.member] = signed.envelope
         records = [json.loads(line) for line in self.forge.lines]
-        like = next(one for one in records if one["typ"] == "pef.approval.consume")
+        like = next(one for one in records if one.get("typ") == "pef.approval.consume")
         used = {**like, **consume_event(signed, made), "src": {"id": "extra", "seq": 1}, "ts": records[-1]["ts"]}
         self.forge.lines = rechained([*records, {**used, "mono_us": records[-1]["mono_us"] + 1}])
 
