@@ -87,7 +87,8 @@ def _apply(ring: KeyRing, trust: Trust, origin: str, end: int, entry: rotation.E
     ring.lines[entry.seq] = Line(sha256(envelope.payload).hexdigest(), entry.possession)
     change: Change | None = None
     try:
-        change = _read(ring, envelope.payload, origin, end, entry.seq)
+        change = _read(envelope.payload)
+        _check_place(ring, change, origin, end, entry.seq)
         _check_range(change, entry.seq)
         _check_endorsement(ring, trust, envelope, change, entry.seq + 1)
         _check_possession(change, entry.possession)
@@ -99,11 +100,15 @@ def _apply(ring: KeyRing, trust: Trust, origin: str, end: int, entry: rotation.E
     _change(ring, change, entry.seq + 1)
 
 
-def _read(ring: KeyRing, payload: bytes, origin: str, end: int, seq: int) -> Change:
+def _read(payload: bytes) -> Change:
     try:
-        change = rotation.parse_payload(payload)
+        return rotation.parse_payload(payload)
     except RotationError as error:
         raise _RefusalError("E_ROTATION_UNENDORSED", error.detail) from None
+
+
+def _check_place(ring: KeyRing, change: Change, origin: str, end: int, seq: int) -> None:
+    """The statement is about this log and this place in it, and its key is new in it."""
     if change.origin != origin or change.size > seq + 1 or seq >= end:
         raise _RefusalError("E_ROTATION_UNENDORSED", "it is about another log or another place in it")
     known = ring.keys.get(change.key_id)
@@ -112,7 +117,6 @@ def _read(ring: KeyRing, payload: bytes, origin: str, end: int, seq: int) -> Cha
             raise _RefusalError("E_ROTATION_UNENDORSED", "one key cannot have two roles")
         if change.key_id not in ring.trusted:
             raise _RefusalError("E_ROTATION_UNENDORSED", "the key was brought in before")
-    return change
 
 
 def _check_range(change: Change, seq: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from recorder import dsse, note, statement, strict_json
 from recorder.keys import LocalKey
+from recorder.verify.codes import CODES
 from tests.recorder.verify.conftest import Case, Change, judge, nothing
 from tests.support.forged_bundles import compact, key_entry, rechained
 
@@ -473,3 +475,9 @@ def test_an_envelope_needs_its_last_newline() -> None:
     assert dsse.parse(raw, "application/x").payload == b"{}"
     with pytest.raises(dsse.DsseError):
         dsse.parse(raw[:-1], "application/x")
+
+
+def test_no_code_is_without_a_test() -> None:
+    """Each code is named by a test of this room; what each test does with it is its own matter."""
+    texts = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
+    assert [code for code in CODES if not re.search(rf'\b(E_APPROVAL_)?{code.removeprefix("E_APPROVAL_")}\b', texts)] == []
