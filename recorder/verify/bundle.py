@@ -199,7 +199,8 @@ class _Run:
             self._fail("E_MEMBER_UNLISTED", name, "")
         missing = (subjects | {statement.RECORDS, statement.FRONTIER}) - self.members.names
         if statement.RECORDS in missing and statement.TREE_LEAVES in self.members.names:
-            missing = {name for name in missing - {statement.RECORDS} if not name.startswith("approvals/")}
+            gone = missing - {statement.RECORDS}
+            missing = frozenset(name for name in gone if not name.startswith("approvals/"))
             self.report.level = "L0"
         for name in sorted(missing):
             self._fail("E_MEMBER_MISSING", name, "")
