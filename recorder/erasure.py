@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +22,10 @@ from recorder.opening import open_store
 TYPE: Final = "sys.erasure"
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
 _STEP = 20_000
+
+
+type Progress = Callable[[int, int], None]
+"""Called with (records looked at, records in the log) now and then."""
 
 
 class ErasureError(RecorderError):
@@ -37,7 +42,7 @@ class Use:
     records: int
 
 
-def find_use(layout: Layout, key_id: str) -> Use:
+def find_use(layout: Layout, key_id: str, progress: Progress | None = None) -> Use:
     """Look through the log for a subject key. Raises RecorderError."""
     if _KEY_ID.fullmatch(key_id) is None:
         raise ErasureError(f"'{key_id}' is not the id of a subject key.", "It has 32 hex digits.")
@@ -53,6 +58,8 @@ def find_use(layout: Layout, key_id: str) -> Use:
                 (start, start + _STEP, needle),
             ).fetchone()
             first, records = (min(first, row[0]) if row[1] else first), records + row[1]
+            if progress is not None:
+                progress(min(start + _STEP, size), size)
     except sqlite3.Error as error:
         raise StoreCorruptError("The log cannot be read.", f"SQLite says: {error}.") from None
     finally:

@@ -27,6 +27,7 @@ from recorder.errors import RecorderError
 from recorder.merkle import leaf_hash
 from recorder.repack import repack, sync_folder
 from recorder.verify.bundle import verify_bundle
+from recorder.verify.options import Progress
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -121,7 +122,14 @@ def digest_of(bundle: Path) -> str:
     return statement.bundle_digest(_statement(bundle).payload)
 
 
-def prune(bundle: Path, holds: Holds, trusted: bytes | None, today: date, out: Path | None = None) -> Pruned:
+def prune(
+    bundle: Path,
+    holds: Holds,
+    trusted: bytes | None,
+    today: date,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Pruned:
     """Take the records out of an expired bundle. out: a new place for what stays; default: the bundle's own.
 
     today: UTC date. Raises RecorderError, OSError; then the bundle is as it was.
@@ -129,7 +137,7 @@ def prune(bundle: Path, holds: Holds, trusted: bytes | None, today: date, out: P
     envelope = _statement(bundle)
     digest = statement.bundle_digest(envelope.payload)
     predicate = _may_go(bundle, envelope, digest, holds, today)
-    report = verify_bundle(bundle, trusted)
+    report = verify_bundle(bundle, trusted, progress=progress)
     if report.verdict == "rejected":
         why = "What cannot be verified is kept, because pruning would hide what is wrong with it."
         raise RetentionError(f"{bundle} is rejected.", why, f"See: clyra verify {bundle} --explain")

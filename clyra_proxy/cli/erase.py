@@ -14,6 +14,7 @@ import typer
 
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import print_json
+from clyra_proxy.cli.progress import records_bar
 from clyra_proxy.errors import EvidenceError, UsageError
 from clyra_proxy.evidence.subjects import KeptKey, KeyFolder
 from clyra_proxy.home import Home
@@ -62,7 +63,8 @@ def erase(
 
 
 def _destroy(keys: KeyFolder, layout: Layout, kept: KeptKey, basis: str, yes: bool) -> tuple[str, dict[str, Any]]:
-    use = erasure.find_use(layout, kept.key.id)
+    with records_bar("looking through the log") as tell:
+        use = erasure.find_use(layout, kept.key.id, tell)
     data = erasure.erasure_data(kept.key.id, use, basis, timestamp(time.time_ns() // 1000))
     if not yes:
         _ask(kept, use)

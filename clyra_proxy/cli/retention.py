@@ -13,6 +13,7 @@ import typer
 
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import print_json
+from clyra_proxy.cli.progress import records_bar
 from clyra_proxy.errors import EvidenceError, UsageError
 from clyra_proxy.home import Home
 from recorder.layout import Layout
@@ -37,9 +38,9 @@ def prune(
         if json:
             raise UsageError("Pruning cannot be undone, so it asks first.", "", "Add --yes.")
         typer.confirm(f"The records in {bundle} will be gone for good. Go on?", abort=True)
-    with _files():
+    with _files(), records_bar("verifying") as tell:
         trusted = layout.trust.read_bytes() if layout.trust.is_file() else None
-        pruned = prune_bundle(bundle, Holds(layout.holds), trusted, datetime.now(UTC).date(), out)
+        pruned = prune_bundle(bundle, Holds(layout.holds), trusted, datetime.now(UTC).date(), out, tell)
     if json:
         told = {"path": str(pruned.path), "digest": pruned.digest, "left_out": list(pruned.left_out)}
         print_json({**told, "start": pruned.start, "end": pruned.end, "retain_until": pruned.retain_until})
