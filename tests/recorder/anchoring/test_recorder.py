@@ -23,6 +23,7 @@ from recorder.anchoring.vkeys import log_vkeys
 from recorder.layout import Layout
 from recorder.local import get_status, request_seal
 from recorder.main import prepare
+from recorder.witness.settings import WitnessFiles
 from tests.support import timestamp_authority
 from tests.support.clyra_command import clyra
 from tests.support.processes import run
@@ -55,6 +56,16 @@ class Site:
     stack: ExitStack
     sent: int = 0
     recorder: RecorderProcess | None = None
+
+    def configure(self) -> None:
+        """Trust file and settings for these witnesses."""
+        self.trust.write_bytes(with_outside(self.layout, [one.vkey for one in self.witnesses], 2))
+        targets = [
+            {"kind": "witness", "name": f"w{number}", "url": one.url, "vkey": str(one.vkey)}
+            for number, one in enumerate(self.witnesses)
+        ]
+        document = {"interval_s": 1, "need": 2, "timeout_s": 5, "targets": targets}
+        self.layout.anchors.write_text(json.dumps(document))
 
     def start(self) -> None:
         self.recorder = RecorderProcess(self.layout.root, "--seal-age", "0").wait_ready()
@@ -101,27 +112,29 @@ class Site:
         return [line for line in lines if line["typ"] == typ]
 
 
+NAMES = ("witness.example/w1", "witness.example/w2")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[WitnessProcess]]:
+    """Two witnesses for all logs of this module."""
+    folder = tmp_path_factory.mktemp("witnesses")
+    with ExitStack() as stack:
+        yield [stack.enter_context(WitnessProcess(folder / name[-2:], name)) for name in NAMES]
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """Two witnesses, need = 2; the recorder is not started yet."""
+def site(tmp_path: Path, pair: list[WitnessProcess]) -> Iterator[Site]:
+    """A log that both witnesses watch, need = 2; the recorder is not started yet."""
     layout = Layout(tmp_path / "home")
     prepare(layout)
-    [vkey] = log_vkeys(layout)
+    vkeys = [str(vkey) for vkey in log_vkeys(layout)]
+    for one in pair:
+        WitnessFiles(one.home).prepare("", vkeys)
     with ExitStack() as stack:
-        names = ("witness.example/w1", "witness.example/w2")
-        witnesses = [
-            stack.enter_context(WitnessProcess(tmp_path / f"w{number}", name, str(vkey)))
-            for number, name in enumerate(names)
-        ]
-        trust = tmp_path / "trust.json"
-        trust.write_bytes(with_outside(layout, [one.vkey for one in witnesses], 2))
-        targets = [
-            {"kind": "witness", "name": f"w{number}", "url": one.url, "vkey": str(one.vkey)}
-            for number, one in enumerate(witnesses)
-        ]
-        document = {"interval_s": 1, "need": 2, "timeout_s": 5, "targets": targets}
-        layout.anchors.write_text(json.dumps(document))
-        yield Site(layout, witnesses, trust, stack)
+        found = Site(layout, list(pair), tmp_path / "trust.json", stack)
+        found.configure()
+        yield found
 
 
 def test_two_witnesses_make_a_bundle_verified(site: Site) -> None:
@@ -154,7 +167,10 @@ def test_a_log_at_rest_comes_to_rest(site: Site) -> None:
     assert len(site.records("sys.anchor")) <= len(seen) + 2
 
 
-def test_one_witness_is_too_few_and_is_told(site: Site) -> None:
+def test_one_witness_is_too_few_and_is_told(site: Site, tmp_path: Path) -> None:
+    [vkey] = log_vkeys(site.layout)
+    site.witnesses[1] = WitnessProcess(tmp_path / "w2", "witness.example/w2", str(vkey))
+    site.configure()
     site.witnesses[1].stop()
     site.start()
     site.record(10)
