@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
+from clyra_proxy.cli import main
 from clyra_proxy.evidence.commitment import SubjectKey, SubjectKeys
 from clyra_proxy.evidence.subjects import KeyFolder
 from recorder.approval import new_id
@@ -28,6 +31,23 @@ GRANT, WHOLE, OUTCOME = 4, 5, 7
 
 
 @dataclass
+class Told:
+    """What a command said and ended with."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _run(*arguments: str | Path) -> Told:
+    """One command line in this process, as `clyra` runs it."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main.run([str(one) for one in arguments])
+    return Told(code, out.getvalue(), err.getvalue())
+
+
+@dataclass
 class Log:
     """A running recorder with one tenant's traffic: records 4 grant, 5 whole call, 6 and 7 intent and outcome."""
 
@@ -35,11 +55,11 @@ class Log:
     key: SubjectKey
     bundle: Path
 
-    def disclose(self, *options: str | Path, bundle: Path | None = None) -> Any:
-        return clyra("disclose", bundle or self.bundle, *options, "--home", self.layout.root)
+    def disclose(self, *options: str | Path, bundle: Path | None = None) -> Told:
+        return _run("disclose", bundle or self.bundle, *options, "--home", self.layout.root)
 
-    def erase(self, *options: str) -> Any:
-        return clyra("erase", *options, "--home", self.layout.root)
+    def erase(self, *options: str) -> Told:
+        return _run("erase", *options, "--home", self.layout.root)
 
     def report(self, path: Path) -> dict[str, Any]:
         return verify_bundle(path, self.layout.trust.read_bytes()).document()
