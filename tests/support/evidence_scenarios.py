@@ -187,7 +187,10 @@ class Scenario:
         )
         self.forge.members[signed.member] = signed.envelope
         records = [json.loads(line) for line in self.forge.lines]
-        like = next(one for one in records if one.get("typ") == "pef.approval.consume")
+        uses = [one for one in records if one.get("typ") == "pef.approval.consume" and "ts" in records[-1]]
+        if not uses or "mono_us" not in records[-1]:
+            return
+        like = uses[0]
         used = {**like, **consume_event(signed, made), "src": {"id": "extra", "seq": 1}, "ts": records[-1]["ts"]}
         self.forge.lines = rechained([*records, {**used, "mono_us": records[-1]["mono_us"] + 1}])
 
@@ -206,7 +209,9 @@ class Scenario:
                 case 0 | 1 | 2:
                     who = chance.sample([0, 1], k=chance.randrange(3))
                     raw = world.cosigned(size, *who, at=chance.choice([NOW, NOW - 400, NOW + 5, 253_402_300_790]))
-                    members[f"anchors/{name}.cosig"] = raw if chance.random() < 0.8 else damaged(chance, raw)
+                    if chance.random() < 0.2:
+                        raw = _misspoken(chance, raw)
+                    members[f"anchors/{name}.cosig"] = raw if chance.random() < 0.85 else damaged(chance, raw)
                 case 3:
                     raw = world.placed(size)
                     members[f"anchors/{name}.wh.json"] = raw if chance.random() < 0.6 else damaged(chance, raw)
@@ -263,8 +268,10 @@ class Scenario:
             case 0:
                 self.trust_edit = lambda value: mutated(chance, value)
             case 1:
-                need = chance.randrange(4)
-                self.forge.trust_more["witness"] = {"need": need}
+                self.forge.trust_more["witness"] = {"need": chance.randrange(4)}
+                for entry in self.forge.extra_keys:
+                    if entry["role"] == "witness" and chance.random() < 0.6:
+                        entry["same_admin"] = True
             case 2:
                 self.forge.trust_more["expires_size"] = chance.choice([self.end, self.end - 1, 0, 10**6])
             case 3:
@@ -334,7 +341,7 @@ def _copy(forge: Forge) -> Forge:
         forge.seal_key,
         forge.root_key,
         dict(forge.members),
-        list(forge.extra_keys),
+        json.loads(json.dumps(forge.extra_keys)),
         dict(forge.trust_more),
     )
 
@@ -355,6 +362,14 @@ def damaged(chance: random.Random, raw: bytes) -> bytes:
         case _:
             changed += chance.choice([b"\n", b"x", b"\x00"])
     return bytes(changed)
+
+
+def _misspoken(chance: random.Random, raw: bytes) -> bytes:
+    """A note whose last line still names its key and is not its signature."""
+    head, _, line = raw[:-1].rpartition(b" ")
+    blob = bytearray(base64.b64decode(line))
+    blob[chance.randrange(4, len(blob))] ^= 1 << chance.randrange(8)
+    return head + b" " + base64.b64encode(blob) + b"\n"
 
 
 def _without_subject(value: Any, name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -121,6 +122,36 @@ def test_hostile_zips(go: GoVerifier, world: World, trust: Path, tmp_path: Path)
         for name, raw in members_of(folder).items():
             packed.writestr(name, raw)
     assert disagreements(go, [*bundles, foreign], Given(trust=trust)) == []
+
+
+def test_archives_with_numbers_beyond_32_bits(go: GoVerifier, world: World, trust: Path, tmp_path: Path) -> None:
+    """Zip64 forms that lie, and real ones: more members than 16 bits count, and one more than is allowed."""
+    bundles = []
+    for number, size in enumerate((2**32 - 1, 2**32 + 5, 2**63 - 70, 2**63, 2**64 - 70, 2**64 - 1)):
+        for offset in (0, 2**32, size):
+            entry = archive.Entry("a", archive.STORED, 0, size, size, offset)
+            directory = entry.central_header()
+            body = entry.local_header() + b"x" * 10
+            path = tmp_path / f"{number}-{offset}.zip"
+            path.write_bytes(body + directory + archive.end_records(1, len(directory), len(body)))
+            bundles.append(path)
+    for count in (65_534, 65_536):
+        members = {f"attestations/{number:05d}.dsse.json": b"" for number in range(count)}
+        bundles.append(_many(members, tmp_path / f"{count}.zip"))
+    assert disagreements(go, bundles, Given(trust=trust)) == []
+
+
+def _many(members: dict[str, bytes], path: Path) -> Path:
+    """A zip of empty members, without a file for each."""
+    nothing = archive.sha256(b"").hexdigest()
+    listing = "".join(f"{nothing}  {name}\n" for name in sorted(members)).encode()
+    body, directory = bytearray(), bytearray()
+    for name, raw in sorted({**members, archive.TRANSPORT: listing}.items()):
+        entry = archive.Entry(name, archive.STORED, zlib.crc32(raw), len(raw), len(raw), len(body))
+        body += entry.local_header() + raw
+        directory += entry.central_header()
+    path.write_bytes(body + directory + archive.end_records(len(members) + 1, len(directory), len(body)))
+    return path
 
 
 def test_members_that_inflate_to_something_else(go: GoVerifier, world: World, trust: Path, tmp_path: Path) -> None:

@@ -53,16 +53,19 @@ type hasher struct {
 	frontier *tlog.Frontier
 	watch    map[int64]bool
 	roots    map[int64]tlog.Hash
-	digest   hash.Hash
-	leaves   hash.Hash
+	digest   hash.Hash // of the member, nil when nobody asks
+	leaves   hash.Hash // over leaf hashes, likewise nil when nobody asks
 	leaf     hash.Hash
 	rest     []byte
 }
 
-func newHasher(frontier *tlog.Frontier, watch map[int64]bool) *hasher {
-	h := &hasher{
-		frontier: frontier, watch: watch, roots: map[int64]tlog.Hash{},
-		digest: sha256.New(), leaves: sha256.New(), leaf: sha256.New(),
+func newHasher(in Input) *hasher {
+	h := &hasher{frontier: in.Frontier, watch: in.Watch, roots: map[int64]tlog.Hash{}, leaf: sha256.New()}
+	if in.WholeDigest {
+		h.digest = sha256.New()
+	}
+	if in.LeafDigest {
+		h.leaves = sha256.New()
 	}
 	h.noteRoot()
 	return h
@@ -76,7 +79,9 @@ func (h *hasher) noteRoot() {
 
 // cut turns a chunk into lines. What follows the last newline is kept for the next chunk, up to the cut.
 func (h *hasher) cut(b *batch) {
-	h.digest.Write(b.chunk)
+	if h.digest != nil {
+		h.digest.Write(b.chunk)
+	}
 	b.lines, b.leaves, b.unended = b.lines[:0], b.leaves[:0], false
 	at := 0
 	for {
@@ -124,7 +129,9 @@ func (h *hasher) add(b *batch, line []byte) {
 	h.leaf.Write(line)
 	h.leaf.Sum(leaf[:0])
 	b.lines, b.leaves = append(b.lines, line), append(b.leaves, leaf)
-	h.leaves.Write(leaf[:])
+	if h.leaves != nil {
+		h.leaves.Write(leaf[:])
+	}
 	h.frontier.Append(leaf)
 	h.noteRoot()
 }

@@ -21,6 +21,8 @@ type Input struct {
 	Watch     map[int64]bool // tree sizes whose roots, and times before them, are wanted
 	Limits    []Limit
 	Disclosed map[int64]bool // record numbers whose commitments are wanted
+
+	WholeDigest, LeafDigest bool // which digests of the result are wanted
 }
 
 // A Limit says that records before Size cannot be younger than TS.
@@ -63,7 +65,7 @@ type Commitments struct {
 
 // Run makes the pass. An error means that the member could not be read to its end: then nothing in it counts.
 func Run(member io.Reader, in Input) (*Result, error) {
-	h := newHasher(in.Frontier, in.Watch)
+	h := newHasher(in)
 	j := newJudge(in)
 	free := make(chan *batch, inFlight)
 	for range inFlight {
@@ -93,8 +95,12 @@ func Run(member io.Reader, in Input) (*Result, error) {
 	}
 	j.finish()
 	result := j.result
-	result.Digest = hex.EncodeToString(h.digest.Sum(nil))
-	result.LeafDigest = hex.EncodeToString(h.leaves.Sum(nil))
+	if h.digest != nil {
+		result.Digest = hex.EncodeToString(h.digest.Sum(nil))
+	}
+	if h.leaves != nil {
+		result.LeafDigest = hex.EncodeToString(h.leaves.Sum(nil))
+	}
 	result.Roots = h.roots
 	return result, nil
 }

@@ -31,7 +31,9 @@ func (p *pieces) Read(into []byte) (int, error) {
 func run(t *testing.T, text string, size int) (*Result, *tlog.Frontier) {
 	t.Helper()
 	frontier, _ := tlog.NewFrontier(0, nil)
-	result, err := Run(&pieces{[]byte(text), size, io.EOF}, Input{Frontier: frontier, Meaning: true, Watch: map[int64]bool{2: true}})
+	result, err := Run(&pieces{[]byte(text), size, io.EOF}, Input{
+		Frontier: frontier, Meaning: true, Watch: map[int64]bool{2: true}, WholeDigest: true, LeafDigest: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,13 +193,17 @@ func Effective(file *trust.File, origin string, end int64, entries []Entry, whol
 	for _, entry := range entries {
 		keys.Entries[entry.Seq] = entry
 		c := parsePayload(entry.envelope.Payload)
-		if entry.Seq >= end || !keys.inPlace(c, entry.Seq, origin) {
-			problems = append(problems, Problem{"E_ROTATION_UNENDORSED", entry.Seq, "malformed, or not of this log or place"})
-		} else if code := keys.judge(c, entry, file); code != "" {
-			problems = append(problems, Problem{code, entry.Seq, "a change of keys has no effect"})
-			keys.fail(c)
-		} else {
+		code := "E_ROTATION_UNENDORSED"
+		if c != nil && entry.Seq < end && keys.inPlace(c, entry.Seq, origin) {
+			code = keys.judge(c, entry, file)
+		}
+		if code == "" {
 			keys.apply(c, entry.Seq)
+			continue
+		}
+		problems = append(problems, Problem{code, entry.Seq, "a change of keys has no effect"})
+		if c != nil {
+			keys.fail(c)
 		}
 	}
 	if !whole {
@@ -209,8 +213,8 @@ func Effective(file *trust.File, origin string, end int64, entries []Entry, whol
 }
 
 func (k *Keys) fail(c *change) {
-	if c.kind != "revocation" && k.find(c.id) == nil && find(k.Failed, c.id) == nil {
-		k.Failed = append(k.Failed, &trust.Key{Key: c.key, ID: c.id, Role: c.role, Until: trust.Open, CompromisedFrom: trust.Open})
+	if c.kind != "revocation" && k.find(c.id) == nil {
+		k.Failed = append(without(k.Failed, c.id), &trust.Key{Key: c.key, ID: c.id, Role: c.role, Until: trust.Open, CompromisedFrom: trust.Open})
 	}
 }
 
@@ -228,7 +232,7 @@ func find(keys []*trust.Key, id string) *trust.Key {
 // inPlace wants a statement of this log, made before its record, about a key that is new or that the trust file lists
 // in the same role.
 func (k *Keys) inPlace(c *change, seq int64, origin string) bool {
-	if c == nil || c.origin != origin || c.size > seq+1 {
+	if c.origin != origin || c.size > seq+1 {
 		return false
 	}
 	known := k.find(c.id)

@@ -125,6 +125,7 @@ func (r *run) readRecords(frontier *tlog.Frontier) (bool, error) {
 	result, err := records.Run(reader, records.Input{
 		Origin: r.Origin, Start: r.Start, End: r.End, Frontier: frontier, Meaning: r.Level == "L2", Keys: r.keys,
 		Watch: r.watched(), Limits: r.timeLimits(), Disclosed: r.disclosedSeqs(),
+		WholeDigest: r.Level != "L0", LeafDigest: r.Level != "L0" && r.container.Has(statement.Leaves),
 	})
 	if err != nil {
 		return false, r.settle(err)
