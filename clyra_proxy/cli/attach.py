@@ -19,12 +19,12 @@ from recorder.layout import Layout
 
 
 def attach(
-    bundle: Annotated[Path, typer.Argument(exists=True, help="evidence.zip, or a folder with its members.")],
+    bundle: Annotated[Path, typer.Argument(help="evidence.zip, or a folder with its members.")],
     out: Annotated[Path, typer.Option(help="The new evidence.zip.")],
     home: HomeOption = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option(exists=True, help="A cosigned checkpoint, time stamp response or receipt. Repeatable."),
+        typer.Option(help="A cosigned checkpoint, time stamp response or receipt. Repeatable."),
     ] = None,
     consistent_with: Annotated[
         int | None,

@@ -30,7 +30,8 @@ from recorder.snapshot.salt import create_salt, read_salt, salt_path
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Prove what a table was, and which rows it had.")
 
 DsnOption = Annotated[
-    str, typer.Option(envvar="CLYRA_SNAPSHOT_DSN", help="PostgreSQL connection string; better by environment.")
+    str,
+    typer.Option(envvar="CLYRA_SNAPSHOT_DSN", help="PostgreSQL connection string (default: libpq's own variables)."),
 ]
 TableOption = Annotated[str, typer.Option(help="Table, as schema.table.")]
 SaltOption = Annotated[Path | None, typer.Option(help="File of the table's salt.", show_default="kept by the recorder")]
@@ -38,8 +39,8 @@ SaltOption = Annotated[Path | None, typer.Option(help="File of the table's salt.
 
 @app.command()
 def take(
-    dsn: DsnOption,
     table: TableOption,
+    dsn: DsnOption = "",
     home: HomeOption = None,
     salt: SaltOption = None,
     leaves: Annotated[Path | None, typer.Option(help="Keep all row commitments here, for row proofs later.")] = None,
@@ -63,11 +64,11 @@ def take(
 
 @app.command()
 def prove(
-    dsn: DsnOption,
     table: TableOption,
     key: Annotated[str, typer.Option(metavar="COLUMN=VALUE", help="The row: a column, and its value as text.")],
-    leaves: Annotated[Path, typer.Option(exists=True, help="Commitments that 'take --leaves' kept.")],
+    leaves: Annotated[Path, typer.Option(help="Commitments that 'take --leaves' kept.")],
     out: Annotated[Path, typer.Option(help="File to write. It holds the row in the clear.")],
+    dsn: DsnOption = "",
     home: HomeOption = None,
     salt: SaltOption = None,
 ) -> None:
@@ -83,12 +84,12 @@ def prove(
 
 @app.command()
 def check(
-    proof: Annotated[Path, typer.Argument(exists=True, help="A row proof.")],
-    bundle: Annotated[Path | None, typer.Option(exists=True, help="Bundle with the snapshot's record.")] = None,
+    proof: Annotated[Path, typer.Argument(help="A row proof.")],
+    bundle: Annotated[Path | None, typer.Option(help="Bundle with the snapshot's record.")] = None,
     root: Annotated[str, typer.Option(help="Rows root that you know another way, hex.")] = "",
 ) -> None:
     """Check that a row was in a snapshot. Verify the bundle itself with 'clyra verify'."""
-    found = RowProof.parse(proof.read_bytes())
+    found = RowProof.parse(_read(proof))
     found.check()
     if bundle is None and not root:
         raise UsageError("A proof alone proves nothing.", "", "Give the --bundle with the snapshot, or its --root.")
@@ -133,9 +134,16 @@ def _record_of(bundle: Path, proof: RowProof) -> tuple[int, dict[str, Any]]:
                 if record["typ"] == postgres.TYPE and record["data"].get("rows_root") == proof.root.hex():
                     proof.check_against(record["data"])
                     return int(record["seq"]), record["data"]
-    except (ContainerError, orjson.JSONDecodeError, KeyError) as error:
+    except (OSError, ContainerError, orjson.JSONDecodeError, KeyError) as error:
         raise RowError(f"{bundle} cannot be read.", f"{error}.") from None
     raise RowError("The bundle has no snapshot with the proof's root.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RowError(f"Cannot read {path}.", f"The system says: {error.strerror}.", "Check the path.") from None
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -50,7 +50,7 @@ def attach(
     """Write `out`, the bundle with further anchors; the names of members that are new or longer.
 
     shelf: of the log's recorder, where it is at hand. files: cosigned checkpoints, time stamp responses, receipts.
-    prove: makes `tree/consistency` for the bundle's window. Raises AnchorError, OSError.
+    prove: makes `tree/consistency` for the bundle's window. Raises AnchorError.
     """
     try:
         with closing(open_container(bundle)) as container:
@@ -70,6 +70,8 @@ def attach(
             _write(container, found, out)
     except ContainerError as error:
         raise AnchorError(f"{bundle} is not a bundle.", f"{error.code}: {error.detail}.") from None
+    except OSError as error:
+        raise AnchorError(f"{error.filename or out} cannot be used.", f"The system says: {error.strerror}.") from None
     return changed
 
 
@@ -109,7 +111,8 @@ def read_window(container: Container) -> Window:
 
 def _member_of(path: Path, window: Window) -> Mapping[str, bytes]:
     """The member a file becomes: by its content, not its name."""
-    raw = path.read_bytes()[: _MAX_SMALL + 1]
+    with path.open("rb") as file:
+        raw = file.read(_MAX_SMALL + 1)
     if raw.startswith(b"{"):
         receipt = Receipt.parse(raw.removesuffix(b"\n"))
         return {_inside(receipt.origin, receipt.size, window, RECEIPT): receipt.to_bytes()}

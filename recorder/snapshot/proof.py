@@ -113,7 +113,10 @@ class RowProof:
 def prove(leaves: Path, columns: Sequence[Column], texts: Sequence[str | None], table_salt: bytes) -> RowProof:
     """The proof of one row. leaves: the file of all commitments that taking the snapshot wrote. Raises RowError."""
     committed = commit(table_salt, row_bytes(columns, texts))
-    size = leaves.stat().st_size
+    try:
+        size = leaves.stat().st_size
+    except OSError as error:
+        raise RowError(f"Cannot read {leaves}.", f"The system says: {error.strerror}.", "Check the path.") from None
     if size == 0 or size % 32:
         raise RowError(f"{leaves} is not a file of commitments.")
     with leaves.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
