@@ -17,29 +17,29 @@
   }
   function fromLatin1(raw) {
     let text = "";
-    for (let at = 0; at < raw.length; at += 8192) text += String.fromCharCode(...raw.subarray(at, at + 8192));
+    for (let at2 = 0; at2 < raw.length; at2 += 8192) text += String.fromCharCode(...raw.subarray(at2, at2 + 8192));
     return text;
   }
   function hex(raw) {
     let text = "";
-    for (let at = 0; at < raw.length; at++) text += HEX[raw[at]];
+    for (let at2 = 0; at2 < raw.length; at2++) text += HEX[raw[at2]];
     return text;
   }
   function fromHex(text) {
     const raw = new Uint8Array(text.length >> 1);
-    for (let at = 0; at < raw.length; at++) raw[at] = parseInt(text.slice(2 * at, 2 * at + 2), 16);
+    for (let at2 = 0; at2 < raw.length; at2++) raw[at2] = parseInt(text.slice(2 * at2, 2 * at2 + 2), 16);
     return raw;
   }
   function base64(raw) {
     let text = "";
-    let at = 0;
-    for (; at + 2 < raw.length; at += 3) {
-      const bits = raw[at] << 16 | raw[at + 1] << 8 | raw[at + 2];
+    let at2 = 0;
+    for (; at2 + 2 < raw.length; at2 += 3) {
+      const bits = raw[at2] << 16 | raw[at2 + 1] << 8 | raw[at2 + 2];
       text += ALPHABET[bits >> 18] + ALPHABET[bits >> 12 & 63] + ALPHABET[bits >> 6 & 63] + ALPHABET[bits & 63];
     }
-    if (at + 1 === raw.length) text += ALPHABET[raw[at] >> 2] + ALPHABET[(raw[at] & 3) << 4] + "==";
-    if (at + 2 === raw.length) {
-      const bits = raw[at] << 8 | raw[at + 1];
+    if (at2 + 1 === raw.length) text += ALPHABET[raw[at2] >> 2] + ALPHABET[(raw[at2] & 3) << 4] + "==";
+    if (at2 + 2 === raw.length) {
+      const bits = raw[at2] << 8 | raw[at2 + 1];
       text += ALPHABET[bits >> 10] + ALPHABET[bits >> 4 & 63] + ALPHABET[(bits & 15) << 2] + "=";
     }
     return text;
@@ -52,7 +52,7 @@
     const raw = new Uint8Array(text.length / 4 * 3 - padding);
     let bits = 0;
     let count = 0;
-    let at = 0;
+    let at2 = 0;
     for (let i = 0; i < text.length - padding; i++) {
       const char = text.charCodeAt(i);
       const value = char < 128 ? VALUES[char] : -1;
@@ -61,7 +61,7 @@
       count += 6;
       if (count >= 8) {
         count -= 8;
-        raw[at++] = bits >> count & 255;
+        raw[at2++] = bits >> count & 255;
       }
     }
     return (bits & (1 << count) - 1) === 0 ? raw : null;
@@ -76,24 +76,24 @@
   }
   function equal(one, other) {
     if (one.length !== other.length) return false;
-    for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+    for (let at2 = 0; at2 < one.length; at2++) if (one[at2] !== other[at2]) return false;
     return true;
   }
   function concat(parts2) {
     const whole = new Uint8Array(parts2.reduce((size, part) => size + part.length, 0));
-    let at = 0;
+    let at2 = 0;
     for (const part of parts2) {
-      whole.set(part, at);
-      at += part.length;
+      whole.set(part, at2);
+      at2 += part.length;
     }
     return whole;
   }
   function compareText(one, other) {
     if (one === other) return 0;
     const size = Math.min(one.length, other.length);
-    for (let at = 0; at < size; at++) {
-      const a = one.charCodeAt(at);
-      const b = other.charCodeAt(at);
+    for (let at2 = 0; at2 < size; at2++) {
+      const a = one.charCodeAt(at2);
+      const b = other.charCodeAt(at2);
       if (a !== b) return rank(a) - rank(b);
     }
     return one.length - other.length;
@@ -103,13 +103,13 @@
   }
   function codePoints(text) {
     let count = text.length;
-    for (let at = 0; at + 1 < text.length; at++) {
-      const unit = text.charCodeAt(at);
+    for (let at2 = 0; at2 + 1 < text.length; at2++) {
+      const unit = text.charCodeAt(at2);
       if (unit >= 55296 && unit <= 56319) {
-        const next = text.charCodeAt(at + 1);
+        const next = text.charCodeAt(at2 + 1);
         if (next >= 56320 && next <= 57343) {
           count--;
-          at++;
+          at2++;
         }
       }
     }
@@ -184,7 +184,7 @@
       if (length === 0) continue;
       let reversed = 0;
       for (let code2 = next[length]++, i = 0; i < length; i++, code2 >>= 1) reversed = reversed << 1 | code2 & 1;
-      for (let at = reversed; at < table2.length; at += 1 << length) table2[at] = symbol << 4 | length;
+      for (let at2 = reversed; at2 < table2.length; at2 += 1 << length) table2[at2] = symbol << 4 | length;
     }
     return { table: table2, bits };
   }
@@ -291,18 +291,18 @@
       for (let i = 0; i < listed; i++) meta[ORDER[i]] = this.take(3);
       const code2 = makeCode(meta, false);
       const lengths = new Uint8Array(literals + distances);
-      for (let at = 0; at < lengths.length; ) {
+      for (let at2 = 0; at2 < lengths.length; ) {
         const symbol = this.symbol(code2);
         if (symbol < 16) {
-          lengths[at++] = symbol;
+          lengths[at2++] = symbol;
           continue;
         }
-        if (symbol === 16 && at === 0) throw new InflateError("damaged deflate stream: nothing to repeat");
-        const value = symbol === 16 ? lengths[at - 1] : 0;
+        if (symbol === 16 && at2 === 0) throw new InflateError("damaged deflate stream: nothing to repeat");
+        const value = symbol === 16 ? lengths[at2 - 1] : 0;
         const times = symbol === 16 ? 3 + this.take(2) : symbol === 17 ? 3 + this.take(3) : 11 + this.take(7);
-        if (at + times > lengths.length) throw new InflateError("damaged deflate stream: too many lengths");
-        lengths.fill(value, at, at + times);
-        at += times;
+        if (at2 + times > lengths.length) throw new InflateError("damaged deflate stream: too many lengths");
+        lengths.fill(value, at2, at2 + times);
+        at2 += times;
       }
       if (lengths[256] === 0) throw new InflateError("damaged deflate stream: no end of block");
       this.literals = makeCode(lengths.subarray(0, literals), true);
@@ -331,9 +331,9 @@
       const distanceMask = distances.length - 1;
       const limit = WINDOW + CHUNK;
       const oldest = Math.max(0, WINDOW - this.produced);
-      let { at, hold, count, filled } = this;
+      let { at: at2, hold, count, filled } = this;
       while (filled < limit) {
-        for (; count < 24; count += 8) hold |= (at < input.length ? input[at] : 0) << count, at++;
+        for (; count < 24; count += 8) hold |= (at2 < input.length ? input[at2] : 0) << count, at2++;
         let entry2 = literals[hold & literalMask];
         hold >>>= entry2 & 15;
         count -= entry2 & 15;
@@ -353,13 +353,13 @@
         const length = LENGTH_BASE[symbol] + (hold & (1 << lengthExtra) - 1);
         hold >>>= lengthExtra;
         count -= lengthExtra;
-        for (; count < 24; count += 8) hold |= (at < input.length ? input[at] : 0) << count, at++;
+        for (; count < 24; count += 8) hold |= (at2 < input.length ? input[at2] : 0) << count, at2++;
         entry2 = distances[hold & distanceMask];
         hold >>>= entry2 & 15;
         count -= entry2 & 15;
         symbol = entry2 >> 4;
         if (entry2 === 0 || symbol > 29) throw new InflateError("damaged deflate stream: no such distance");
-        for (; count < 24; count += 8) hold |= (at < input.length ? input[at] : 0) << count, at++;
+        for (; count < 24; count += 8) hold |= (at2 < input.length ? input[at2] : 0) << count, at2++;
         const distanceExtra = DISTANCE_EXTRA[symbol];
         const distance = DISTANCE_BASE[symbol] + (hold & (1 << distanceExtra) - 1);
         hold >>>= distanceExtra;
@@ -369,11 +369,11 @@
         for (const end = filled + length; filled < end; ) out[filled++] = out[from++];
       }
       const spare = count >> 3;
-      at -= spare;
+      at2 -= spare;
       count &= 7;
       hold &= (1 << count) - 1;
-      if (at > input.length) throw new InflateError("the deflate stream does not end");
-      this.at = at;
+      if (at2 > input.length) throw new InflateError("the deflate stream does not end");
+      this.at = at2;
       this.hold = hold;
       this.count = count;
       this.filled = filled;
@@ -410,12 +410,12 @@
   var END64_SIZE = 56;
   var LOCATOR64_SIZE = 20;
   var ContainerError = class extends Error {
-    constructor(code2, detail, member = "", at = -1) {
+    constructor(code2, detail, member = "", at2 = -1) {
       super(`${code2}: ${detail}`);
       this.code = code2;
       this.detail = detail;
       this.member = member;
-      this.at = at;
+      this.at = at2;
     }
     code;
     detail;
@@ -435,13 +435,13 @@
   }
   function pack(...fields) {
     const raw = new Uint8Array(fields.reduce((size, [width]) => size + width, 0));
-    const view = new DataView(raw.buffer);
-    let at = 0;
+    const view2 = new DataView(raw.buffer);
+    let at2 = 0;
     for (const [width, value] of fields) {
-      if (width === 2) view.setUint16(at, value, true);
-      else if (width === 4) view.setUint32(at, value, true);
-      else view.setBigUint64(at, BigInt(value), true);
-      at += width;
+      if (width === 2) view2.setUint16(at2, value, true);
+      else if (width === 4) view2.setUint32(at2, value, true);
+      else view2.setBigUint64(at2, BigInt(value), true);
+      at2 += width;
     }
     return raw;
   }
@@ -494,7 +494,7 @@
       return this.offset + this.localHeader().length;
     }
   };
-  function endRecords(count, size, at) {
+  function endRecords(count, size, at2) {
     const end = pack(
       [4, 101010256],
       [2, 0],
@@ -502,10 +502,10 @@
       [2, Math.min(count, MANY)],
       [2, Math.min(count, MANY)],
       [4, Math.min(size, BIG)],
-      [4, Math.min(at, BIG)],
+      [4, Math.min(at2, BIG)],
       [2, 0]
     );
-    if (at < BIG && size < BIG && count < MANY) return end;
+    if (at2 < BIG && size < BIG && count < MANY) return end;
     const end64 = pack(
       [4, 101075792],
       [8, 44],
@@ -516,9 +516,9 @@
       [8, count],
       [8, count],
       [8, size],
-      [8, at]
+      [8, at2]
     );
-    return concat([end64, pack([4, 117853008], [4, 0], [8, at + size], [4, 1]), end]);
+    return concat([end64, pack([4, 117853008], [4, 0], [8, at2 + size], [4, 1]), end]);
   }
   var ZipContainer = class {
     constructor(source, host) {
@@ -568,20 +568,20 @@
     /** Parse from the end, then demand that a strict writer would have written exactly these headers. */
     async readDirectory() {
       const total2 = this.source.size;
-      const { count, size, at } = await this.readEnd(total2);
+      const { count, size, at: at2 } = await this.readEnd(total2);
       if (count > MAX_MEMBERS || size > MAX_DIRECTORY) throw new ContainerError("E_ARCHIVE_LIMIT", "too many members");
-      if (at + size > total2) {
+      if (at2 + size > total2) {
         throw new ContainerError("E_ARCHIVE_FORMAT", "the central directory lies outside the file");
       }
-      const directory = await this.source.read(at, size);
-      if (!equal(await this.source.read(at + size, total2 - at - size), endRecords(count, size, at))) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "the end is not in the strict form", "", at + size);
+      const directory = await this.source.read(at2, size);
+      if (!equal(await this.source.read(at2 + size, total2 - at2 - size), endRecords(count, size, at2))) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "the end is not in the strict form", "", at2 + size);
       }
       let position = 0;
       let offset = 0;
       let last = "";
       for (let i = 0; i < count; i++) {
-        const [entry2, used] = parseCentral(directory, position, at);
+        const [entry2, used] = parseCentral(directory, position, at2);
         const { name } = entry2;
         if (this.entries.has(name)) throw new ContainerError("E_ARCHIVE_DUP", "a member name occurs twice", name);
         if (name < last || entry2.offset !== offset) {
@@ -595,9 +595,9 @@
         position += used;
         last = name;
         offset += header.length + entry2.packed;
-        if (offset > at) throw new ContainerError("E_ARCHIVE_FORMAT", "it reaches into the directory", name);
+        if (offset > at2) throw new ContainerError("E_ARCHIVE_FORMAT", "it reaches into the directory", name);
       }
-      if (position !== size || offset !== at) {
+      if (position !== size || offset !== at2) {
         throw new ContainerError("E_ARCHIVE_FORMAT", "bytes that belong to no member", "", offset);
       }
     }
@@ -609,8 +609,8 @@
       }
       const count = end.getUint16(8, true);
       const size = end.getUint32(12, true);
-      const at = end.getUint32(16, true);
-      if (count !== MANY && size !== BIG && at !== BIG) return { count, size, at };
+      const at2 = end.getUint32(16, true);
+      if (count !== MANY && size !== BIG && at2 !== BIG) return { count, size, at: at2 };
       const where = total2 - END_SIZE - LOCATOR64_SIZE - END64_SIZE;
       if (where < 0) throw new ContainerError("E_ARCHIVE_FORMAT", "the zip64 end record is missing");
       const wide = viewOf(await this.source.read(where, END64_SIZE));
@@ -647,24 +647,24 @@
   function viewOf(raw) {
     return new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   }
-  function uint64(view, at) {
-    return Number(view.getBigUint64(at, true));
+  function uint64(view2, at2) {
+    return Number(view2.getBigUint64(at2, true));
   }
   function parseCentral(directory, position, base) {
     const start = position + CENTRAL_SIZE;
-    const view = viewOf(directory);
-    const names = start > directory.length ? Infinity : view.getUint16(position + 28, true) + view.getUint16(position + 30, true);
+    const view2 = viewOf(directory);
+    const names = start > directory.length ? Infinity : view2.getUint16(position + 28, true) + view2.getUint16(position + 30, true);
     if (start + names > directory.length) {
       throw new ContainerError("E_ARCHIVE_FORMAT", "the central directory ends early", "", base + position);
     }
-    const method = view.getUint16(position + 10, true);
-    const crc = view.getUint32(position + 16, true);
-    let packed = view.getUint32(position + 20, true);
-    let size = view.getUint32(position + 24, true);
-    let offset = view.getUint32(position + 42, true);
-    const middle = start + view.getUint16(position + 28, true);
+    const method = view2.getUint16(position + 10, true);
+    const crc = view2.getUint32(position + 16, true);
+    let packed = view2.getUint32(position + 20, true);
+    let size = view2.getUint32(position + 24, true);
+    let offset = view2.getUint32(position + 42, true);
+    const middle = start + view2.getUint16(position + 28, true);
     const name = fromLatin1(directory.subarray(start, middle));
-    const extra = directory.subarray(middle, middle + view.getUint16(position + 30, true));
+    const extra = directory.subarray(middle, middle + view2.getUint16(position + 30, true));
     if (!isMemberName(name)) {
       throw new ContainerError("E_ARCHIVE_NAME", "a member name is not allowed", "", base + start);
     }
@@ -673,7 +673,7 @@
     }
     const values = [];
     if ([12, 20, 28].includes(extra.length)) {
-      for (let at = 4; at < extra.length; at += 8) values.push(uint64(viewOf(extra), at));
+      for (let at2 = 4; at2 < extra.length; at2 += 8) values.push(uint64(viewOf(extra), at2));
     }
     if (packed === BIG && values.length >= 2) [size, packed] = values.splice(0, 2);
     if (offset === BIG && values.length > 0) offset = values[0];
@@ -708,12 +708,12 @@
   function crc32(data, crc = 0) {
     const table2 = TABLES;
     let value = ~crc;
-    let at = 0;
-    for (const end = data.length - 7; at < end; at += 8) {
-      const low = value ^ (data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24);
-      value = table2[1792 + (low & 255)] ^ table2[1536 + (low >>> 8 & 255)] ^ table2[1280 + (low >>> 16 & 255)] ^ table2[1024 + (low >>> 24)] ^ table2[768 + data[at + 4]] ^ table2[512 + data[at + 5]] ^ table2[256 + data[at + 6]] ^ table2[data[at + 7]];
+    let at2 = 0;
+    for (const end = data.length - 7; at2 < end; at2 += 8) {
+      const low = value ^ (data[at2] | data[at2 + 1] << 8 | data[at2 + 2] << 16 | data[at2 + 3] << 24);
+      value = table2[1792 + (low & 255)] ^ table2[1536 + (low >>> 8 & 255)] ^ table2[1280 + (low >>> 16 & 255)] ^ table2[1024 + (low >>> 24)] ^ table2[768 + data[at2 + 4]] ^ table2[512 + data[at2 + 5]] ^ table2[256 + data[at2 + 6]] ^ table2[data[at2 + 7]];
     }
-    for (; at < data.length; at++) value = table2[(value ^ data[at]) & 255] ^ value >>> 8;
+    for (; at2 < data.length; at2++) value = table2[(value ^ data[at2]) & 255] ^ value >>> 8;
     return ~value >>> 0;
   }
 
@@ -729,11 +729,11 @@
     return Number(BigInt.asIntN(32, root));
   }
   var W = new Int32Array(64);
-  function compress(state, data, at, count) {
+  function compress(state, data, at2, count) {
     const w = W;
     const k = K;
-    for (; count > 0; count--, at += 64) {
-      for (let t = 0, i = at; t < 16; t++, i += 4) {
+    for (; count > 0; count--, at2 += 64) {
+      for (let t = 0, i = at2; t < 16; t++, i += 4) {
         w[t] = data[i] << 24 | data[i + 1] << 16 | data[i + 2] << 8 | data[i + 3];
       }
       for (let t = 16; t < 64; t++) {
@@ -808,20 +808,20 @@
     held = 0;
     length = 0;
     update(data) {
-      let at = 0;
+      let at2 = 0;
       this.length += data.length;
       if (this.held > 0) {
-        at = Math.min(64 - this.held, data.length);
-        this.rest.set(data.subarray(0, at), this.held);
-        this.held += at;
+        at2 = Math.min(64 - this.held, data.length);
+        this.rest.set(data.subarray(0, at2), this.held);
+        this.held += at2;
         if (this.held < 64) return;
         compress(this.state, this.rest, 0, 1);
       }
-      const blocks = data.length - at >> 6;
-      compress(this.state, data, at, blocks);
-      at += blocks << 6;
-      this.rest.set(data.subarray(at));
-      this.held = data.length - at;
+      const blocks = data.length - at2 >> 6;
+      compress(this.state, data, at2, blocks);
+      at2 += blocks << 6;
+      this.rest.set(data.subarray(at2));
+      this.held = data.length - at2;
     }
     final() {
       return finish(this.state, this.rest.subarray(0, this.held), this.length);
@@ -836,8 +836,8 @@
     yield* inflate(input, limit);
   }
   var portableHost = { ...portableHashing, crc32, inflate: portableInflate };
-  function memorySource(bytes) {
-    return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+  function memorySource(bytes2) {
+    return { size: bytes2.length, read: (offset, length) => bytes2.subarray(offset, offset + length) };
   }
 
   // ../ts/src/codes.ts
@@ -932,10 +932,10 @@
     let depth = 0;
     let deepest = 0;
     let quoted = false;
-    for (let at = 0; at < text.length; at++) {
-      const char = text.charCodeAt(at);
+    for (let at2 = 0; at2 < text.length; at2++) {
+      const char = text.charCodeAt(at2);
       if (quoted) {
-        if (char === 92) at++;
+        if (char === 92) at2++;
         else if (char === 34) quoted = false;
       } else if (char === 34) quoted = true;
       else if (char === 91 || char === 123) deepest = Math.max(deepest, ++depth);
@@ -959,10 +959,10 @@
     t: "	"
   };
   var Reader = class {
-    constructor(text, named, integers) {
+    constructor(text, named, integers2) {
       this.text = text;
       this.named = named;
-      this.integers = integers;
+      this.integers = integers2;
     }
     text;
     named;
@@ -1099,12 +1099,12 @@
     ["false", false]
   ];
   function hasLoneSurrogate(text) {
-    for (let at = 0; at < text.length; at++) {
-      const unit = text.charCodeAt(at);
+    for (let at2 = 0; at2 < text.length; at2++) {
+      const unit = text.charCodeAt(at2);
       if (unit < 55296 || unit > 57343) continue;
-      const next = text.charCodeAt(at + 1);
+      const next = text.charCodeAt(at2 + 1);
       if (unit > 56319 || !(next >= 56320 && next <= 57343)) return true;
-      at++;
+      at2++;
     }
     return false;
   }
@@ -1113,8 +1113,8 @@
   var REPORT = "def-verify/0";
   var MAX_PLACES = 16;
   var EXIT_CODES = { verified: 0, rejected: 1, prefix: 3, indeterminate: 4 };
-  function place(member = "", detail = "", seq = -1, at = -1) {
-    return { member, seq, detail, at };
+  function place(member = "", detail = "", seq = -1, at2 = -1) {
+    return { member, seq, detail, at: at2 };
   }
   var Findings = class {
     found = /* @__PURE__ */ new Map();
@@ -1308,8 +1308,8 @@
     };
   }
   function compileKeyword(keyword, argument, schema, root) {
-    const compile = (inner) => compileSchema(inner, root);
-    const each = () => argument.map(compile);
+    const compile2 = (inner) => compileSchema(inner, root);
+    const each = () => argument.map(compile2);
     switch (keyword) {
       case "type":
         return typeCheck(argument);
@@ -1338,7 +1338,7 @@
       case "uniqueItems":
         return (value) => argument !== true || !Array.isArray(value) || new Set(value.map(encodeText)).size === value.length;
       case "items": {
-        const item = compile(argument);
+        const item = compile2(argument);
         return (value) => !Array.isArray(value) || value.every(item);
       }
       case "required": {
@@ -1346,17 +1346,17 @@
         return (value) => !isObject(value) || names.every((name) => name in value);
       }
       case "properties": {
-        const known = Object.entries(argument).map(([name, inner]) => [name, compile(inner)]);
+        const known = Object.entries(argument).map(([name, inner]) => [name, compile2(inner)]);
         return (value) => !isObject(value) || known.every(([name, check3]) => !(name in value) || check3(value[name]));
       }
       case "additionalProperties":
-        return additional(argument, schema, compile);
+        return additional(argument, schema, compile2);
       case "minProperties":
         return (value) => !isObject(value) || Object.keys(value).length >= Number(argument);
       case "maxProperties":
         return (value) => !isObject(value) || Object.keys(value).length <= Number(argument);
       case "propertyNames": {
-        const name = compile(argument);
+        const name = compile2(argument);
         return (value) => !isObject(value) || Object.keys(value).every(name);
       }
       case "allOf": {
@@ -1372,11 +1372,11 @@
         return (value) => one.filter((check3) => check3(value)).length === 1;
       }
       case "not": {
-        const refused = compile(argument);
+        const refused = compile2(argument);
         return (value) => !refused(value);
       }
       case "if":
-        return conditional(argument, schema, compile);
+        return conditional(argument, schema, compile2);
       case "$ref":
         return reference(argument, root);
       default:
@@ -1414,15 +1414,15 @@
         throw new Error(`the schema type ${encodeText(argument)} is not known here`);
     }
   }
-  function additional(argument, schema, compile) {
+  function additional(argument, schema, compile2) {
     const known = new Set(Object.keys(schema["properties"] ?? {}));
-    const check3 = compile(argument);
+    const check3 = compile2(argument);
     return (value) => !isObject(value) || Object.keys(value).every((name) => known.has(name) || check3(value[name]));
   }
-  function conditional(argument, schema, compile) {
-    const condition = compile(argument);
-    const then = compile(schema["then"] ?? true);
-    const otherwise = compile(schema["else"] ?? true);
+  function conditional(argument, schema, compile2) {
+    const condition = compile2(argument);
+    const then = compile2(schema["then"] ?? true);
+    const otherwise = compile2(schema["else"] ?? true);
     return (value) => condition(value) ? then(value) : otherwise(value);
   }
   function reference(argument, root) {
@@ -1659,10 +1659,10 @@
     const s = r === null ? null : readDer(r.rest, 2);
     if (r === null || s === null || s.rest.length > 0) return null;
     const raw = new Uint8Array(64);
-    for (const [at, part] of [[32, r.value], [64, s.value]]) {
+    for (const [at2, part] of [[32, r.value], [64, s.value]]) {
       if (!isPositive(part) || number(part) >= P256_ORDER) return null;
       const digits = part[0] === 0 ? part.subarray(1) : part;
-      raw.set(digits, at - digits.length);
+      raw.set(digits, at2 - digits.length);
     }
     return raw;
   }
@@ -1716,7 +1716,7 @@
   function hmacSha256(key, message) {
     const pad = (fill) => {
       const block = new Uint8Array(64).fill(fill);
-      for (let at = 0; at < key.length; at++) block[at] ^= key[at];
+      for (let at2 = 0; at2 < key.length; at2++) block[at2] ^= key[at2];
       return block;
     };
     return sha256(concat([pad(92), sha256(concat([pad(54), message]))]));
@@ -7781,6 +7781,9 @@
     if (found === void 0) compiled.set(name, found = compileSchema(schema()));
     return found;
   }
+  function recordTypes() {
+    return [...TYPES.keys()];
+  }
   function isKnownType(typ) {
     return typeof typ === "string" && TYPES.has(typ);
   }
@@ -7837,8 +7840,15 @@
       const seq = consumes[0]["seq"];
       findings.push({ code: "W_APPROVAL_GLOBAL_UNCHECKED", seq, member: RECORDS, detail: "" });
     }
-    for (const record2 of consumes) findings.push(...await check3.consume(record2));
-    return { findings, counts: { operator_asserted: check3.asserted, valid: check3.valid } };
+    const counts = { operator_asserted: 0, valid: 0 };
+    for (const record2 of consumes) {
+      const { held, found } = await check3.consume(record2);
+      findings.push(...found);
+      if (!held) continue;
+      counts.valid++;
+      if (found.some(({ code: code2 }) => code2 === "W_APPROVAL_OPERATOR_ASSERTED")) counts.operator_asserted++;
+    }
+    return { findings, counts };
   }
   function memberName(digest) {
     return `${FOLDER}${digest}${SUFFIX}`;
@@ -7848,8 +7858,6 @@
       this.keys = keys;
     }
     keys;
-    valid = 0;
-    asserted = 0;
     known = /* @__PURE__ */ new Map();
     /** Why a member is no certificate, "" when it could not be read at all. */
     broken = /* @__PURE__ */ new Map();
@@ -7869,29 +7877,30 @@
       this.known.set(digest, parsed);
       this.byId.set(parsed.approval.id, [...this.byId.get(parsed.approval.id) ?? [], parsed]);
     }
-    /** Judge one consume record's certificates. */
+    /** Judge one consume record: whether all its certificates hold, and what is to be said of them. */
     async consume(record2) {
       const { seq, appr, data } = record2;
       const digests = [.../* @__PURE__ */ new Set([appr.cert_sha256, ...data.certificates ?? []])];
       const together = digests.flatMap((digest) => this.known.get(digest) ?? []);
-      const findings = [];
+      const found = [];
+      let held = true;
       for (const digest of digests) {
-        if (this.broken.get(digest) === "") continue;
         const member = memberName(digest);
+        if (this.broken.get(digest) === "") {
+          held = false;
+          continue;
+        }
         try {
           const proofs = await this.judge(digest, record2, together);
-          this.valid++;
-          for (const code2 of warningsOf(this.known.get(digest), proofs)) {
-            if (code2 === "W_APPROVAL_OPERATOR_ASSERTED") this.asserted++;
-            findings.push({ code: code2, seq, member, detail: "" });
-          }
+          found.push(...warningsOf(this.known.get(digest), proofs).map((code2) => ({ code: code2, seq, member, detail: "" })));
         } catch (error) {
           if (!(error instanceof FailedError)) throw error;
-          findings.push({ code: error.code, seq, member, detail: error.detail });
+          held = false;
+          found.push({ code: error.code, seq, member, detail: error.detail });
         }
       }
       for (const id of [appr.id, ...together.map(({ approval }) => approval.id)]) this.used.add(id);
-      return findings;
+      return { held, found };
     }
     /** All questions about one certificate, in order. Throws FailedError at the first it fails. */
     async judge(digest, record2, together) {
@@ -8047,14 +8056,14 @@
     }
     const wrong = [];
     let good = 0;
-    let at = 0;
-    for (let stop = raw.indexOf(10); stop >= 0; stop = raw.indexOf(10, at)) {
-      const refused = judge(raw.subarray(at, stop), facts2);
+    let at2 = 0;
+    for (let stop = raw.indexOf(10); stop >= 0; stop = raw.indexOf(10, at2)) {
+      const refused = judge(raw.subarray(at2, stop), facts2);
       if (refused === null) good++;
       else wrong.push(refused);
-      at = stop + 1;
+      at2 = stop + 1;
     }
-    if (at < raw.length) wrong.push({ code: "E_DISCLOSURE_DIGEST", detail: "the last line has no end" });
+    if (at2 < raw.length) wrong.push({ code: "E_DISCLOSURE_DIGEST", detail: "the last line has no end" });
     return { wrong, good };
   }
   function judge(line, facts2) {
@@ -8137,27 +8146,27 @@
     }
     const path = ones(first) === 1 ? [firstRoot, ...proof] : [...proof];
     if (path.length === 0) throw new ProofError("the proof is empty");
-    let at = first - 1;
+    let at2 = first - 1;
     let last = second - 1;
-    while (odd(at)) {
-      at = half(at);
+    while (odd(at2)) {
+      at2 = half(at2);
       last = half(last);
     }
     let before = path[0];
     let after = path[0];
     for (const node of path.slice(1)) {
       if (last === 0) throw new ProofError("the proof is too long");
-      if (odd(at) || at === last) {
+      if (odd(at2) || at2 === last) {
         before = nodeHash(node, before);
         after = nodeHash(node, after);
-        while (!odd(at) && at !== 0) {
-          at = half(at);
+        while (!odd(at2) && at2 !== 0) {
+          at2 = half(at2);
           last = half(last);
         }
       } else {
         after = nodeHash(after, node);
       }
-      at = half(at);
+      at2 = half(at2);
       last = half(last);
     }
     if (last !== 0 || !equal(before, firstRoot) || !equal(after, secondRoot)) {
@@ -8585,9 +8594,505 @@ time ${time}
     return await verifies(ED25519, key, value.subarray(8), message) ? time : null;
   }
 
+  // ../ts/src/scanner.ts
+  var MARGIN = 512;
+  var QUOTE = 34;
+  var BACKSLASH = 92;
+  var COMMA = 44;
+  var MINUS = 45;
+  var ZERO = 48;
+  var bytes = new Uint8Array(0);
+  var view = new DataView(new ArrayBuffer(0));
+  var at = 0;
+  var PLAIN2 = 0;
+  var END = 1;
+  var ESCAPE = 2;
+  var BAD = 3;
+  var WIDE = 4;
+  var KIND = new Uint8Array(256).fill(BAD, 0, 32).fill(WIDE, 128);
+  KIND[QUOTE] = END;
+  KIND[BACKSLASH] = ESCAPE;
+  var SHORT_ESCAPE = new Uint8Array(256);
+  for (const char of '"\\bfnrt') SHORT_ESCAPE[char.charCodeAt(0)] = 1;
+  function escapeSize(from) {
+    const b = bytes;
+    if (SHORT_ESCAPE[b[from + 1]] === 1) return 2;
+    if (b[from + 1] !== 117 || b[from + 2] !== ZERO || b[from + 3] !== ZERO) return 0;
+    const high = b[from + 4];
+    const low = b[from + 5];
+    if (high !== ZERO && high !== 49) return 0;
+    if (!(low >= ZERO && low <= 57 || low >= 97 && low <= 102)) return 0;
+    const value = (high - ZERO) * 16 + (low <= 57 ? low - ZERO : low - 87);
+    return value === 8 || value === 9 || value === 10 || value === 12 || value === 13 ? 0 : 6;
+  }
+  function sequenceSize(from) {
+    const b = bytes;
+    const first = b[from];
+    const second = b[from + 1];
+    const continues2 = (offset) => (b[from + offset] & 192) === 128;
+    if (first >= 194 && first <= 223) return continues2(1) ? 2 : 0;
+    if (first >= 224 && first <= 239) {
+      if (first === 224 && second < 160 || first === 237 && second > 159) return 0;
+      return continues2(1) && continues2(2) ? 3 : 0;
+    }
+    if (first >= 240 && first <= 244) {
+      if (first === 240 && second < 144 || first === 244 && second > 143) return 0;
+      return continues2(1) && continues2(2) && continues2(3) ? 4 : 0;
+    }
+    return 0;
+  }
+  function pastPlain(from) {
+    const words = view;
+    for (let i = from; ; i += 4) {
+      const four = words.getInt32(i, true);
+      const quotes = (four ^ 572662306) - 16843009;
+      const backslashes = (four ^ 1549556828) - 16843009;
+      if (((four - 538976288 | four | quotes | backslashes) & 2155905152) !== 0) return i;
+    }
+  }
+  function textMatch(min, max) {
+    return () => {
+      const b = bytes;
+      let i = at;
+      if (b[i++] !== QUOTE) return false;
+      let less = 0;
+      const start = i;
+      for (; ; ) {
+        i = pastPlain(i);
+        let kind = KIND[b[i]];
+        while (kind === PLAIN2) kind = KIND[b[++i]];
+        if (kind === END) break;
+        const size = kind === ESCAPE ? escapeSize(i) : kind === WIDE ? sequenceSize(i) : 0;
+        if (size === 0) return false;
+        i += size;
+        less += size - 1;
+      }
+      const count = i - start - less;
+      at = i + 1;
+      return count >= min && count <= max;
+    };
+  }
+  function textOf(raw) {
+    const words = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+    const rest = [];
+    for (let offset = 4; offset < raw.length; offset += 4) rest.push(words.getInt32(Math.min(offset, raw.length - 4), true));
+    return { size: raw.length, head: words.getInt32(0, true), rest: Int32Array.from(rest) };
+  }
+  function continues({ size, rest }, from) {
+    const words = view;
+    const last = rest.length - 1;
+    for (let i = 0; i < last; i++) if (words.getInt32(from + 4 + 4 * i, true) !== rest[i]) return false;
+    return last < 0 || words.getInt32(from + size - 4, true) === rest[last];
+  }
+  function constantMatch(texts) {
+    const encoded = texts.map(utf8);
+    if (encoded.some(({ length }) => length > MARGIN)) throw new UnknownRuleError("a long constant");
+    const short = encoded.filter(({ length }) => length < 4);
+    const long = encoded.filter(({ length }) => length >= 4).map(textOf);
+    return () => {
+      const head = view.getInt32(at, true);
+      for (let i = 0; i < long.length; i++) {
+        const one = long[i];
+        if (one.head === head && continues(one, at)) {
+          at += one.size;
+          return true;
+        }
+      }
+      for (const one of short) {
+        if (isAt(one, at)) {
+          at += one.length;
+          return true;
+        }
+      }
+      return false;
+    };
+  }
+  function isAt(wanted, from) {
+    const b = bytes;
+    for (let i = 0; i < wanted.length; i++) if (b[from + i] !== wanted[i]) return false;
+    return true;
+  }
+  var integer = 0;
+  function integerMatch(min, max) {
+    return () => {
+      const b = bytes;
+      let i = at;
+      const negative = b[i] === MINUS;
+      if (negative) i++;
+      const start = i;
+      let value = 0;
+      for (let digit = b[i] - ZERO; digit >= 0 && digit <= 9; digit = b[i] - ZERO) {
+        value = value * 10 + digit;
+        i++;
+      }
+      const size = i - start;
+      if (size === 0 || size > 16 || value > Number.MAX_SAFE_INTEGER) return false;
+      if (b[start] === ZERO && (size > 1 || negative)) return false;
+      integer = negative ? -value : value;
+      at = i;
+      return integer >= min && integer <= max;
+    };
+  }
+  function patternMatch(pattern) {
+    const runs = parsePattern(pattern);
+    if (runs === null) return null;
+    return () => {
+      const b = bytes;
+      let i = at;
+      if (b[i++] !== QUOTE) return false;
+      for (const { known, min, max } of runs) {
+        const stop = i + max;
+        const least = i + min;
+        while (i < stop && known[b[i]] === 1) i++;
+        if (i < least) return false;
+      }
+      at = i + 1;
+      return b[i] === QUOTE;
+    };
+  }
+  var PATTERN_PART = /(?:\[([a-zA-Z0-9._:-]+)\]|\\?([a-zA-Z0-9:.-]))(?:\{([0-9]+)(?:,([0-9]+))?\})?/y;
+  function parsePattern(pattern) {
+    if (!pattern.startsWith("^") || !pattern.endsWith("$")) return null;
+    const runs = [];
+    for (let from = 1; from < pattern.length - 1; from = PATTERN_PART.lastIndex) {
+      PATTERN_PART.lastIndex = from;
+      const match = PATTERN_PART.exec(pattern);
+      if (match === null) return null;
+      const [whole, group, single, min, max] = match;
+      if (single !== void 0 && whole.startsWith("\\") !== (single === ".")) return null;
+      const known = group === void 0 ? characters(single) : classOf(group);
+      if (known === null) return null;
+      const least = min === void 0 ? 1 : Number(min);
+      runs.push({ known, min: least, max: max === void 0 ? least : Number(max) });
+    }
+    return runs;
+  }
+  function characters(text) {
+    const known = new Uint8Array(256);
+    for (const char of text) known[char.charCodeAt(0)] = 1;
+    return known;
+  }
+  function classOf(group) {
+    let text = "";
+    for (let i = 0; i < group.length; i++) {
+      if (group[i + 1] === "-" && i + 2 < group.length) {
+        for (let code2 = group.charCodeAt(i); code2 <= group.charCodeAt(i + 2); code2++) text += String.fromCharCode(code2);
+        i += 2;
+      } else {
+        text += group[i];
+      }
+    }
+    return text === "" ? null : characters(text);
+  }
+  function arrayMatch(item, min, max) {
+    return () => {
+      if (bytes[at] !== 91) return false;
+      at++;
+      if (bytes[at] === 93) {
+        at++;
+        return min === 0;
+      }
+      for (let count = 1; ; count++) {
+        if (!item()) return false;
+        const next = bytes[at++];
+        if (next === 93) return count >= min && count <= max;
+        if (next !== COMMA) return false;
+      }
+    };
+  }
+  var MAX_SLOTS = 64;
+  var starts = new Int32Array(MAX_SLOTS);
+  var ends = new Int32Array(MAX_SLOTS);
+  var integers = new Float64Array(MAX_SLOTS);
+  function objectMatch(members) {
+    const count = members.length;
+    const keys = members.map(({ key }) => key);
+    const heads = Int32Array.from(keys, ({ head }) => head);
+    const required = members.map((member) => member.required);
+    const matches = members.map(({ match }) => match);
+    const slots = members.map(({ slot }) => slot);
+    return () => {
+      if (bytes[at] !== 123) return false;
+      let next = 0;
+      let end = bytes[at + 1];
+      if (end === 125) at += 2;
+      else at++;
+      while (end !== 125) {
+        const head = view.getInt32(at, true);
+        for (; next < count; next++) {
+          if (heads[next] === head && continues(keys[next], at)) break;
+          if (required[next] === true) return false;
+        }
+        if (next === count) return false;
+        at += keys[next].size;
+        const start = at;
+        if (!matches[next]()) return false;
+        const slot = slots[next];
+        if (slot >= 0) {
+          starts[slot] = start;
+          ends[slot] = at;
+          integers[slot] = integer;
+        }
+        next++;
+        end = bytes[at++];
+        if (end !== COMMA && end !== 125) return false;
+      }
+      for (; next < count; next++) if (required[next] === true) return false;
+      return true;
+    };
+  }
+  var UnknownRuleError = class extends Error {
+  };
+  var ANNOTATIONS2 = /* @__PURE__ */ new Set(["$schema", "title"]);
+  var Slots = class {
+    byPath = /* @__PURE__ */ new Map();
+    of(path) {
+      let slot = this.byPath.get(path);
+      if (slot === void 0) {
+        slot = this.byPath.size;
+        if (slot === MAX_SLOTS) throw new UnknownRuleError("too many watched members");
+        this.byPath.set(path, slot);
+      }
+      return slot;
+    }
+    known(path) {
+      return this.byPath.get(path) ?? -1;
+    }
+    get count() {
+      return this.byPath.size;
+    }
+  };
+  function only(schema, ...known) {
+    for (const keyword of Object.keys(schema)) {
+      if (!known.includes(keyword) && !ANNOTATIONS2.has(keyword)) throw new UnknownRuleError(keyword);
+    }
+  }
+  function compile(schema, path, slots, depth) {
+    if (!isObject(schema) || depth > MAX_DEPTH) throw new UnknownRuleError(path);
+    if ("const" in schema) {
+      only(schema, "const");
+      return constantMatch([encodeText(schema["const"])]);
+    }
+    if ("enum" in schema) {
+      only(schema, "enum");
+      return constantMatch(schema["enum"].map(encodeText));
+    }
+    const number2 = (name, otherwise) => schema[name] ?? otherwise;
+    switch (schema["type"]) {
+      case "string": {
+        if (!("pattern" in schema)) {
+          only(schema, "type", "minLength", "maxLength");
+          return textMatch(number2("minLength", 0), number2("maxLength", Infinity));
+        }
+        only(schema, "type", "pattern");
+        const match = patternMatch(schema["pattern"]);
+        if (match === null) throw new UnknownRuleError(`pattern of ${path}`);
+        return match;
+      }
+      case "integer":
+        only(schema, "type", "minimum", "maximum");
+        return integerMatch(number2("minimum", -Infinity), number2("maximum", Infinity));
+      case "boolean":
+        only(schema, "type");
+        return constantMatch(["true", "false"]);
+      case "array":
+        only(schema, "type", "items", "minItems", "maxItems");
+        return arrayMatch(
+          compile(schema["items"], `${path}[]`, slots, depth + 1),
+          number2("minItems", 0),
+          number2("maxItems", Infinity)
+        );
+      case "object":
+        only(schema, "type", "properties", "required", "additionalProperties");
+        return compileObject(schema, path, slots, depth);
+      default:
+        throw new UnknownRuleError(path);
+    }
+  }
+  function compileObject(schema, path, slots, depth) {
+    if (schema["additionalProperties"] !== false) throw new UnknownRuleError(`open object ${path}`);
+    const properties = schema["properties"];
+    const required = schema["required"] ?? [];
+    if (!required.every((name) => name in properties)) throw new UnknownRuleError(`required of ${path}`);
+    const members = Object.keys(properties).sort().map((name) => {
+      const inner = path === "" ? name : `${path}.${name}`;
+      return {
+        key: textOf(utf8(`"${name}":`)),
+        match: compile(properties[name], inner, slots, depth + 1),
+        required: required.includes(name),
+        slot: slots.known(inner)
+      };
+    });
+    return objectMatch(members);
+  }
+  function compileCondition(schema, path, slots) {
+    if (!isObject(schema)) throw new UnknownRuleError(path);
+    only(schema, "const", "properties", "required", "allOf", "if", "then", "else");
+    const all = [];
+    const inner = (name) => path === "" ? name : `${path}.${name}`;
+    if ("const" in schema) {
+      const wanted = utf8(encodeText(schema["const"]));
+      const slot = slots.of(path);
+      all.push(() => ends[slot] - starts[slot] === wanted.length && isAt(wanted, starts[slot]));
+    }
+    for (const name of schema["required"] ?? []) {
+      const slot = slots.of(inner(name));
+      all.push(() => starts[slot] >= 0);
+    }
+    for (const [name, rule] of Object.entries(schema["properties"] ?? {})) {
+      const slot = slots.of(inner(name));
+      const match = compileCondition(rule, inner(name), slots);
+      all.push(() => starts[slot] < 0 || match());
+    }
+    for (const rule of schema["allOf"] ?? []) all.push(compileCondition(rule, path, slots));
+    if ("if" in schema) {
+      const when = compileCondition(schema["if"], path, slots);
+      const then = compileCondition(schema["then"] ?? {}, path, slots);
+      const otherwise = compileCondition(schema["else"] ?? {}, path, slots);
+      all.push(() => when() ? then() : otherwise());
+    }
+    return () => {
+      for (const match of all) if (!match()) return false;
+      return true;
+    };
+  }
+  var Remembered = class {
+    raw = new Uint8Array(256);
+    size = -1;
+    text = "";
+    read(slot) {
+      const b = bytes;
+      const raw = this.raw;
+      const from = starts[slot] + 1;
+      const size = ends[slot] - 1 - from;
+      let same = size === this.size;
+      for (let i = 0; same && i < size; i++) same = b[from + i] === raw[i];
+      if (same) return this.text;
+      for (let i = 0; i < size; i++) raw[i] = b[from + i];
+      this.size = size;
+      this.text = String.fromCharCode.apply(null, raw.subarray(0, size));
+      return this.text;
+    }
+  };
+  var WATCHED = ["origin", "seq", "prev", "ts", "boot", "mono_us", "src.id", "src.seq", "verdict.policy_sha256", "appr"];
+  var ORIGIN3 = 0;
+  var SEQ = 1;
+  var PREV = 2;
+  var TS2 = 3;
+  var BOOT = 4;
+  var MONO = 5;
+  var SOURCE_ID = 6;
+  var SOURCE_SEQ = 7;
+  var POLICY = 8;
+  var APPROVAL = 9;
+  var TypeReader = class {
+    constructor(name, schema) {
+      this.name = name;
+      this.schema = schema;
+      this.typ = utf8(`"typ":"${name}"`);
+    }
+    name;
+    schema;
+    typ;
+    match = null;
+    condition = () => true;
+    slots = new Slots();
+    read() {
+      if (this.match === null) this.compile();
+      starts.fill(-1, 0, this.slots.count);
+      return this.match() && this.condition();
+    }
+    /** With a rule that is not known here, no record is taken. */
+    compile() {
+      const { allOf, ...closed2 } = this.schema();
+      try {
+        for (const path of WATCHED) this.slots.of(path);
+        this.condition = compileCondition({ allOf: allOf ?? [] }, "", this.slots);
+        this.match = compile(closed2, "", this.slots, 1);
+      } catch (error) {
+        if (!(error instanceof UnknownRuleError)) throw error;
+        this.match = () => false;
+      }
+    }
+  };
+  var TYP = utf8('"typ":"');
+  var Scanner = class {
+    typ = "";
+    ts = "";
+    boot = "";
+    sourceId = "";
+    policy = "";
+    seq = 0;
+    mono = 0;
+    sourceSeq = 0;
+    isOfOrigin = false;
+    readers;
+    origin;
+    boots = new Remembered();
+    sources = new Remembered();
+    policies = new Remembered();
+    times = new Remembered();
+    last;
+    lastDistance = 0;
+    /** types: those that may be read this way; schema: the schema of one. */
+    constructor(types, schema, origin) {
+      this.origin = utf8(JSON.stringify(origin));
+      this.readers = types.map((name) => new TypeReader(name, () => schema(name)));
+      this.last = this.readers[0];
+    }
+    /** Whether the line [from, to) of a buffer is surely a sound record, with nothing that needs a closer look. */
+    read(buffer2, from, to) {
+      if (to - from > MAX_BYTES) return false;
+      if (buffer2 !== bytes) {
+        bytes = buffer2;
+        view = new DataView(buffer2.buffer, buffer2.byteOffset, buffer2.byteLength);
+      }
+      const reader = this.readerFor(from, to);
+      if (reader === null) return false;
+      at = from;
+      if (!reader.read() || at !== to || starts[APPROVAL] >= 0) return false;
+      this.typ = reader.name;
+      this.ts = this.times.read(TS2);
+      this.boot = this.boots.read(BOOT);
+      this.sourceId = this.sources.read(SOURCE_ID);
+      this.policy = starts[POLICY] < 0 ? "" : this.policies.read(POLICY);
+      this.seq = integers[SEQ];
+      this.mono = integers[MONO];
+      this.sourceSeq = integers[SOURCE_SEQ];
+      this.isOfOrigin = ends[ORIGIN3] - starts[ORIGIN3] === this.origin.length && isAt(this.origin, starts[ORIGIN3]);
+      return true;
+    }
+    /** Whether `prev` of the last record is this hash. */
+    follows(leaf) {
+      let from = starts[PREV] + 1;
+      for (let i = 0; i < leaf.length; i++) {
+        const value = leaf[i];
+        if (bytes[from++] !== HEX2[value >> 4] || bytes[from++] !== HEX2[value & 15]) return false;
+      }
+      return true;
+    }
+    /** The type is named near the end, often as far from it as in the last record. Only a guess: the match decides. */
+    readerFor(from, to) {
+      if (isAt(this.last.typ, to - this.lastDistance)) return this.last;
+      for (let i = to - TYP.length; i > from; i--) {
+        if (bytes[i] !== QUOTE || bytes[i + 1] !== 116 || !isAt(TYP, i)) continue;
+        const found = this.readers.find((reader) => isAt(reader.typ, i));
+        if (found === void 0) return null;
+        this.last = found;
+        this.lastDistance = to - i;
+        return found;
+      }
+      return null;
+    }
+  };
+  var HEX2 = utf8("0123456789abcdef");
+
   // ../ts/src/records.ts
   var NEWLINE = 10;
-  var GENESIS = "0".repeat(64);
+  var LEAF_PREFIX = 0;
+  var MAX_LINE2 = MAX_BYTES + 1;
+  var SPECIAL = /* @__PURE__ */ new Set(["sys.gap", "sys.clock", "sys.key", "sys.erasure", "sys.anchor", "pef.approval.consume"]);
+  var PLAIN3 = recordTypes().filter((name) => !SPECIAL.has(name));
   var RecordPass = class {
     constructor(wanted, frontier, host) {
       this.wanted = wanted;
@@ -8595,8 +9100,9 @@ time ${time}
       this.host = host;
       this.start = frontier.size;
       this.leaves = host.digest();
-      if (frontier.size === 0) this.prev = GENESIS;
-      else if (frontier.size % 2 === 1) this.prev = hex(frontier.nodes[frontier.nodes.length - 1]);
+      if (frontier.size === 0) this.prev = new Uint8Array(HASH_SIZE);
+      else if (frontier.size % 2 === 1) this.prev = frontier.nodes[frontier.nodes.length - 1];
+      this.scanner = wanted.contents ? new Scanner(PLAIN3, recordSchema, wanted.origin) : null;
       this.noteRoot();
     }
     wanted;
@@ -8618,7 +9124,9 @@ time ${time}
     consumed = /* @__PURE__ */ new Set();
     counters = /* @__PURE__ */ new Map();
     start;
-    prev = "";
+    /** Hash of the leaf before, null when it is not known. */
+    prev = null;
+    scanner;
     offset = 0;
     boot = "";
     mono = -1;
@@ -8628,27 +9136,28 @@ time ${time}
     /** Go through the member's bytes; its SHA-256. onChunk: called after each chunk. */
     async run(chunks, onChunk) {
       const digest = this.host.digest();
-      const rest = new Uint8Array(MAX_BYTES + 1);
+      const rest = new Uint8Array(MAX_LINE2 + MARGIN);
       let held = 0;
       for await (const chunk of chunks) {
         digest.update(chunk);
-        let at = 0;
+        let at2 = 0;
         for (; ; ) {
-          const stop = chunk.indexOf(NEWLINE, at);
+          const stop = chunk.indexOf(NEWLINE, at2);
           const end = stop < 0 ? chunk.length : stop;
-          if (stop >= 0 && held === 0) {
-            this.line(chunk, at, end);
+          if (stop >= 0 && held === 0 && stop + MARGIN <= chunk.length) {
+            this.line(chunk, at2, end);
           } else {
-            const part = chunk.subarray(at, Math.min(end, at + rest.length - held));
+            const part = chunk.subarray(at2, Math.min(end, at2 + MAX_LINE2 - held));
             rest.set(part, held);
             held += part.length;
+            rest[held] = NEWLINE;
             if (stop >= 0) {
               this.line(rest, 0, held);
               held = 0;
             }
           }
           if (stop < 0) break;
-          at = stop + 1;
+          at2 = stop + 1;
         }
         onChunk();
       }
@@ -8665,11 +9174,11 @@ time ${time}
       const leaf = new Uint8Array(HASH_SIZE);
       let held = 0;
       for await (const chunk of chunks) {
-        for (let at = 0; at < chunk.length; ) {
-          const part = chunk.subarray(at, at + HASH_SIZE - held);
+        for (let at2 = 0; at2 < chunk.length; ) {
+          const part = chunk.subarray(at2, at2 + HASH_SIZE - held);
           leaf.set(part, held);
           held += part.length;
-          at += part.length;
+          at2 += part.length;
           if (held < HASH_SIZE) break;
           this.frontier.append(leaf.slice());
           this.noteRoot();
@@ -8678,20 +9187,44 @@ time ${time}
       }
       return held === 0;
     }
-    line(bytes, from, to) {
-      const line = bytes.subarray(from, Math.min(to, from + MAX_BYTES + 1));
-      if (this.wanted.contents) this.judge(line);
-      const leaf = this.leafOf(line);
-      this.leaves.update(leaf);
+    /** One line, [from, to) of a buffer that has a newline after it. */
+    line(buffer2, from, to) {
+      const end = Math.min(to, from + MAX_LINE2);
+      if (this.wanted.contents && !this.readQuickly(buffer2, from, to)) this.judge(buffer2.subarray(from, end));
+      const leaf = this.leafOf(buffer2, from, end);
+      if (this.wanted.leaves) this.leaves.update(leaf);
       this.frontier.append(leaf);
-      this.prev = hex(leaf);
+      this.prev = leaf;
       this.offset += to - from + 1;
       this.noteRoot();
     }
-    prefixed = new Uint8Array(MAX_BYTES + 2);
-    leafOf(line) {
-      this.prefixed.set(line, 1);
-      return this.host.sha256(this.prefixed.subarray(0, line.length + 1));
+    prefixed = new Uint8Array(MAX_LINE2 + 1);
+    /** The leaf hash of a line, without a copy where the byte before it can stand in for the prefix meanwhile. */
+    leafOf(buffer2, from, to) {
+      if (from === 0) {
+        this.prefixed.set(buffer2.subarray(0, to), 1);
+        return this.host.sha256(this.prefixed.subarray(0, to + 1));
+      }
+      const before = buffer2[from - 1];
+      buffer2[from - 1] = LEAF_PREFIX;
+      const leaf = this.host.sha256(buffer2.subarray(from - 1, to));
+      buffer2[from - 1] = before;
+      return leaf;
+    }
+    /** Take a plainly sound record; false for any other line. */
+    readQuickly(buffer2, from, to) {
+      const { scanner, wanted } = this;
+      if (wanted.disclosed.has(this.frontier.size) || scanner === null || !scanner.read(buffer2, from, to)) return false;
+      if (wanted.onRecord !== null) {
+        const line = buffer2.subarray(from, to);
+        wanted.onRecord(JSON.parse(fromUtf8(line)), this.frontier.size, line);
+      }
+      const follows = this.prev === null || scanner.follows(this.prev);
+      this.checkPlace(scanner.isOfOrigin, scanner.seq, follows);
+      this.checkTime(scanner.typ, scanner.ts, scanner.boot, scanner.mono);
+      this.checkSource(scanner.sourceId, scanner.sourceSeq);
+      this.count(scanner.typ, scanner.ts, scanner.sourceId, scanner.sourceSeq, scanner.policy);
+      return true;
     }
     judge(line) {
       let value;
@@ -8728,26 +9261,28 @@ time ${time}
       const src = value["src"];
       const sourceId = src["id"];
       const sourceSeq = src["seq"];
-      this.checkPlace(value["origin"], value["seq"], value["prev"]);
+      const follows = this.prev === null || value["prev"] === hex(this.prev);
+      this.checkPlace(value["origin"] === this.wanted.origin, value["seq"], follows);
       this.checkTime(typ, ts, value["boot"], value["mono_us"]);
       this.checkSource(sourceId, sourceSeq);
       this.special(typ, ts, value);
       const verdict = value["verdict"];
-      this.tally.add(typ, ts, sourceId, sourceSeq, verdict?.["policy_sha256"] ?? "");
+      this.count(typ, ts, sourceId, sourceSeq, verdict?.["policy_sha256"] ?? "");
       if (typ === "sys.gap") {
         const gap = value["data"];
         this.tally.addGap(gap["source"], gap["first"], gap["last"], gap["count"]);
       }
-      if (this.firstTs === "") this.firstTs = ts;
-      if (this.wanted.sizes.has(this.frontier.size + 1)) this.times.set(this.frontier.size + 1, ts);
       if (this.wanted.disclosed.has(this.frontier.size)) this.facts.set(this.frontier.size, factsOf(value));
     }
-    checkPlace(origin, seq, prev) {
-      if (origin !== this.wanted.origin) this.fail("E_ORIGIN", "");
+    count(typ, ts, sourceId, sourceSeq, policy) {
+      this.tally.add(typ, ts, sourceId, sourceSeq, policy);
+      if (this.firstTs === "") this.firstTs = ts;
+      if (this.wanted.sizes.has(this.frontier.size + 1)) this.times.set(this.frontier.size + 1, ts);
+    }
+    checkPlace(isOfOrigin, seq, follows) {
+      if (!isOfOrigin) this.fail("E_ORIGIN", "");
       if (seq !== this.frontier.size) this.fail("E_SEQ", `it says ${seq}`);
-      if (this.prev !== "" && prev !== this.prev) {
-        this.fail("E_PREV", `record ${this.frontier.size - 1} is not the one that stood here`);
-      }
+      if (!follows) this.fail("E_PREV", `record ${this.frontier.size - 1} is not the one that stood here`);
     }
     checkTime(typ, ts, boot, mono) {
       if (ts < this.lastTs && !this.afterStep) this.fail("E_TS_ROLLBACK", `${this.lastTs} is followed by ${ts}`);
@@ -9093,10 +9628,10 @@ time ${time}
   async function effectiveKeys(trust, origin, end, member) {
     const ring = new KeyRing(trust.origin === origin ? trust.keys : []);
     let last = -1;
-    for (let at = 0; at < member.length; ) {
-      const stop = member.indexOf(10, at);
-      const line = member.subarray(at, stop < 0 ? member.length : stop);
-      at = stop < 0 ? member.length : stop + 1;
+    for (let at2 = 0; at2 < member.length; ) {
+      const stop = member.indexOf(10, at2);
+      const line = member.subarray(at2, stop < 0 ? member.length : stop);
+      at2 = stop < 0 ? member.length : stop + 1;
       const entry2 = parseLine(line);
       if (entry2 === null || entry2.seq <= last) {
         ring.failures.push({ code: "E_ROTATION_UNENDORSED", seq: -1, detail: "a line cannot be read or does not ascend" });
@@ -9127,7 +9662,8 @@ time ${time}
     ring.lines.set(seq, { statement: sha256Hex(envelope.payload), possession });
     let change = null;
     try {
-      change = readChange(ring, envelope.payload, origin, end, seq);
+      change = parseChange(envelope.payload);
+      checkPlace(ring, change, origin, end, seq);
       if (change.kind === "delegation") checkRange(change, seq);
       if (change.kind === "revocation" || !ring.trusted.has(change.keyId)) {
         await checkEndorsement(ring, trust, envelope, change, seq + 1);
@@ -9145,8 +9681,7 @@ time ${time}
     }
     takeEffect(ring, change, seq + 1);
   }
-  function readChange(ring, payload, origin, end, seq) {
-    const change = parseChange(payload);
+  function checkPlace(ring, change, origin, end, seq) {
     if (change.origin !== origin || change.size > seq + 1 || seq >= end) {
       throw unendorsed("it is about another log or another place in it");
     }
@@ -9155,7 +9690,6 @@ time ${time}
       if (known.role !== change.role) throw unendorsed("one key cannot have two roles");
       if (!ring.trusted.has(change.keyId)) throw unendorsed("the key was brought in before");
     }
-    return change;
   }
   function parseChange(payload) {
     let document2;
@@ -9252,8 +9786,8 @@ time ${time}
     }
     const gone = ring.keys.get(change.kind === "revocation" ? change.keyId : change.replaces);
     if (gone === void 0 || gone.role !== change.role) return;
-    const ends = change.kind !== "revocation" || change.compromisedFrom === void 0;
-    ring.keys.set(gone.keyId, gone.tightened(ends ? size : Infinity, change.compromisedFrom ?? Infinity));
+    const ends2 = change.kind !== "revocation" || change.compromisedFrom === void 0;
+    ring.keys.set(gone.keyId, gone.tightened(ends2 ? size : Infinity, change.compromisedFrom ?? Infinity));
   }
   function newKey(change, size) {
     return new TrustedKey(change.keyId, change.alg, change.key, {
@@ -9429,11 +9963,12 @@ time ${time}
       }
       const needed = /* @__PURE__ */ new Set([...digests.keys(), FRONTIER]);
       needed.add(RECORDS);
+      let missing = [...needed].filter((name) => !names.has(name));
       if (!names.has(RECORDS) && names.has(LEAVES)) {
-        needed.delete(RECORDS);
+        missing = missing.filter((name) => name !== RECORDS && !name.startsWith("approvals/"));
         this.report.level = "L0";
       }
-      for (const name of [...needed].sort()) if (!names.has(name)) this.fail("E_MEMBER_MISSING", name, "");
+      for (const name of missing.sort()) this.fail("E_MEMBER_MISSING", name, "");
       for (const name of sorted) {
         const wanted = digests.get(name);
         if (wanted === void 0 || name === RECORDS) continue;
@@ -9487,6 +10022,7 @@ time ${time}
           sizes: outside.sizes,
           limits: outside.limits,
           disclosed: new Set(this.disclosures().map(({ seq }) => seq)),
+          leaves: !fromLeaves && report.level !== "L0" && names.has(LEAVES),
           onRecord: this.options.onRecord ?? null
         },
         frontier,
@@ -9666,8 +10202,8 @@ time ${time}
     }
     return verification;
   }
-  async function verifyBundle(bytes, options = {}) {
-    return resultOf(await verifyOpened(() => openZip(memorySource(bytes), portableHost), portableHost, options));
+  async function verifyBundle(bytes2, options = {}) {
+    return resultOf(await verifyOpened(() => openZip(memorySource(bytes2), portableHost), portableHost, options));
   }
 
   // src/dom.ts
@@ -9730,14 +10266,14 @@ time ${time}
     return Array.isArray(found) ? found : [];
   }
   var Records = class {
-    constructor(bytes, start) {
-      this.bytes = bytes;
-      let at = 0;
-      for (let seq = start; at < bytes.length; seq++) {
-        let end = bytes.indexOf(10, at);
-        if (end < 0) end = bytes.length;
-        this.rows.push(rowOf(this.parse(at, end - at), seq, at, end - at));
-        at = end + 1;
+    constructor(bytes2, start) {
+      this.bytes = bytes2;
+      let at2 = 0;
+      for (let seq = start; at2 < bytes2.length; seq++) {
+        let end = bytes2.indexOf(10, at2);
+        if (end < 0) end = bytes2.length;
+        this.rows.push(rowOf(this.parse(at2, end - at2), seq, at2, end - at2));
+        at2 = end + 1;
       }
     }
     bytes;
@@ -9749,8 +10285,8 @@ time ${time}
     line(row) {
       return this.bytes.subarray(row.at, row.at + row.size);
     }
-    parse(at, size) {
-      const text = fromUtf8(this.bytes.subarray(at, at + size));
+    parse(at2, size) {
+      const text = fromUtf8(this.bytes.subarray(at2, at2 + size));
       if (text === null) return null;
       try {
         return JSON.parse(text);
@@ -9759,12 +10295,12 @@ time ${time}
       }
     }
   };
-  function rowOf(value, seq, at, size) {
+  function rowOf(value, seq, at2, size) {
     const typ = textAt(value, "typ");
     const data = objectAt(value, "data");
     const row = {
       seq,
-      at,
+      at: at2,
       size,
       typ: typ || "not a record",
       ts: textAt(value, "ts"),
@@ -10197,11 +10733,11 @@ time ${time}
   function drawTimeline(place2, rows, choose) {
     const times = rows.filter((row) => row.ts).map((row) => [microseconds2(row.ts), kindOf(row)]);
     if (times.length === 0) return show(place2, element("p", {}, "No record has a time."));
-    const first = times.reduce((least, [at]) => Math.min(least, at), Infinity);
-    const last = times.reduce((most, [at]) => Math.max(most, at), -Infinity);
+    const first = times.reduce((least, [at2]) => Math.min(least, at2), Infinity);
+    const last = times.reduce((most, [at2]) => Math.max(most, at2), -Infinity);
     const width = Math.max(1, Math.ceil((last - first + 1) / BARS));
     const bars = Array.from({ length: Math.ceil((last - first + 1) / width) }, () => ({ deny: 0, require_approval: 0, modify: 0, allow: 0, other: 0 }));
-    for (const [at, kind] of times) bars[Math.floor((at - first) / width)][kind]++;
+    for (const [at2, kind] of times) bars[Math.floor((at2 - first) / width)][kind]++;
     const tallest = Math.max(...bars.map(total));
     show(
       place2,

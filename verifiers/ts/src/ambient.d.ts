@@ -44,7 +44,8 @@ declare module "node:zlib" {
   interface InflateRaw extends AsyncIterable<Uint8Array> {
     readonly bytesWritten: number;
     write(data: Uint8Array): boolean;
-    once(event: "drain" | "error" | "close", listener: (error?: Error) => void): void;
+    readonly destroyed: boolean;
+    on(event: "drain" | "close", listener: () => void): void;
     end(): void;
     destroy(): void;
   }

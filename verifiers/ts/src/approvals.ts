@@ -89,8 +89,15 @@ export async function checkApprovals(
     const seq = consumes[0]!["seq"] as number;
     findings.push({ code: "W_APPROVAL_GLOBAL_UNCHECKED", seq, member: RECORDS, detail: "" });
   }
-  for (const record of consumes) findings.push(...(await check.consume(record as unknown as Consume)));
-  return { findings, counts: { operator_asserted: check.asserted, valid: check.valid } };
+  const counts = { operator_asserted: 0, valid: 0 };
+  for (const record of consumes) {
+    const { held, found } = await check.consume(record as unknown as Consume);
+    findings.push(...found);
+    if (!held) continue;
+    counts.valid++;
+    if (found.some(({ code }) => code === "W_APPROVAL_OPERATOR_ASSERTED")) counts.operator_asserted++;
+  }
+  return { findings, counts };
 }
 
 function memberName(digest: string): string {
@@ -98,8 +105,6 @@ function memberName(digest: string): string {
 }
 
 class Check {
-  valid = 0;
-  asserted = 0;
   private readonly known = new Map<string, Certificate>();
   /** Why a member is no certificate, "" when it could not be read at all. */
   private readonly broken = new Map<string, string>();
@@ -123,29 +128,30 @@ class Check {
     this.byId.set(parsed.approval.id, [...(this.byId.get(parsed.approval.id) ?? []), parsed]);
   }
 
-  /** Judge one consume record's certificates. */
-  async consume(record: Consume): Promise<Finding[]> {
+  /** Judge one consume record: whether all its certificates hold, and what is to be said of them. */
+  async consume(record: Consume): Promise<{ held: boolean; found: Finding[] }> {
     const { seq, appr, data } = record;
     const digests = [...new Set([appr.cert_sha256, ...(data.certificates ?? [])])];
     const together = digests.flatMap((digest) => this.known.get(digest) ?? []);
-    const findings: Finding[] = [];
+    const found: Finding[] = [];
+    let held = true;
     for (const digest of digests) {
-      if (this.broken.get(digest) === "") continue; // the container's own code says why
       const member = memberName(digest);
+      if (this.broken.get(digest) === "") {
+        held = false; // the container's own code says why
+        continue;
+      }
       try {
         const proofs = await this.judge(digest, record, together);
-        this.valid++;
-        for (const code of warningsOf(this.known.get(digest)!, proofs)) {
-          if (code === "W_APPROVAL_OPERATOR_ASSERTED") this.asserted++;
-          findings.push({ code, seq, member, detail: "" });
-        }
+        found.push(...warningsOf(this.known.get(digest)!, proofs).map((code) => ({ code, seq, member, detail: "" })));
       } catch (error) {
         if (!(error instanceof FailedError)) throw error;
-        findings.push({ code: error.code, seq, member, detail: error.detail });
+        held = false;
+        found.push({ code: error.code, seq, member, detail: error.detail });
       }
     }
     for (const id of [appr.id, ...together.map(({ approval }) => approval.id)]) this.used.add(id);
-    return findings;
+    return { held, found };
   }
 
   /** All questions about one certificate, in order. Throws FailedError at the first it fails. */

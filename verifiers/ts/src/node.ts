@@ -35,14 +35,17 @@ async function* inflate(source: Source, offset: number, packed: number, limit: n
 }
 
 async function feed(inflater: zlib.InflateRaw, source: Source, offset: number, packed: number): Promise<void> {
+  let goOn = (): void => {};
+  inflater.on("drain", () => goOn());
+  inflater.on("close", () => goOn());
   for (let done = 0; done < packed; ) {
     const chunk = await source.read(offset + done, Math.min(CHUNK, packed - done));
     if (chunk.length === 0) break;
     done += chunk.length;
     if (!inflater.write(chunk)) {
+      if (inflater.destroyed) return;
       await new Promise<void>((resolve) => {
-        inflater.once("drain", () => resolve());
-        inflater.once("close", () => resolve());
+        goOn = resolve;
       });
     }
   }

@@ -3,19 +3,26 @@
  * named and the pass goes on, so that every damaged record is found.
  */
 
-import { hex } from "./bytes.js";
+import { fromUtf8, hex } from "./bytes.js";
 import { factsOf, type Facts } from "./disclosures.js";
 import type { Host } from "./host.js";
 import { CanonicalError, checkDef, isObject, MAX_BYTES, type Json, type JsonObject } from "./json.js";
 import { HASH_SIZE, type Frontier } from "./merkle.js";
 import { Findings, place } from "./report.js";
 import type { KeyRing } from "./rotation.js";
-import { isEnveloped, isKnownType, isRecord } from "./schemas.js";
+import { MARGIN, Scanner } from "./scanner.js";
+import { isEnveloped, isKnownType, isRecord, recordSchema, recordTypes } from "./schemas.js";
 import { FORMAT, RECORDS, Tally } from "./statement.js";
 import { microseconds } from "./time.js";
 
 const NEWLINE = 0x0a;
-const GENESIS = "0".repeat(64);
+const LEAF_PREFIX = 0;
+/** No more of a line is kept: one byte more than a record may have. */
+const MAX_LINE = MAX_BYTES + 1;
+
+/** Types whose contents matter to more than their own line. */
+const SPECIAL = new Set(["sys.gap", "sys.clock", "sys.key", "sys.erasure", "sys.anchor", "pef.approval.consume"]);
+const PLAIN = recordTypes().filter((name) => !SPECIAL.has(name));
 
 /** What a pass shall do. */
 export interface Wanted {
@@ -30,6 +37,8 @@ export interface Wanted {
   readonly disclosed: ReadonlySet<number>;
   /** Latest `ts` that records below a tree size may have. */
   readonly limits: readonly { readonly size: number; readonly ts: string }[];
+  /** Whether the digest of all leaf hashes is wanted. */
+  readonly leaves: boolean;
   readonly onRecord: ((value: Json, seq: number, line: Uint8Array) => void) | null;
 }
 
@@ -57,7 +66,9 @@ export class RecordPass {
   private readonly consumed = new Set<string>();
   private readonly counters = new Map<string, number>();
   private readonly start: number;
-  private prev = "";
+  /** Hash of the leaf before, null when it is not known. */
+  private prev: Uint8Array | null = null;
+  private readonly scanner: Scanner | null;
   private offset = 0;
   private boot = "";
   private mono = -1;
@@ -72,8 +83,9 @@ export class RecordPass {
   ) {
     this.start = frontier.size;
     this.leaves = host.digest();
-    if (frontier.size === 0) this.prev = GENESIS;
-    else if (frontier.size % 2 === 1) this.prev = hex(frontier.nodes[frontier.nodes.length - 1]!);
+    if (frontier.size === 0) this.prev = new Uint8Array(HASH_SIZE);
+    else if (frontier.size % 2 === 1) this.prev = frontier.nodes[frontier.nodes.length - 1]!;
+    this.scanner = wanted.contents ? new Scanner(PLAIN, recordSchema, wanted.origin) : null;
     this.noteRoot();
   }
 
@@ -81,7 +93,7 @@ export class RecordPass {
   async run(chunks: AsyncIterable<Uint8Array>, onChunk: () => void): Promise<Uint8Array> {
     const digest = this.host.digest();
     // The bytes of a line that has not ended yet; what is beyond the longest record is dropped.
-    const rest = new Uint8Array(MAX_BYTES + 1);
+    const rest = new Uint8Array(MAX_LINE + MARGIN);
     let held = 0;
     for await (const chunk of chunks) {
       digest.update(chunk);
@@ -89,12 +101,13 @@ export class RecordPass {
       for (;;) {
         const stop = chunk.indexOf(NEWLINE, at);
         const end = stop < 0 ? chunk.length : stop;
-        if (stop >= 0 && held === 0) {
+        if (stop >= 0 && held === 0 && stop + MARGIN <= chunk.length) {
           this.line(chunk, at, end);
         } else {
-          const part = chunk.subarray(at, Math.min(end, at + rest.length - held));
+          const part = chunk.subarray(at, Math.min(end, at + MAX_LINE - held));
           rest.set(part, held);
           held += part.length;
+          rest[held] = NEWLINE;
           if (stop >= 0) {
             this.line(rest, 0, held);
             held = 0;
@@ -133,22 +146,47 @@ export class RecordPass {
     return held === 0;
   }
 
-  private line(bytes: Uint8Array, from: number, to: number): void {
-    const line = bytes.subarray(from, Math.min(to, from + MAX_BYTES + 1));
-    if (this.wanted.contents) this.judge(line);
-    const leaf = this.leafOf(line);
-    this.leaves.update(leaf);
+  /** One line, [from, to) of a buffer that has a newline after it. */
+  private line(buffer: Uint8Array, from: number, to: number): void {
+    const end = Math.min(to, from + MAX_LINE);
+    if (this.wanted.contents && !this.readQuickly(buffer, from, to)) this.judge(buffer.subarray(from, end));
+    const leaf = this.leafOf(buffer, from, end);
+    if (this.wanted.leaves) this.leaves.update(leaf);
     this.frontier.append(leaf);
-    this.prev = hex(leaf);
+    this.prev = leaf;
     this.offset += to - from + 1;
     this.noteRoot();
   }
 
-  private readonly prefixed = new Uint8Array(MAX_BYTES + 2);
+  private readonly prefixed = new Uint8Array(MAX_LINE + 1);
 
-  private leafOf(line: Uint8Array): Uint8Array {
-    this.prefixed.set(line, 1);
-    return this.host.sha256(this.prefixed.subarray(0, line.length + 1));
+  /** The leaf hash of a line, without a copy where the byte before it can stand in for the prefix meanwhile. */
+  private leafOf(buffer: Uint8Array, from: number, to: number): Uint8Array {
+    if (from === 0) {
+      this.prefixed.set(buffer.subarray(0, to), 1);
+      return this.host.sha256(this.prefixed.subarray(0, to + 1));
+    }
+    const before = buffer[from - 1]!;
+    buffer[from - 1] = LEAF_PREFIX;
+    const leaf = this.host.sha256(buffer.subarray(from - 1, to));
+    buffer[from - 1] = before;
+    return leaf;
+  }
+
+  /** Take a plainly sound record; false for any other line. */
+  private readQuickly(buffer: Uint8Array, from: number, to: number): boolean {
+    const { scanner, wanted } = this;
+    if (wanted.disclosed.has(this.frontier.size) || scanner === null || !scanner.read(buffer, from, to)) return false;
+    if (wanted.onRecord !== null) {
+      const line = buffer.subarray(from, to);
+      wanted.onRecord(JSON.parse(fromUtf8(line)!) as Json, this.frontier.size, line);
+    }
+    const follows = this.prev === null || scanner.follows(this.prev);
+    this.checkPlace(scanner.isOfOrigin, scanner.seq, follows);
+    this.checkTime(scanner.typ, scanner.ts, scanner.boot, scanner.mono);
+    this.checkSource(scanner.sourceId, scanner.sourceSeq);
+    this.count(scanner.typ, scanner.ts, scanner.sourceId, scanner.sourceSeq, scanner.policy);
+    return true;
   }
 
   private judge(line: Uint8Array): void {
@@ -187,27 +225,30 @@ export class RecordPass {
     const src = value["src"] as JsonObject;
     const sourceId = src["id"] as string;
     const sourceSeq = src["seq"] as number;
-    this.checkPlace(value["origin"] as string, value["seq"] as number, value["prev"] as string);
+    const follows = this.prev === null || value["prev"] === hex(this.prev);
+    this.checkPlace(value["origin"] === this.wanted.origin, value["seq"] as number, follows);
     this.checkTime(typ, ts, value["boot"] as string, value["mono_us"] as number);
     this.checkSource(sourceId, sourceSeq);
     this.special(typ, ts, value);
     const verdict = value["verdict"] as JsonObject | undefined;
-    this.tally.add(typ, ts, sourceId, sourceSeq, (verdict?.["policy_sha256"] as string | undefined) ?? "");
+    this.count(typ, ts, sourceId, sourceSeq, (verdict?.["policy_sha256"] as string | undefined) ?? "");
     if (typ === "sys.gap") {
       const gap = value["data"] as JsonObject;
       this.tally.addGap(gap["source"] as string, gap["first"] as number, gap["last"] as number, gap["count"] as number);
     }
-    if (this.firstTs === "") this.firstTs = ts;
-    if (this.wanted.sizes.has(this.frontier.size + 1)) this.times.set(this.frontier.size + 1, ts);
     if (this.wanted.disclosed.has(this.frontier.size)) this.facts.set(this.frontier.size, factsOf(value));
   }
 
-  private checkPlace(origin: string, seq: number, prev: string): void {
-    if (origin !== this.wanted.origin) this.fail("E_ORIGIN", "");
+  private count(typ: string, ts: string, sourceId: string, sourceSeq: number, policy: string): void {
+    this.tally.add(typ, ts, sourceId, sourceSeq, policy);
+    if (this.firstTs === "") this.firstTs = ts;
+    if (this.wanted.sizes.has(this.frontier.size + 1)) this.times.set(this.frontier.size + 1, ts);
+  }
+
+  private checkPlace(isOfOrigin: boolean, seq: number, follows: boolean): void {
+    if (!isOfOrigin) this.fail("E_ORIGIN", "");
     if (seq !== this.frontier.size) this.fail("E_SEQ", `it says ${seq}`);
-    if (this.prev !== "" && prev !== this.prev) {
-      this.fail("E_PREV", `record ${this.frontier.size - 1} is not the one that stood here`);
-    }
+    if (!follows) this.fail("E_PREV", `record ${this.frontier.size - 1} is not the one that stood here`);
   }
 
   private checkTime(typ: string, ts: string, boot: string, mono: number): void {

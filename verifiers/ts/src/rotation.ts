@@ -148,7 +148,8 @@ async function apply(ring: KeyRing, trust: Trust, origin: string, end: number, e
   ring.lines.set(seq, { statement: sha256Hex(envelope.payload), possession });
   let change: Change | null = null;
   try {
-    change = readChange(ring, envelope.payload, origin, end, seq);
+    change = parseChange(envelope.payload);
+    checkPlace(ring, change, origin, end, seq);
     if (change.kind === "delegation") checkRange(change, seq);
     if (change.kind === "revocation" || !ring.trusted.has(change.keyId)) {
       await checkEndorsement(ring, trust, envelope, change, seq + 1);
@@ -167,8 +168,8 @@ async function apply(ring: KeyRing, trust: Trust, origin: string, end: number, e
   takeEffect(ring, change, seq + 1);
 }
 
-function readChange(ring: KeyRing, payload: Uint8Array, origin: string, end: number, seq: number): Change {
-  const change = parseChange(payload);
+/** The statement is about this log and this place in it, and its key is new in it. */
+function checkPlace(ring: KeyRing, change: Change, origin: string, end: number, seq: number): void {
   if (change.origin !== origin || change.size > seq + 1 || seq >= end) {
     throw unendorsed("it is about another log or another place in it");
   }
@@ -177,7 +178,6 @@ function readChange(ring: KeyRing, payload: Uint8Array, origin: string, end: num
     if (known.role !== change.role) throw unendorsed("one key cannot have two roles");
     if (!ring.trusted.has(change.keyId)) throw unendorsed("the key was brought in before");
   }
-  return change;
 }
 
 function parseChange(payload: Uint8Array): Change {

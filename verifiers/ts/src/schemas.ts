@@ -16,6 +16,10 @@ function check(name: string, schema: () => Json): Check {
   return found;
 }
 
+export function recordTypes(): string[] {
+  return [...TYPES.keys()];
+}
+
 export function isKnownType(typ: Json | undefined): typ is string {
   return typeof typ === "string" && TYPES.has(typ);
 }

@@ -234,11 +234,13 @@ class Run {
     }
     const needed = new Set([...digests.keys(), FRONTIER]);
     needed.add(RECORDS);
+    let missing = [...needed].filter((name) => !names.has(name));
     if (!names.has(RECORDS) && names.has(LEAVES)) {
-      needed.delete(RECORDS);
+      // Pruned after its retention: approvals may be gone with the records.
+      missing = missing.filter((name) => name !== RECORDS && !name.startsWith("approvals/"));
       this.report.level = "L0";
     }
-    for (const name of [...needed].sort()) if (!names.has(name)) this.fail("E_MEMBER_MISSING", name, "");
+    for (const name of missing.sort()) this.fail("E_MEMBER_MISSING", name, "");
     for (const name of sorted) {
       const wanted = digests.get(name);
       if (wanted === undefined || name === RECORDS) continue;
@@ -297,6 +299,7 @@ class Run {
         sizes: outside.sizes,
         limits: outside.limits,
         disclosed: new Set(this.disclosures().map(({ seq }) => seq)),
+        leaves: !fromLeaves && report.level !== "L0" && names.has(LEAVES),
         onRecord: this.options.onRecord ?? null,
       },
       frontier,
