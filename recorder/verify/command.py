@@ -7,6 +7,7 @@ bundles the worst: 2, then rejected, indeterminate, prefix, verified. Standard o
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -151,8 +152,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print(raw: bytes) -> None:
-    sys.stdout.buffer.write(raw)
-    sys.stdout.buffer.flush()
+    """To standard output; a reader that went away does not change the verdict."""
+    try:
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(what: str, why: str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from recorder.effective_keys import KeyRing
-from recorder.statement import RECORDS
 from recorder.verify.members import MAX_SMALL, Members
 from recorder.verify.records import RecordCheck
-from recorder.verify.report import Place, Report
+from recorder.verify.report import Report
 
 
 def check_details(report: Report, members: Members, ring: KeyRing | None, check: RecordCheck) -> None:
@@ -46,10 +45,6 @@ def _disclosures(report: Report, members: Members, check: RecordCheck) -> None:
         report.disclosed += good
         for code, place, member, detail in findings:
             report.fail(code, member, detail, place)
-
-
-def place(member: str = RECORDS, detail: str = "") -> Place:
-    return Place(member, detail=detail)
 
 
 _MAX_DISCLOSURES = 64 << 20

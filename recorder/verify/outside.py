@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
-from recorder import anchor, cosignature, memory, merkle, note
+from recorder import anchor, memory, merkle, note
 from recorder.effective_keys import KeyRing
 from recorder.statement import TREE_CONSISTENCY, TREE_END
 from recorder.trust import Trust, TrustedKey
+from recorder.verify.cosigned import cosigned, quorum_of, wrong_cosignatures
 from recorder.verify.members import AnchorMember, Members
 from recorder.verify.options import Options
 from recorder.verify.report import Report
 from recorder.verify.signatures import signed_by_log
+from recorder.verify.times import limit_of
 
-MAX_TIME: Final = 253_402_300_799
-TOLERANCE_S: Final = 300
 CHECKPOINT, ANCHOR, MEMORY = "checkpoint", "anchor", "memory"
 
 
@@ -91,9 +90,10 @@ class Outside:
     def not_after(self) -> tuple[tuple[int, str], ...]:
         """(size, latest `ts`) of every valid cosignature."""
         return tuple(
-            (source.size, _limit(at))
+            (source.size, limit_of(at))
             for source in self._notes()
-            for at in _cosigned(source, self._witnesses(source.size)).values()
+            if source.checkpoint is not None
+            for at in cosigned(source.checkpoint, self._witnesses(source.size)).values()
         )
 
     def judge(self, roots: dict[int, bytes] | None) -> None:
@@ -243,22 +243,15 @@ class Outside:
                 self._anchor(seen.size, "what this verifier saw before")
 
     def _consistency(self) -> tuple[int, list[bytes]] | None:
-        if TREE_CONSISTENCY not in self.members.names:
-            return None
-        raw = self.members.small(TREE_CONSISTENCY)
+        """The size and hashes of `tree/consistency`; None when there is none, or it is malformed (reported)."""
+        raw = self.members.small(TREE_CONSISTENCY) if TREE_CONSISTENCY in self.members.names else None
         if raw is None:
             return None
-        lines = raw.decode("latin-1").split("\n")
         try:
-            first = note.decimal(lines[0])
-            nodes = [note.strict_base64(line, merkle.HASH_SIZE) for line in lines[1:-1]]
+            return parse_consistency(raw, self.predicate["end"])
         except note.NoteError as error:
             self.report.fail("E_PROOF_FORMAT", TREE_CONSISTENCY, error.detail)
             return None
-        if lines[-1] or len(lines) < 2 or not 0 < first < self.predicate["end"]:
-            self.report.fail("E_PROOF_FORMAT", TREE_CONSISTENCY, "its first line is not a size below the end")
-            return None
-        return first, nodes
 
     def _judge_consistency(self, roots: dict[int, bytes] | None) -> None:
         if self._proof is None or roots is None:
@@ -289,28 +282,24 @@ class Outside:
         for source in self._accepted:
             if source.size <= start:
                 continue
-            for _ in range(_wrong_cosignatures(source, list(self.ring.of_role("witness")) if self.ring else [])):
+            if source.checkpoint is None or self.ring is None:
+                continue
+            for _ in range(wrong_cosignatures(source.checkpoint, list(self.ring.of_role("witness")))):
                 self.report.fail("E_WITNESS_SIG", source.member, f"at size {source.size}")
             at_size = times.setdefault(source.size, {})
-            for key, at in _cosigned(source, self._witnesses(source.size)).items():
+            for key, at in cosigned(source.checkpoint, self._witnesses(source.size)).items():
                 at_size[key] = min(at, at_size.get(key, at))
-        need = max(1, self.trust.witness_need)
-        quorate = [size for size, found in times.items() if len({key.name for key in found}) >= need]
-        if not quorate:
+        quorum = quorum_of(times, max(1, self.trust.witness_need))
+        if quorum is None:
             if self.trust.witness_need:
-                self.report.fail("E_WITNESS_QUORUM", detail=f"{need} needed")
+                self.report.fail("E_WITNESS_QUORUM", detail=f"{self.trust.witness_need} needed")
             return
-        largest = max(quorate)
-        if all(key.same_admin for key in times[largest]):
+        if quorum.same_admin:
             self.report.fail("W_WITNESS_SAME_ADMIN")
-        for size in quorate:
+        for size in quorum.sizes:
             self._anchor(size, "witnesses")
-        if largest == max(self._anchored):
-            earliest: dict[str, int] = {}
-            for key, at in times[largest].items():
-                earliest[key.name] = min(at, earliest.get(key.name, at))
-            self.report.witnesses = tuple(sorted(earliest))
-            self.report.anchored_at = _timestamp(sorted(earliest.values())[need - 1])
+        if max(quorum.sizes) == max(self._anchored):
+            self.report.witnesses, self.report.anchored_at = quorum.names, quorum.at
 
     def _witnesses(self, size: int) -> list[TrustedKey]:
         """Witness keys that count at a size."""
@@ -332,40 +321,11 @@ class Outside:
             self.report.fail("P_END_UNPROVEN", TREE_END)
 
 
-def _wrong_cosignatures(source: _Source, keys: list[TrustedKey]) -> int:
-    """Lines that name a known witness key and are not its signature."""
-    assert source.checkpoint is not None  # noqa: S101 - only notes are accepted
-    text = source.checkpoint.text
-    return sum(
-        cosignature.is_by(line, key.name, key.public) and _time_of(line, text, key) is None
-        for line in source.checkpoint.signatures
-        for key in keys
-    )
-
-
-def _cosigned(source: _Source, keys: list[TrustedKey]) -> dict[TrustedKey, int]:
-    """The earliest time at which each key validly cosigned (seconds since the epoch)."""
-    found: dict[TrustedKey, int] = {}
-    if source.checkpoint is None:
-        return found
-    for line in source.checkpoint.signatures:
-        for key in keys:
-            at = _time_of(line, source.checkpoint.text, key) if cosignature.is_by(line, key.name, key.public) else None
-            if at is not None:
-                found[key] = min(at, found.get(key, at))
-    return found
-
-
-def _time_of(line: note.Signature, text: bytes, key: TrustedKey) -> int | None:
-    at = cosignature.time_of(line, text, key.public)
-    return at if at is not None and at <= MAX_TIME else None
-
-
-def _limit(at: int) -> str:
-    """The latest `ts` of a record that somebody saw at this time."""
-    return _timestamp(min(at + TOLERANCE_S, MAX_TIME))
-
-
-def _timestamp(seconds: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return f"{moment.isoformat()[:19]}.000000Z"
+def parse_consistency(raw: bytes, end: int) -> tuple[int, list[bytes]]:
+    """(size it leads from, hashes). Raises NoteError."""
+    lines = raw.decode("latin-1").split("\n")
+    first = note.decimal(lines[0])
+    nodes = [note.strict_base64(line, merkle.HASH_SIZE) for line in lines[1:-1]]
+    if lines[-1] or len(lines) < 2 or not 0 < first < end:
+        raise note.NoteError("E_PROOF_FORMAT", "its first line is not a size below the end")
+    return first, nodes

@@ -5,11 +5,12 @@ It shows nothing about the records around it, and nothing about what came later.
 
 from __future__ import annotations
 
-from recorder import FORMAT, canonical, note, record
+from recorder import note
 from recorder import trust as trust_file
 from recorder.effective_keys import effective_keys
 from recorder.merkle import ProofError, leaf_hash, verify_inclusion
 from recorder.proof import ProofFormatError, RecordProof, parse
+from recorder.verify.reading import read_record
 from recorder.verify.report import RecordReport
 from recorder.verify.signatures import checkpoint_refusal
 
@@ -61,25 +62,11 @@ def _check_signer(report: RecordReport, checkpoint: note.Checkpoint, trust: trus
 
 
 def _check_line(report: RecordReport, proof: RecordProof, origin: str) -> None:
-    try:
-        value = canonical.check(proof.line)
-    except canonical.CanonicalError as error:
-        report.fail(error.code, error.detail)
+    value, code, detail = read_record(proof.line)
+    if code:
+        report.fail(code, detail)
+    if value is None:
         return
-    if not isinstance(value, dict) or value.get("v") != FORMAT:
-        report.fail("I_VERSION" if isinstance(value, dict) and "v" in value else "E_SCHEMA", "not a def/0 record")
-        return
-    if value.get("typ") not in record.TYPES:
-        if not record.is_enveloped(value):
-            report.fail("E_SCHEMA", "the envelope does not satisfy its schema")
-            return
-        report.fail("W_TYPE_UNKNOWN")
-    else:
-        try:
-            record.validate(value)
-        except record.RecordError as error:
-            report.fail(error.code, error.detail)
-            return
     if value["origin"] != origin:
         report.fail("E_ORIGIN", "the record is of another log")
     if value["seq"] != proof.index:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
-from recorder import FORMAT, canonical, record
+from recorder import canonical, record
 from recorder.effective_keys import KeyRing, Line
 from recorder.merkle import HASH_SIZE, Frontier, leaf_hash
 from recorder.statement import RECORDS, Tally
 from recorder.verify.quick import Clean
+from recorder.verify.reading import read_record
 from recorder.verify.report import Findings, Place
+from recorder.verify.times import micros, tightening
 
 CONSUME: Final = "pef.approval.consume"
 MAX_LINE: Final = canonical.MAX_BYTES + 1
@@ -88,7 +90,7 @@ class RecordCheck:
         elif self.frontier.size & 1:
             self._prev = self.frontier.nodes[-1].hex()  # the last leaf stands alone
         self.leaves = sha256() if self.wanted.leaves else None
-        self._limits = _tightening(self.wanted.not_after)
+        self._limits = tightening(self.wanted.not_after)
         self._note_size("")
 
     def lines(self, lines: Iterable[bytes]) -> None:
@@ -153,9 +155,9 @@ class RecordCheck:
     def _line(self, line: bytes) -> None:
         ts = ""
         if self.reading:
-            value = record.read_sound(line)
-            if value is None:
-                value = self._suspect(line)
+            value, code, detail = read_record(line)
+            if code:
+                self._fail(code, detail)
             if value is not None:
                 ts = value["ts"]
                 self._sound(value)
@@ -170,29 +172,6 @@ class RecordCheck:
         self._prev = leaf.hex()
         if self.frontier.size in self.wanted.sizes:
             self._note_size(ts)
-
-    def _suspect(self, line: bytes) -> dict[str, Any] | None:
-        """A line that is not plainly sound: name what is wrong; the record if it can be read after all."""
-        try:
-            value = canonical.check(line)
-        except canonical.CanonicalError as error:
-            self._fail(error.code, error.detail)
-            return None
-        if not isinstance(value, dict) or value.get("v") != FORMAT:
-            self._fail("I_VERSION" if isinstance(value, dict) and "v" in value else "E_SCHEMA", "not a def/0 record")
-            return None
-        if value.get("typ") in record.TYPES:
-            try:
-                record.validate(value)
-            except record.RecordError as error:
-                self._fail(error.code, error.detail)
-                return None
-        elif record.is_enveloped(value):
-            self._fail("W_TYPE_UNKNOWN", "")
-        else:
-            self._fail("E_SCHEMA", "the envelope does not satisfy its schema")
-            return None
-        return value
 
     def _sound(self, value: dict[str, Any]) -> None:
         """A record that can be read: is it in its place, in order, and does it agree with the others?"""
@@ -313,21 +292,3 @@ class RecordCheck:
             self.roots[size] = self.frontier.root()
             if ts:
                 self.times[size] = ts
-
-
-def micros(ts: str) -> int:
-    """Microseconds since the epoch of a record's time, by arithmetic alone: any digits give a number."""
-    year, month, day = int(ts[0:4]), int(ts[5:7]), int(ts[8:10])
-    if month <= 2:
-        year, month = year - 1, month + 12
-    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719_469
-    seconds = ((days * 24 + int(ts[11:13])) * 60 + int(ts[14:16])) * 60 + int(ts[17:19])
-    return seconds * 1_000_000 + int(ts[20:26])
-
-
-def _tightening(limits: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
-    """By size, each with the least limit of its own and every larger size."""
-    found: list[tuple[int, str]] = []
-    for size, limit in sorted(limits, reverse=True):
-        found.append((size, min(limit, found[-1][1]) if found else limit))
-    return found[::-1]

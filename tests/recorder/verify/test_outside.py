@@ -18,7 +18,7 @@ from recorder.keys import LocalKey
 from recorder.record import timestamp
 from recorder.verify.bundle import verify
 from recorder.verify.explain import explain
-from recorder.verify.records import micros
+from recorder.verify.times import micros
 from tests.recorder.verify.conftest import Case, Change, judge, nothing
 from tests.support.evidence_world import NOW, WITNESSES, consistency
 from tests.support.forged_bundles import key_entry, rechained
