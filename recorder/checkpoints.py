@@ -41,8 +41,8 @@ class Checkpoints:
             return signed
         raise SealError(
             f"No log key that is in force can sign the end of a window at {size}.",
-            f"The log key in force, {key.key_id[:16]}, speaks from {key.since} on.",
-            f"Choose another end: {_near(self._ends(), size)}.",
+            _why(key, key.may_sign(size)),
+            f"Choose another end: {_near((*self._ends(), note.parse_checkpoint(self.newest).size), size)}.",
         )
 
     def at_start(self, size: int, root: bytes, end: int) -> bytes | None:
@@ -65,7 +65,7 @@ class Checkpoints:
             return None
         raise SealError(
             f"No log key that a reader of a window up to {end} knows can sign its start at {size}.",
-            f"The log key in force, {key.key_id[:16]}, came at {key.since}.",
+            _why(key, shown(key)),
             f"Choose another start: {_near((0, *self.kept), size)}.",
         )
 
@@ -80,9 +80,15 @@ class Checkpoints:
         return (size for size in self.kept if any(key.may_sign(size) for key in self.ring.of_role("log")))
 
 
+def _why(key: HeldKey, may: bool) -> str:
+    """may: the key could have signed, had it been at hand."""
+    if may:
+        return "The log key in force lives in the recorder's memory, and no recorder answers."
+    return f"The log key in force, {key.key_id[:16]}, speaks from {key.since} on."
+
+
 def _near(sizes: Iterable[int], wanted: int) -> str:
     """The nearest sizes on both sides, in words."""
     ordered = sorted(set(sizes))
     at = bisect_left(ordered, wanted)
-    near = [str(size) for size in ordered[max(0, at - 3) : at + 3]]
-    return ", ".join([*near, "or the newest record"]) if near else "the newest record"
+    return ", ".join(str(size) for size in ordered[max(0, at - 3) : at + 3])

@@ -62,7 +62,7 @@ def begin(
             f"{layout.trust} exists.",
             "Change them with `clyra keys rotate --role seal --to FILE` and `clyra keys delegate`.",
         )
-    keys.create_missing(("log", "seal"))
+    keys.create_missing(())  # the source key; a key the log had is never made anew
     if roots is not None:
         return _replace_roots(layout, roots, threshold)
     return _in_force(layout, None)

@@ -14,10 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recorder import trust
+from recorder import key_setup, trust
 from recorder.errors import KeyFileError, RecorderError
 from recorder.layout import Layout
-from recorder.store import default_origin
 
 _VERIFYING = {"verify": "Verify bundles offline.", "verify-record": "Verify one record with its proof."}
 """Their words are those of every verifier, kept in `recorder.verify.command`."""
@@ -41,17 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def prepare(layout: Layout, origin: str = "") -> str:
     """Create folders, keys and the trust file where they are missing; return the origin of the log."""
-    layout.create()
-    keys = layout.keys
-    keys.create_missing()
-    if not layout.trust.exists():
-        log_key, seal_key, root = (keys.signing_key(role) for role in ("log", "seal", "root"))
-        raw = trust.make(origin or default_origin(log_key), log_key, seal_key, [root])
-        temporary = layout.trust.with_suffix(".new")
-        temporary.write_bytes(raw)
-        temporary.replace(layout.trust)
     try:
-        known = trust.load(layout.trust.read_bytes()).origin
+        known = key_setup.begin(layout, origin, None, 1).origin
     except trust.TrustError as error:
         raise KeyFileError(f"{layout.trust} cannot be used.", error.detail, "Restore it from a copy.") from None
     if origin not in ("", known):

@@ -62,6 +62,7 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
     service = Service(layout, store, sealer.seal, settings.silence_s, keeper.status)
     changer = KeyChanger(layout, service.writer.call)
     renewal = Renewal(layout, store, changer)
+    service.key_trouble = lambda: renewal.failure
     service.orders |= {
         **key_orders(changer, service.writer),
         ANCHOR_PATH: keeper.order,

@@ -35,7 +35,8 @@ class Service:
     """Everything between the sockets and the writer. Lives on one event loop, but for `sources`.
 
     sources: local connections that hand in records. They belong to the writer's thread and loop.
-    orders: what else may be asked for by POST over the local socket, by path. anchors: what the status says of them.
+    orders: what else may be asked for by POST over the local socket, by path. key_trouble: why keys cannot be renewed.
+    anchors: what the status says of them.
     """
 
     layout: Layout
@@ -48,6 +49,7 @@ class Service:
     connections: set[Connection] = field(default_factory=set)
     sources: set[Connection] = field(default_factory=set)
     orders: dict[str, Order] = field(default_factory=dict)
+    key_trouble: Callable[[], str] = str
     stopping: bool = False
     _servers: list[asyncio.Server] = field(default_factory=list)
     _keys: dict[str, bytes | None] = field(default_factory=dict)
@@ -134,7 +136,9 @@ class Service:
         """until_size: last size a delegated log key may sign."""
         log_key, seal_key = (self.store.ring.current(role) for role in ("log", "seal"))
         told: dict[str, object] = {"log": log_key.key_id, "seal": seal_key.key_id}
-        return told | ({"until_size": log_key.until} if log_key.until is not None else {})
+        if log_key.until is not None:
+            told["until_size"] = log_key.until
+        return told | ({"trouble": trouble} if (trouble := self.key_trouble()) else {})
 
     def _connection(self, *, local: bool) -> Connection:
         return Connection(self._handle, self.connections, local)

@@ -167,4 +167,6 @@ def _recorder(home: Home, proxy: RunningProxy | None) -> Condition:
         return Condition("recorder", state, error.what, "`clyra proxy` runs one; or start `clyra-recorder serve`.")
     if status.get("error"):
         return Condition("recorder", State.FAIL, str(status["error"]), "See the recorder's messages.")
+    if trouble := status.get("keys", {}).get("trouble"):
+        return Condition("recorder", State.WARN, str(trouble), "Repair the seal key's store before the log key ends.")
     return Condition("recorder", State.GOOD, f"{status.get('size')} records, process {status.get('pid')}")

@@ -425,6 +425,22 @@ def test_a_key_store_that_is_away_stops_no_recording(layout: Layout, bao: Bao) -
         open_store(layout)
 
 
+def test_a_renewal_that_fails_is_seen_in_the_status(layout: Layout, bao: Bao) -> None:
+    reference = reference_document(bao.reference("renewal-fails"))
+    with running_recorder(layout.root):
+        request_key_change(layout.socket, {"order": "rotate", "role": "seal", "to": reference})
+        request_key_change(layout.socket, {"order": "delegate", "hours": 0.0001})
+        configuration = json.loads(layout.keys.configuration_path.read_text())
+        away = reference | {"address": "http://127.0.0.1:9", "timeout_s": 0.2}
+        layout.keys.configuration_path.write_text(json.dumps(configuration | {"seal": away}))
+        deadline = time.monotonic() + 20
+        while "trouble" not in (told := get_status(layout.socket)["keys"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert "cannot be reached" in told["trouble"]
+        assert post(layout, batch_body("p", 1, [intent("x")]))[0] == 200
+
+
 @pytest.mark.parametrize(
     "moments",
     [
@@ -588,3 +604,30 @@ def test_a_passphrase_by_descriptor_reaches_the_sealing_process(layout: Layout) 
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("role", ["log", "seal"])
+def test_a_key_the_log_had_is_never_made_anew(layout: Layout, role: str) -> None:
+    open_store(layout).shut()
+    layout.keys.path(role).unlink()
+    prepare(layout)
+    assert not layout.keys.path(role).exists()
+    if role == "log":
+        with pytest.raises(KeyFileError, match="Cannot read the key"):
+            open_store(layout)
+    else:
+        open_store(layout).shut()
+        with pytest.raises(KeyFileError, match="Cannot read the key"):
+            seal_offline(layout)
+
+
+def test_a_start_that_only_a_running_recorder_can_sign_is_said_to_be_one(layout: Layout) -> None:
+    store = open_store(layout)
+    direct_changer(layout, store).delegate("in memory")
+    _grow(store, 1)
+    _grow(store, 9)
+    store.shut()
+    with pytest.raises(SealError, match="no recorder answers"):
+        seal_offline(layout, 9, None)
+    with running_recorder(layout.root):
+        assert _codes(layout, Path(request_seal(layout.socket, 9, None)["path"])) == SOUND
