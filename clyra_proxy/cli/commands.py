@@ -55,6 +55,7 @@ COMMANDS: dict[str, Command] = {
     "attest": Command("clyra_proxy.cli.attest", "Test the controls of a framework against a bundle, and sign what was found."),
     "report": Command("clyra_proxy.cli.report", "Report a day: denials, gaps, approvals, halts, open items."),
     "view": Command("clyra_proxy.cli.view", "Write one page that verifies a bundle and shows what is in it."),
+    "replay": Command("clyra_proxy.cli.replay", "Judge recorded exchanges again under a policy."),
     "export": Command("clyra_proxy.cli.export", "Write evidence as OCSF, ECS, CSV, OTLP, in-toto or COSE receipts."),
     "disclose": Command("clyra_proxy.cli.disclose", "Show one body or field of one record, provably."),
     "erase": Command("clyra_proxy.cli.erase", "Destroy one subject key, and record that it was done."),

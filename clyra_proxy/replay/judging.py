@@ -1,0 +1,346 @@
+"""One recorded exchange judged again, in the order of live traffic: identity, head, dial, request, response.
+
+Two sources of findings. What follows from metadata is found anew by the very functions of the data path
+(destinations, addresses, opaque connections, lengths, media types, bodies that were disclosed or empty). What only the
+moment could see (names that disagree, a certificate that did not verify) is a recorded fact, taken over with the mode
+that the policy at hand gives its rule, and its absence counts only where the rule is known to have been on. Everything
+else raises `Unreplayable`; nothing is taken for agreement because it could not be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clyra_proxy.checks import BodyCheck
+from clyra_proxy.egress.dial import approve_dial
+from clyra_proxy.egress.head import inspect_protocol, inspect_target
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.policy.compiler import TUNNEL, CompiledPolicy, file_digests
+from clyra_proxy.policy.route import Route, Tls
+from clyra_proxy.replay.reasons import NotReplayable as Why
+from clyra_proxy.replay.recorded import Recorded, exchange_of
+from clyra_proxy.stream.gate import BodyGate, BodyRefused
+from clyra_proxy.stream.opening import open_gate, open_sessions
+from clyra_proxy.verdict.decide import collect_findings, decide
+from clyra_proxy.verdict.model import Action, Finding, Mode, Phase, Verdict
+from clyra_proxy.verdict.rules import RULES
+
+_CIRCUMSTANCES = frozenset({"check", "evidence", "halt", "lifecycle"})
+_IDENTITY = ("identity.required", "identity.rejected")
+_SELF_TEST = "clyra-selftest"
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+
+
+class Unreplayable(Exception):  # noqa: N818 - it is an answer about a record, not a fault
+    """The record does not hold what a decision would need."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPolicy:
+    """A policy with what is needed to compare it with another. files: digests of the files it names."""
+
+    compiled: CompiledPolicy
+    files: dict[str, str]
+
+    @classmethod
+    def of(cls, compiled: CompiledPolicy, folder: Path) -> KnownPolicy:
+        """folder: where the policy's file names start from. Raises PolicyError."""
+        return cls(compiled, file_digests(compiled.document, folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A verdict, and whether recorded findings stood in for a body that nobody disclosed."""
+
+    verdict: Verdict
+    route: Route
+    on_findings: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replayer:
+    """Judges under `policy`.
+
+    then: policies that may have been in force, by hash. assume: take what recorded checks found in bodies as given,
+    where the same rules applied.
+    """
+
+    policy: KnownPolicy
+    checks: Sequence[BodyCheck]
+    then: dict[str, KnownPolicy]
+    assume: bool = False
+
+    def judge(self, recorded: Recorded) -> Replayed:
+        """The verdict under the policy at hand. Raises Unreplayable."""
+        _demand_plain(recorded)
+        route = self._route(recorded)
+        exchange = exchange_of(recorded, route, self.policy.compiled)
+        return _Judging(self, recorded, exchange).run()
+
+    def _route(self, recorded: Recorded) -> Route:
+        compiled = self.policy.compiled
+        route = recorded.route(compiled)
+        settings = compiled.document.destinations.get(route.destination)
+        rules = settings.rules if settings is not None and recorded.act["method"] != TUNNEL else []
+        if not recorded.path_is_exact and any(rule.paths for rule in rules):
+            raise Unreplayable(Why.TARGET_MASKED)
+        if not recorded.media_known and any(rule.content_types for rule in rules):
+            raise Unreplayable(Why.CONTENT_TYPE_UNKNOWN)
+        return route
+
+
+class _Judging:
+    """The steps for one exchange."""
+
+    def __init__(self, replayer: Replayer, recorded: Recorded, exchange: Exchange) -> None:
+        self._replayer = replayer
+        self._recorded = recorded
+        self._exchange = exchange
+        self._old = replayer.then.get(str(recorded.verdict["policy_sha256"]))
+        self._same = replayer.policy.compiled.sha256 == recorded.verdict["policy_sha256"]
+        self._old_route = recorded.route(self._old.compiled) if self._old is not None else None
+        self._on_findings = False
+        self._gate: BodyGate | None = None
+
+    def run(self) -> Replayed:
+        """Each step adds findings; the first that stops the exchange ends it, as it would have on the wire."""
+        for step in self._tunnel_steps() if self._is_tunnel else (self._request_head, self._dial, self._request_body):
+            step()
+            if self._stopped:
+                return self._decided()
+        if self._recorded.refused and "status" not in self._upstream_answer:
+            raise Unreplayable(Why.REFUSED_THEN)
+        self._answer()
+        return self._decided()
+
+    def _tunnel_steps(self) -> tuple[Callable[[], None], ...]:
+        """What is passed on unread names its destination first; a tunnel for requests asks who is calling first."""
+        if self._recorded.basics.get("opaque"):
+            return (lambda: self._both(self._head, self._identity), self._dial)
+        return (self._identity, self._head, self._dial)
+
+    @staticmethod
+    def _both(one: Callable[[], None], other: Callable[[], None]) -> None:
+        one()
+        other()
+
+    def _request_head(self) -> None:
+        """Who, where to, and what the head says of the body: all of it before anything is decided."""
+        self._both(self._identity, self._head)
+        self._gate = self._open(Phase.REQUEST_BODY)
+
+    def _request_body(self) -> None:
+        if self._gate is not None:
+            self._body(self._gate, "req", Phase.REQUEST_BODY)
+
+    # -- what the head says --------------------------------------------------------------------------------------
+
+    @property
+    def _is_tunnel(self) -> bool:
+        return self._exchange.request.method == TUNNEL
+
+    @property
+    def _stopped(self) -> bool:
+        return any(f.enforced and f.action >= Action.APPROVE for f in collect_findings(self._exchange))
+
+    @property
+    def _upstream_answer(self) -> dict[str, object]:
+        """The response as far as it came from upstream: a refusal before it has only our own status."""
+        recorded = self._recorded
+        in_response = any(finding["phase"] in ("response_head", "response_body") for finding in recorded.findings)
+        return dict(recorded.response) if not recorded.refused or in_response or recorded.response.get("len") else {}
+
+    def _identity(self) -> None:
+        facts = [rule for rule in _IDENTITY if self._recorded.fact(rule)]
+        if not self._same:
+            identity = self._replayer.policy.compiled.document.identity
+            before = self._old.compiled.document.identity if self._old is not None else None
+            asks = identity.required or identity.agents or identity.client_ca is not None
+            if identity != before and (facts or asks):
+                raise Unreplayable(Why.IDENTITY_CHANGED)
+        for rule in facts:
+            self._take_over(rule)
+
+    def _head(self) -> None:
+        exchange, recorded = self._exchange, self._recorded
+        route, destination = exchange.route, exchange.destination
+        phase = Phase.CONNECT if self._is_tunnel else Phase.REQUEST_HEAD
+        exchange.findings.extend(inspect_target(destination, route, phase))
+        if recorded.basics.get("opaque") and not destination.opaque:
+            exchange.findings.extend(inspect_protocol(route, destination.scheme))
+        if destination.opaque and route.tls is not Tls.PASSTHROUGH and self._passed_through():
+            raise Unreplayable(Why.BODY_NOT_DISCLOSED)  # it would be read now, and was not then
+        self._take_over("egress.host_mismatch")
+
+    def _passed_through(self) -> bool:
+        return not self._recorded.refused
+
+    def _dial(self) -> None:
+        exchange, recorded = self._exchange, self._recorded
+        self._take_over("egress.self_connect")
+        self._take_over("egress.tls_unverified")
+        if self._trust_changed() and not self._is_tunnel:
+            raise Unreplayable(Why.TRUST_CHANGED)
+        if exchange.destination.address:
+            addresses = [exchange.destination.address]
+            exchange.findings.extend(approve_dial(exchange.destination, exchange.route, addresses).findings)
+        elif recorded.fact("egress.private_address"):
+            if exchange.route.allow_private and not self._same:
+                raise Unreplayable(Why.ADDRESS_UNKNOWN)
+            self._take_over("egress.private_address")
+        elif not self._same and not recorded.refused:
+            laxer = self._old_route is None or (self._old_route.allow_private and not exchange.route.allow_private)
+            if laxer or not self._was_on("egress.private_address"):
+                raise Unreplayable(Why.ADDRESS_UNKNOWN)
+
+    def _trust_changed(self) -> bool:
+        """Whether another set of authorities would be asked about the upstream's certificate."""
+        if self._same or self._recorded.refused or self._exchange.destination.scheme not in ("https", "wss"):
+            return False
+        now = self._replayer.policy
+        if self._old is None:
+            raise Unreplayable(Why.RECORDED_POLICY_UNKNOWN)
+        names = (now.compiled.document.enforcement.upstream_ca, self._old.compiled.document.enforcement.upstream_ca)
+        digests = (now.files.get(names[0] or ""), self._old.files.get(names[1] or ""))
+        return digests[0] != digests[1]
+
+    # -- recorded facts ------------------------------------------------------------------------------------------
+
+    def _take_over(self, rule_id: str) -> None:
+        """A recorded finding in the mode of the route at hand. Raises Unreplayable when absence says nothing."""
+        fact, rule = self._recorded.fact(rule_id), RULES[rule_id]
+        if fact is not None:
+            finding = rule.finding(
+                self._exchange.route, Phase(fact["phase"]), check=fact["check"], path=fact.get("path", ""),
+                action=Action[str(fact["action"]).upper()],
+            )  # fmt: skip
+            self._exchange.findings.extend([] if finding is None else [finding])
+        elif rule.mode(self._exchange.route) is not Mode.OFF and not self._was_on(rule_id):
+            known = self._old is not None
+            raise Unreplayable(Why.RULE_WAS_OFF if known else Why.RECORDED_POLICY_UNKNOWN)
+
+    def _was_on(self, rule_id: str) -> bool:
+        """Whether the rule was looked at when the exchange was recorded."""
+        if self._same or RULES[rule_id].fixed:
+            return True
+        return self._old_route is not None and RULES[rule_id].mode(self._old_route) is not Mode.OFF
+
+    # -- bodies --------------------------------------------------------------------------------------------------
+
+    def _open(self, phase: Phase) -> BodyGate | None:
+        """A gate when a check wants to look at the body; it sets the tally from the head, as on the wire."""
+        exchange = self._exchange
+        checks = [check for check in self._replayer.checks if check.on_error is not Action.ALLOW]
+        gate = open_gate(exchange, phase, checks)
+        watches, _ = open_sessions(exchange, phase, checks)
+        if not watches:
+            self._length(phase)
+            return None
+        return gate
+
+    def _length(self, phase: Phase) -> None:
+        """Nobody reads the body; its length alone is judged."""
+        exchange, recorded = self._exchange, self._recorded
+        flow = recorded.request if phase is Phase.REQUEST_BODY else recorded.response
+        limits = exchange.route.limits
+        told = any(finding.rule == "body.too_large" for finding in exchange.findings)
+        if limits is not None and int(flow.get("len", 0)) > limits.max_body and not told:
+            finding = RULES["body.too_large"].finding(exchange.route, phase, check="body")
+            exchange.findings.extend([] if finding is None else [finding])
+
+    def _body(self, gate: BodyGate, side: str, phase: Phase) -> None:
+        recorded = self._recorded
+        body = recorded.body(side)
+        refused_here = recorded.refused and any(finding["phase"] == phase.value for finding in recorded.findings)
+        if body is None or (body == b"" and recorded.refused and not refused_here):
+            self._from_findings(phase)
+            return
+        if recorded.ending.get("result") == "failed":
+            raise Unreplayable(Why.EXCHANGE_FAILED)
+        if (side == "req" and recorded.coded) or body.startswith(_COMPRESSED):
+            raise Unreplayable(Why.CODING_UNKNOWN)
+        try:
+            if body:
+                gate.feed(body)
+            gate.finish()
+        except BodyRefused as refusal:
+            if refused_here and not self._was_recorded(refusal.finding):
+                raise Unreplayable(Why.BODY_INCOMPLETE) from None
+            return
+        if refused_here:
+            raise Unreplayable(Why.BODY_INCOMPLETE)
+
+    def _was_recorded(self, finding: Finding) -> bool:
+        """Whether a refusal in a body that was cut off is the one that cut it off."""
+        return any(
+            fact["rule"] == finding.rule and fact.get("path", "") == finding.path for fact in self._recorded.findings
+        )
+
+    def _from_findings(self, phase: Phase) -> None:
+        """Let what checks found then stand for the body, if the caller allows it and the same rules applied."""
+        if not self._replayer.assume or not self._same_content():
+            raise Unreplayable(Why.BODY_NOT_DISCLOSED)
+        self._on_findings = True
+        facts = [fact for fact in self._recorded.findings if fact["phase"] == phase.value]
+        for fact in facts:
+            rule, route = RULES[fact["rule"]], self._exchange.route
+            action = Action[str(fact["action"]).upper()]
+            made = rule.finding(route, phase, check=fact["check"], path=fact.get("path", ""), action=action)
+            self._exchange.findings.extend([] if made is None else [made])
+        refused = self._recorded.refused and any(f["mode"] == "enforce" and f["action"] == "block" for f in facts)
+        if refused and not self._stopped:
+            raise Unreplayable(Why.BODY_INCOMPLETE)
+
+    def _same_content(self) -> bool:
+        """Whether the rules about content are the ones that were applied then."""
+        if self._same:
+            return True
+        old, new = self._old_route, self._exchange.route
+        if old is None or self._old is None or old.id != new.id or old.limits != new.limits or old.media != new.media:
+            return False
+        documents = (self._old.compiled.document, self._replayer.policy.compiled.document)
+        settings = [document.destinations.get(new.destination) for document in documents]
+        if settings[0] is None or settings[1] is None or self._old.files != self._replayer.policy.files:
+            return False
+        shapes = [[s.schema_, *((rule.name, rule.schema_) for rule in s.rules)] for s in settings if s is not None]
+        content = [rule for rule in RULES.values() if rule.family in ("json", "schema", "body")]
+        on = all(rule.mode(new) is Mode.OFF or rule.mode(old) is not Mode.OFF for rule in content)
+        return shapes[0] == shapes[1] and on
+
+    def _answer(self) -> None:
+        """The response, or the messages of a WebSocket session."""
+        exchange = self._exchange
+        if exchange.websocket:
+            plans = (exchange.route.request_schema, exchange.route.response_schema)
+            if any(plan is not None for plan in plans):
+                if not self._replayer.assume or not self._same_content():
+                    raise Unreplayable(Why.MESSAGES_NOT_RECORDED)
+                self._from_findings(Phase.MESSAGE)
+            return
+        if exchange.response is None or self._is_tunnel:
+            return
+        gate = self._open(Phase.RESPONSE_BODY)
+        if gate is not None:
+            self._body(gate, "res", Phase.RESPONSE_BODY)
+
+    def _decided(self) -> Replayed:
+        return Replayed(decide(self._exchange), self._exchange.route, self._on_findings)
+
+
+def _demand_plain(recorded: Recorded) -> None:
+    """Refuse what was decided by the moment, or is not told whole."""
+    findings = recorded.findings
+    if str(recorded.agent["uid"]) == _SELF_TEST and str(recorded.basics.get("route", "")).startswith("selftest"):
+        raise Unreplayable(Why.SELF_TEST)
+    if any(finding.get("error") or finding["rule"].partition(".")[0] in _CIRCUMSTANCES for finding in findings):
+        raise Unreplayable(Why.CIRCUMSTANCE)
+    if any(finding["rule"] not in RULES for finding in findings):
+        raise Unreplayable(Why.RULE_UNKNOWN)
+    if recorded.ending.get("findings_total", len(findings)) > len(findings):
+        raise Unreplayable(Why.FINDINGS_CUT)
