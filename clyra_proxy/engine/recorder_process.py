@@ -16,6 +16,7 @@ from clyra_proxy.engine.backoff import Backoff
 from clyra_proxy.errors import StartupError
 from clyra_proxy.home import Home
 from clyra_proxy.policy.proving import Evidence
+from recorder.keys import passphrase
 
 READY_LIMIT_S = 20.0
 STOP_LIMIT_S = 15.0
@@ -95,14 +96,17 @@ class RecorderProcess:
             self._process = process = await self._spawn()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "clyra_proxy.engine.leash", str(os.getpid())),
-            *(sys.executable, "-P", "-m", "recorder.main", "serve", "--home", str(self._home.root)),
-            *("--seal-records", str(self._evidence.seal_after_records)),
-            *("--seal-age", str(self._evidence.seal_after_seconds)),
-            stdin=asyncio.subprocess.DEVNULL,
-            process_group=0,
-        )
+        with passphrase.for_child() as (environment, descriptors):
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "clyra_proxy.engine.leash", str(os.getpid())),
+                *(sys.executable, "-P", "-m", "recorder.main", "serve", "--home", str(self._home.root)),
+                *("--seal-records", str(self._evidence.seal_after_records)),
+                *("--seal-age", str(self._evidence.seal_after_seconds)),
+                stdin=asyncio.subprocess.DEVNULL,
+                process_group=0,
+                env=environment,
+                pass_fds=descriptors,
+            )
 
     async def _answers(self) -> bool:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from enum import StrEnum
 from clyra_proxy.engine.control import Channel, ChannelClosed, Message
 from clyra_proxy.engine.launch import WorkerConfig
 from clyra_proxy.errors import StartupError
+from recorder.keys.passphrase import without_secrets
 
 START_LIMIT_S = 60.0
 HANG_LIMIT_S = 30.0
@@ -58,6 +60,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno(), *inherited],
                 process_group=0,
+                env=without_secrets(os.environ),
             )
         worker = cls(config.slot, process, await Channel.over(ours))
         worker.gone.add_done_callback(lambda _: on_exit(worker))

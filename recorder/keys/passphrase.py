@@ -19,6 +19,8 @@ VARIABLE = "CLYRA_KEY_PASSPHRASE"
 FILE_VARIABLE = "CLYRA_KEY_PASSPHRASE_FILE"
 DESCRIPTOR_VARIABLE = "CLYRA_KEY_PASSPHRASE_FD"
 CREDENTIAL = "clyra-key-passphrase"
+SECRETS = frozenset({VARIABLE, "CLYRA_PKCS11_PIN", "CLYRA_TRANSIT_TOKEN", "CLYRA_ROOT_PASSPHRASE"})
+"""Variables that hold a secret themselves; only a recorder needs them."""
 _LIMIT = 4096
 _read_descriptors: dict[str, bytes] = {}
 
@@ -48,6 +50,11 @@ def find_secret(name: str, environment: Mapping[str, str] | None = None) -> byte
             return _checked(read_private(path), str(path))
     text = given.get("CLYRA_" + name.replace("-", "_").upper())
     return text.encode() if text else None
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a process that has no business with keys."""
+    return {name: value for name, value in environment.items() if name not in SECRETS}
 
 
 @contextmanager
