@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -45,14 +46,12 @@ _PIECES = [
 def hostile_lines(count: int, seed: int) -> Iterator[bytes]:
     """Pieces at random, and sound documents with a piece put in, taken out or changed."""
     chance = random.Random(seed)
-    sound = [
-        canonical.encode(value)
-        for value in (
-            {"a": [1, -2, {"b": "é\u2028😀"}], "c": None, "d": True, "e_1": '\u0000\u001f"\\'},
-            {"typ": "sys.gap", "data": {"count": 2**53 - 1, "first": 0}, "z": ["", "x" * 40]},
-            {"a": {"b": {"c": {"d": {"e": {"f": [[[[[]]]]]}}}}}},
-        )
+    values: list[Any] = [
+        {"a": [1, -2, {"b": "é\u2028😀"}], "c": None, "d": True, "e_1": '\u0000\u001f"\\'},
+        {"typ": "sys.gap", "data": {"count": 2**53 - 1, "first": 0}, "z": ["", "x" * 40]},
+        {"a": {"b": {"c": {"d": {"e": {"f": [[[[[]]]]]}}}}}},
     ]
+    sound = [canonical.encode(value) for value in values]
     for _ in range(count):
         kind = chance.random()
         if kind < 0.3:

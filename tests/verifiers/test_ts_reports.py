@@ -160,7 +160,13 @@ def test_outside_checkpoints(ts: TsVerifier, sealed: Sealed, tmp_path: Path) -> 
                         trust=sealed.layout.trust.read_bytes(), checkpoints=(file.read_bytes(),), older=older
                     )
                     wanted = verify(bundle, options)
-                    given = ["--trust", sealed.layout.trust, "--checkpoint", file, *(["--older"] if older else [])]
+                    given: list[str | Path] = [
+                        "--trust",
+                        sealed.layout.trust,
+                        "--checkpoint",
+                        file,
+                        *(["--older"] if older else []),
+                    ]
                     assert ts.report(bundle, *given) == (wanted.exit_code, wanted.to_bytes())
     connection.close()
 

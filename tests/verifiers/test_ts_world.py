@@ -9,6 +9,8 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +120,7 @@ def _repacked(members: dict[str, bytes], broken: str, kind: str, path: Path) -> 
             file.truncate()
             file.write(body)
             file.seek(0)
-            digest = archive.sha256(body).hexdigest()
+            digest = sha256(body).hexdigest()
             crc = one.crc ^ (kind == "crc")
             one = archive.Packed(name, one.method, crc, len(body), one.size + (kind == "size"), digest, file)
         packed.append(one)
@@ -141,12 +143,17 @@ def test_numbers_beyond_32_bits(ts: TsVerifier, trust: Path, tmp_path: Path) -> 
             _agree(ts, path, Given(trust=trust))
 
 
+def _edited(edit: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    return document | edit
+
+
 def test_a_trust_file_after_another(ts: TsVerifier, world: World, tmp_path: Path) -> None:
     older, newer = tmp_path / "older.json", tmp_path / "newer.json"
     bundle = world.forge.write(tmp_path / "bundle")
     newer.write_bytes(world.forge.trust_file())
-    for edit in ({"version": 2}, {"origin": "other"}, {"threshold": 2}, {}):
-        older.write_bytes(world.forge.trust_file(lambda value, edit=edit: value | edit))
+    edits: list[dict[str, Any]] = [{"version": 2}, {"origin": "other"}, {"threshold": 2}, {}]
+    for edit in edits:
+        older.write_bytes(world.forge.trust_file(partial(_edited, edit)))
         _agree(ts, bundle, Given(trust=newer, trust_from=older))
 
 

@@ -6,7 +6,10 @@ import process from "node:process";
 import { randomBytes } from "node:crypto";
 
 import { resultOf, verifyOpened } from "./api.js";
-import { concat, fromHex, hex, utf8 } from "./bytes.js";
+import { concat, fromHex, fromLatin1, hex, utf8 } from "./bytes.js";
+import { openZip } from "./container.js";
+import { memorySource, portableHost } from "./host.js";
+import { inflate, InflateError } from "./inflate.js";
 import { CanonicalError, checkDef } from "./json.js";
 import { PlatformError, verifies } from "./keys.js";
 import { Memory, MemoryError } from "./memory.js";
@@ -14,6 +17,7 @@ import { nodeHost, openPath } from "./node.js";
 import { verifyRecord } from "./proof.js";
 import { EXIT_UNREADABLE, type Level, type Report } from "./report.js";
 import { recordSchemas } from "./schemas.js";
+import { Sha256 } from "./sha256.js";
 import type { Options } from "./verify.js";
 
 const USAGE = `Usage: clyra-verify verify BUNDLE... [options]
@@ -40,7 +44,9 @@ class UsageError extends Error {}
 
 const VALUED = new Set(["trust", "trust-from", "memory", "level", "profile"]);
 const REPEATED = new Set(["checkpoint", "anchor", "attestation"]);
-const FLAGS = new Set(["json", "older"]);
+/** `portable`, for tests: do without what Node has of its own. */
+const FLAGS = new Set(["json", "older", "portable"]);
+const INFLATED = 1 << 24;
 
 interface Arguments {
   readonly command: string;
@@ -135,7 +141,7 @@ async function verify(args: Arguments): Promise<number> {
   for (const file of args.files) {
     let code: number;
     try {
-      const report = await verifyPath(file, options);
+      const report = await verifyPath(file, options, args.flags.has("portable"));
       print(args.flags.has("json") ? concat([report.toBytes(), utf8("\n")]) : `${report.verdict}${wordsOf(report)}\n`);
       code = report.exitCode;
     } catch (error) {
@@ -162,7 +168,11 @@ async function verifyOne(args: Arguments): Promise<number> {
   return exitCode;
 }
 
-async function verifyPath(file: string, options: Options): Promise<Report> {
+async function verifyPath(file: string, options: Options, portable: boolean): Promise<Report> {
+  if (portable) {
+    const open = () => openZip(memorySource(fs.readFileSync(file)), portableHost);
+    return (await verifyOpened(open, portableHost, options)).report;
+  }
   let close = (): void => {};
   const open = async () => {
     const opened = await openPath(file);
@@ -223,6 +233,21 @@ function schemas(): number {
   return 0;
 }
 
+/** For tests: each line is a deflate stream in hex; the answer is its content's SHA-256 (both portable), or `bad`. */
+async function inflated(): Promise<number> {
+  for await (const line of inputLines()) {
+    const digest = new Sha256();
+    try {
+      for (const chunk of inflate(fromHex(fromLatin1(line)), INFLATED)) digest.update(chunk);
+      print(`${hex(digest.final())}\n`);
+    } catch (error) {
+      if (!(error instanceof InflateError)) throw error;
+      print("bad\n");
+    }
+  }
+  return 0;
+}
+
 /** For tests: each line is `algorithm key signature message` in hex (`-`: empty); the answer is `good` or `bad`. */
 async function signatures(): Promise<number> {
   for await (const line of inputLines()) {
@@ -256,6 +281,8 @@ async function run(given: readonly string[]): Promise<number> {
       return signatures();
     case "schemas":
       return schemas();
+    case "inflate":
+      return inflated();
     case "cases":
       return cases();
     case "":
