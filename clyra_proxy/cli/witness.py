@@ -28,6 +28,10 @@ def witness(
         list[str] | None,
         typer.Option(metavar="VKEY", help="Verifier key of a log to watch ('clyra anchor list' prints it). Kept."),
     ] = None,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Trust file of a log to watch: its key changes are followed. Kept."),
+    ] = None,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:7380",
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM); without it plain HTTP.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Key of the certificate (PEM).")] = None,
@@ -39,7 +43,7 @@ def witness(
     of the logs and into their trust files.
     """
     files = WitnessFiles(home.expanduser().resolve())
-    files.prepare(name, log or [])
+    files.prepare(name, log or [], trust or [])
     vkey = files.vkey()
     if show:
         typer.echo(str(vkey))
@@ -51,7 +55,8 @@ def witness(
         raise UsageError("--tls-cert and --tls-key belong together.")
     tls = server_context(str(tls_cert), str(tls_key)) if tls_cert else None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
-    watching = len(files.load().logs)
+    document = files.load()
+    watching = len({*document.followed, *(one.origin for one in document.logs)})
 
     def ready(url: str) -> None:
         typer.echo(f"Witness {vkey.name} watches {watching} logs at {url}")

@@ -16,5 +16,9 @@ class ContradictionError(AnchorError):
     """
 
 
+class UnknownLogKeyError(AnchorError):
+    """A witness does not trust the key that signed the checkpoint."""
+
+
 class AnchorSettingsError(RecorderError):
     """`anchors.json` is missing or wrong."""

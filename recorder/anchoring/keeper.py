@@ -95,7 +95,7 @@ class Keeper:
         return (await self.now()).summary()
 
     async def size_now(self) -> int | None:
-        """Anchor now; the size that enough outside places confirmed, or None. For sealing, which goes on either way."""
+        """Anchor now; the size that anything outside confirmed, or None. For sealing, which goes on either way."""
         if not self.wanted():
             return None
         try:
@@ -103,7 +103,7 @@ class Keeper:
         except AnchorError as error:
             log.warning("the end of the next bundle is not anchored: %s", error)
             return None
-        return found.size if found.placed and found.cosigned >= found.need else None
+        return found.size if found.placed else None
 
     def status(self) -> dict[str, object]:
         """For the recorder's status document: newest anchor, how far each target is, what is wrong."""

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recorder import database, subtrees
+from recorder import database, keyring, rotation, subtrees
 from recorder.anchoring import folder, timestamps, web
-from recorder.anchoring.errors import AnchorError, ContradictionError
+from recorder.anchoring.errors import AnchorError, ContradictionError, UnknownLogKeyError
 from recorder.anchoring.git import Repository
 from recorder.anchoring.objects import Bucket
 from recorder.anchoring.placed import Placed, Tip
@@ -98,8 +98,24 @@ def _drop(target: Target, tip: Tip, limit: float) -> Placed:
 def _cosign(store: Path, tip: Tip, target: WitnessTarget, known: int, limit: float) -> Placed:
     key = parse_vkey(target.vkey, WITNESS_TYPE)
     with web.client(limit, target.authority) as http:
-        found = client.ask(http, target.url, key, tip.raw, known, _prover(store), limit)
+        try:
+            found = client.ask(http, target.url, key, tip.raw, known, _prover(store), limit)
+        except UnknownLogKeyError:
+            changes = _key_changes(store, tip.size)
+            if not changes or not client.show_rotations(http, target.url, tip.origin, changes, limit):
+                raise
+            found = client.ask(http, target.url, key, tip.raw, known, _prover(store), limit)
     return Placed("witness", found.line, found.at)
+
+
+def _key_changes(store: Path, size: int) -> bytes:
+    """The log's list of key changes up to a size; empty when there are none."""
+    connection = database.open_for_reading(store)
+    try:
+        entries = keyring.load(connection).entries_before(size)
+    finally:
+        connection.close()
+    return rotation.make_member(entries) if entries else b""
 
 
 def _prover(store: Path) -> Callable[[int, int], list[bytes]]:

@@ -15,8 +15,9 @@ import httpx
 
 from recorder import note
 from recorder.anchoring import web
-from recorder.anchoring.errors import AnchorError, ContradictionError
+from recorder.anchoring.errors import AnchorError, ContradictionError, UnknownLogKeyError
 from recorder.cosignature import Vkey, is_by, time_of
+from recorder.witness import following
 from recorder.witness import request as wire
 
 ATTEMPTS = 4
@@ -67,6 +68,13 @@ def ask(
     raise AnchorError(f"The witness {key.name} reported another size each time.", "Another recorder may be asking too.")
 
 
+def show_rotations(http: httpx.Client, prefix: str, origin: str, member: bytes, timeout_s: float = 10.0) -> bool:
+    """Show a witness the log's key changes; whether it took them. Others than `clyra witness` know no such request."""
+    url = prefix.rstrip("/") + following.PATH
+    body = following.format_body(origin, member)
+    return web.post(http, url, body, {"content-type": "application/octet-stream"}, timeout_s).status == 200
+
+
 def _read(body: bytes, checkpoint: bytes, key: Vkey) -> Cosigned:
     """The first valid line of the witness's key. Lines of unknown keys are passed over."""
     try:
@@ -103,4 +111,5 @@ def _refused(answer: web.Answer, key: Vkey, old: int, new: int) -> AnchorError:
             "The records before that size are not those it cosigned.",
             "Keep the log and the witness's state, and find out who changed the log.",
         )
-    return AnchorError(f"The witness {key.name} answered {answer.status}.", reasons.get(answer.status, ""))
+    kind = UnknownLogKeyError if answer.status == 403 else AnchorError
+    return kind(f"The witness {key.name} answered {answer.status}.", reasons.get(answer.status, ""))

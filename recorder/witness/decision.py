@@ -6,6 +6,7 @@ The order of the checks is that of c2sp.org/tlog-witness: origin (404), signatur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorder import note
@@ -32,9 +33,8 @@ class Refusal:
     known: int | None = None
 
 
-def refuse_stranger(request: AddCheckpoint, logs: dict[str, tuple[Vkey, ...]]) -> Refusal | None:
-    """404 or 403, or None when the checkpoint is signed by a key of a log that is watched."""
-    keys = logs.get(request.checkpoint.origin)
+def refuse_stranger(request: AddCheckpoint, keys: Sequence[Vkey] | None) -> Refusal | None:
+    """404 or 403, or None when the checkpoint is signed by one of `keys`. None: the log is not watched."""
     if keys is None:
         return Refusal(404, "this witness does not watch that log")
     if not any(_signed(request.checkpoint, key) for key in keys):

@@ -14,8 +14,11 @@ from recorder.errors import StoreCorruptError
 from recorder.witness.decision import Head
 
 _APPLICATION_ID = 0x436C7957  # "ClyW"
-_TABLE = """CREATE TABLE IF NOT EXISTS heads(origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
-  note BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID"""
+_TABLES = """
+CREATE TABLE IF NOT EXISTS heads(origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
+  note BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rotations(origin TEXT PRIMARY KEY, member BLOB NOT NULL);
+"""
 
 
 class Memory:
@@ -32,7 +35,7 @@ class Memory:
             if found not in (0, _APPLICATION_ID):
                 raise StoreCorruptError(f"{path} was written by another program.", "", "Choose another --home.")
             self._connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-            self._connection.execute(_TABLE)
+            self._connection.executescript(_TABLES)
         except sqlite3.DatabaseError as error:
             raise StoreCorruptError(f"{path} cannot be used.", f"SQLite says: {error}.") from None
 
@@ -50,6 +53,18 @@ class Memory:
             "UPDATE heads SET size = ?, root = ?, note = ?, at = ? WHERE origin = ? AND size = ? AND root = ?",
             (new.size, new.root, note, at, origin, known.size, known.root),
         )
+        return done.rowcount == 1
+
+    def rotations(self, origin: str) -> bytes:
+        """The log's list of key changes as known; empty when there is none."""
+        row = self._connection.execute("SELECT member FROM rotations WHERE origin = ?", (origin,)).fetchone()
+        return bytes(row[0]) if row else b""
+
+    def keep_rotations(self, origin: str, known: bytes, member: bytes) -> bool:
+        """Store a longer list durably if `known` is still what is stored; False when somebody was faster."""
+        run = self._connection
+        run.execute("INSERT OR IGNORE INTO rotations VALUES(?,x'')", (origin,))
+        done = run.execute("UPDATE rotations SET member = ? WHERE origin = ? AND member = ?", (member, origin, known))
         return done.rowcount == 1
 
     def newest(self) -> list[tuple[str, int, int]]:

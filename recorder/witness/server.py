@@ -1,4 +1,4 @@
-"""The witness as a service: `POST /add-checkpoint` of c2sp.org/tlog-witness, and `GET /health`.
+"""The witness as a service: `POST /add-checkpoint` of c2sp.org/tlog-witness, our `POST /add-rotations`, `GET /health`.
 
 Rule: check, store durably by compare-and-set, and only then cosign and answer. A crash in between costs nothing: the
 log's next request is told the size that was stored. Requests are bounded, and one log key is the only way in.
@@ -20,8 +20,10 @@ from recorder.cosignature import Vkey, cosign
 from recorder.errors import RecorderError, SocketError
 from recorder.http import Connection, Request, Response
 from recorder.keys import SigningKey
+from recorder.witness import following
 from recorder.witness import request as wire
 from recorder.witness.decision import Head, Refusal, refuse_history, refuse_stranger
+from recorder.witness.following import Followed
 from recorder.witness.memory import Memory
 from recorder.witness.settings import WitnessFiles, watched
 
@@ -57,6 +59,7 @@ class Witness:
     _signer: SigningKey = field(init=False)
     _name: str = field(init=False)
     _logs: dict[str, tuple[Vkey, ...]] = field(init=False)
+    _followed: dict[str, Followed] = field(init=False)
     _read_at: int = field(default=-1)
 
     def __post_init__(self) -> None:
@@ -74,7 +77,7 @@ class Witness:
             return Answer(400, f"{error}\n".encode())
         origin = asked.checkpoint.origin
         known = self.memory.head(origin)
-        refusal = refuse_stranger(asked, self._logs) or refuse_history(asked, known)
+        refusal = refuse_stranger(asked, self._keys(asked)) or refuse_history(asked, known)
         if refusal is None:
             at = int(self.clock())
             new = Head(asked.checkpoint.size, asked.checkpoint.root)
@@ -86,6 +89,31 @@ class Witness:
                 "refused %d for %s at size %d: %s", refusal.status, origin, asked.checkpoint.size, refusal.reason
             )
         return _refuse(refusal)
+
+    def add_rotations(self, body: bytes) -> Answer:
+        """A followed log shows its key changes. Raises sqlite3.Error when nothing could be stored."""
+        try:
+            origin, member = following.parse_body(body)
+        except ValueError as error:
+            return Answer(400, f"{error}\n".encode())
+        known = self._followed.get(origin)
+        found = following.continue_list(known, member)
+        if isinstance(found, Refusal):
+            log.warning("refused %d for the key changes of %s: %s", found.status, origin, found.reason)
+            return _refuse(found)
+        before = known.member if known else b""
+        if not self.memory.keep_rotations(origin, before, member):
+            return Answer(409, b"another request was faster\n")
+        self._followed[origin] = found
+        return Answer(200, b"ok\n")
+
+    def _keys(self, asked: wire.AddCheckpoint) -> tuple[Vkey, ...] | None:
+        """Who may sign this checkpoint; None for a log that is not watched."""
+        origin = asked.checkpoint.origin
+        followed = self._followed.get(origin)
+        if followed is None:
+            return self._logs.get(origin)
+        return followed.keys_at(asked.checkpoint.size) + self._logs.get(origin, ())
 
     def _handle(self, request: Request, connection: Connection) -> None:
         try:
@@ -100,6 +128,9 @@ class Witness:
                 return Answer(405, b"POST only\n")
             self._refresh()
             return self.add_checkpoint(request.body)
+        if (request.method, request.path) == ("POST", following.PATH):
+            self._refresh()
+            return self.add_rotations(request.body)
         if (request.method, request.path) == ("GET", "/health"):
             self.memory.newest()
             return Answer(200, b"ok\n")
@@ -112,7 +143,9 @@ class Witness:
             return
         try:
             document = self.files.load()
+            trusts = [self.files.load_trust(origin) for origin in document.followed]
             self._logs, self._name = watched(document), document.name
+            self._followed = {one.origin: Followed.of(one, self.memory.rotations(one.origin)) for one in trusts}
         except RecorderError as error:
             if self._read_at < 0:
                 raise

@@ -7,6 +7,7 @@ when it changes, so that a log or a rotated log key can be added while the witne
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recorder import trust
+from recorder.anchoring.placed import place_name
 from recorder.cosignature import LOG_TYPE, WITNESS_TYPE, Vkey, VkeyError, parse_vkey
 from recorder.errors import KeyFileError, RecorderError
 from recorder.keys import LocalKey, read_private
@@ -32,11 +35,12 @@ class Log(BaseModel):
 
 
 class Document(BaseModel):
-    """`witness.json`."""
+    """`witness.json`. followed: origins of the logs whose trust file is in the folder `trust`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[^\s+]{1,200}$")
     logs: tuple[Log, ...] = ()
+    followed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,12 @@ class WitnessFiles:
     def database(self) -> Path:
         return self.folder / "witness.db"
 
-    def prepare(self, name: str, vkeys: list[str]) -> None:
-        """Create what is missing, and add log keys. Raises WitnessSettingsError, KeyFileError, VkeyError."""
+    def trust_file(self, origin: str) -> Path:
+        """The trust file of a followed log."""
+        return self.folder / "trust" / f"{place_name(origin)}.json"
+
+    def prepare(self, name: str, vkeys: list[str], trusts: Sequence[Path] = ()) -> None:
+        """Create what is missing, add log keys, take over trust files. Raises WitnessSettingsError, KeyFileError."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -71,10 +79,37 @@ class WitnessFiles:
         if known is not None and name not in ("", known.name):
             raise WitnessSettingsError(f"This witness is {known.name}, not {name}.", "", "Check --home and --name.")
         changed = _with_logs(known or Document(name=name), vkeys)
-        if changed != known:
+        for path in trusts:
+            changed = self._follow(changed, path)
+        if changed != known or trusts:
             temporary = self.document.with_suffix(".new")
             temporary.write_text(changed.model_dump_json(indent=1) + "\n")
             temporary.replace(self.document)
+
+    def _follow(self, document: Document, path: Path) -> Document:
+        try:
+            raw = path.read_bytes()
+            found = trust.load(raw)
+        except OSError as error:
+            raise WitnessSettingsError(f"Cannot read {path}: {error.strerror}.") from None
+        except trust.TrustError as error:
+            raise WitnessSettingsError(f"{path} is not a trust file.", f"{error.detail}.") from None
+        place = self.trust_file(found.origin)
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        temporary = place.with_suffix(".new")
+        temporary.write_bytes(raw)
+        temporary.replace(place)
+        followed = tuple(sorted({*document.followed, found.origin}))
+        return document.model_copy(update={"followed": followed})
+
+    def load_trust(self, origin: str) -> trust.Trust:
+        """Raises WitnessSettingsError."""
+        try:
+            return trust.load(self.trust_file(origin).read_bytes())
+        except OSError as error:
+            raise WitnessSettingsError(f"Cannot read {self.trust_file(origin)}: {error.strerror}.") from None
+        except trust.TrustError as error:
+            raise WitnessSettingsError(f"{self.trust_file(origin)} cannot be used.", f"{error.detail}.") from None
 
     def load(self) -> Document:
         """Raises WitnessSettingsError."""
@@ -120,7 +155,8 @@ def _with_logs(document: Document, vkeys: list[str]) -> Document:
         known = logs.setdefault(key.name, [])
         if text not in known:
             known.append(text)
-    return Document(name=document.name, logs=tuple(Log(origin=name, vkeys=tuple(keys)) for name, keys in logs.items()))
+    listed = tuple(Log(origin=name, vkeys=tuple(keys)) for name, keys in logs.items())
+    return Document(name=document.name, logs=listed, followed=document.followed)
 
 
 def _create_key(path: Path) -> None:

@@ -17,12 +17,15 @@ import psutil
 import pytest
 
 from recorder import canonical, database
-from recorder.anchoring import settings
+from recorder.anchoring import settings, web
 from recorder.anchoring.placed import Receipt
 from recorder.anchoring.vkeys import log_vkeys
+from recorder.container import open_container, read_member
 from recorder.layout import Layout
-from recorder.local import get_status, request_seal
+from recorder.local import get_status, request_key_change, request_seal
 from recorder.main import prepare
+from recorder.rotation import MEMBER
+from recorder.witness.following import PATH, format_body
 from recorder.witness.settings import WitnessFiles
 from tests.support import timestamp_authority
 from tests.support.clyra_command import clyra
@@ -336,3 +339,48 @@ def test_wrong_settings_are_shown_and_change_nothing(site: Site) -> None:
     eventually(lambda: len(site.records("sys.anchor")) > before, "a round with the settings known")
     site.layout.anchors.write_text(good)
     assert settings.load(site.layout.anchors).need == 2
+
+
+def test_a_witness_with_the_trust_file_follows_the_logs_key_changes(site: Site, tmp_path: Path) -> None:
+    """One witness has only the log's first key, the other its trust file; the log changes its key twice."""
+    base = tmp_path / "base.json"
+    base.write_bytes(site.layout.trust.read_bytes())
+    following = WitnessProcess(tmp_path / "w3", "witness.example/w3", options=("--trust", base))
+    site.stack.callback(following.stop)
+    site.witnesses[1] = following
+    site.configure()
+    site.start()
+    site.record(5)
+    for _ in range(2):
+        request_key_change(site.layout.socket, {"order": "rotate", "role": "log"})
+        site.record(5)
+    want = get_status(site.layout.socket)["size"]
+    eventually(lambda: site.status()["targets"].get("w1", {}).get("size", 0) >= want, "the following witness")
+    assert "does not trust the key" in site.status()["targets"]["w0"]["error"]
+    assert not site.status()["alarm"]
+
+    bundle = request_seal(site.layout.socket, None, None)["path"]
+    site.trust.write_bytes(with_outside(site.layout, [following.vkey], 1))
+    assert site.verify(bundle)["verdict"] == "verified"
+    with closing(open_container(Path(bundle))) as container:
+        member = read_member(container, MEMBER, 1 << 20)
+    origin = site.records("sys.genesis")[0]["origin"]
+
+    def show(name: str, lines: bytes) -> int:
+        with web.client(10) as http:
+            return web.post(http, following.url + PATH, format_body(name, lines), {}, 10).status
+
+    first, second = member.splitlines(keepends=True)
+    forged = second.replace(b'"possession":"', b'"possession":"0', 1)
+    assert show(origin, member) == 200
+    assert show(origin, first) == 409
+    assert show(origin, second) == 409
+    assert show(origin, member + forged) == 422
+    assert show("log.example/unknown", member) == 404
+    assert show("", member) == 400
+    following.running.kill()
+    again = WitnessProcess(tmp_path / "w3", "witness.example/w3", port=int(following.url.rpartition(":")[2]))
+    site.stack.callback(again.stop)
+    site.record(3)
+    size = get_status(site.layout.socket)["size"]
+    eventually(lambda: site.status()["targets"]["w1"].get("size", 0) >= size, "the witness after a restart")
