@@ -22,7 +22,7 @@ import orjson
 from recorder import canonical, record
 
 SPECIAL = frozenset(
-    ("pef.approval.consume", "sys.anchor", "sys.clock", "sys.close", "sys.erasure", "sys.gap", "sys.key")
+    ("def.anchor", "pef.approval.consume", "sys.anchor", "sys.clock", "sys.close", "sys.erasure", "sys.gap", "sys.key")
 )
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _INTEGRAL_FLOAT = re.compile(rb"\.0[,}\]]")

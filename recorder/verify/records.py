@@ -25,6 +25,8 @@ CONSUME: Final = "pef.approval.consume"
 MAX_LINE: Final = canonical.MAX_BYTES + 1
 """No more of a line is kept: one byte more than any record may have, so that it is still too long."""
 _SPECIAL = frozenset(("sys.gap", "sys.clock", "sys.key", "sys.anchor", "sys.erasure", CONSUME))
+_ANCHORS = frozenset(("sys.anchor", "def.anchor"))
+"""What a round of anchoring itself records."""
 
 
 class _Digest(Protocol):
@@ -80,7 +82,8 @@ class RecordCheck:
     _step: bool = False
     _counters: dict[str, int] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
-    _anchored: tuple[int, str] | None = None
+    _anchored: int = -1
+    _since: str = ""
     _limits: list[tuple[int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -127,6 +130,8 @@ class RecordCheck:
         self._prev = leaves[-HASH_SIZE:].hex()
         self.first_ts = self.first_ts or block.first_ts
         self.last_ts, self._boot, self._mono, self._step = block.last_ts, block.last_boot, block.last_mono, False
+        if self._anchored >= 0 and not self._since:
+            self._since = block.first_ts
         self._counters.update((name, last) for name, (_, last) in block.sources.items())
         self.tally.add_block(
             block.counts, block.sources, block.policies, (block.first_ts, block.last_ts), block.last_typ
@@ -143,8 +148,7 @@ class RecordCheck:
 
     def finish(self) -> None:
         """After the last line: the last stretch without an anchor, and key changes that the records do not have."""
-        if self._anchored is not None:
-            self._overdue(self.last_ts)
+        self._overdue(self.last_ts)
         if self.ring is None or not self.reading:
             return
         for seq in sorted(self.ring.lines):
@@ -181,6 +185,8 @@ class RecordCheck:
         self._source(value)
         if typ in _SPECIAL:
             self._special(typ, value)
+        if self._anchored >= 0 and not self._since and typ not in _ANCHORS:
+            self._since = value["ts"]
         if "appr" in value and typ != CONSUME:
             self._approval(value["appr"])
         if self.frontier.size in self.wanted.disclosed:
@@ -238,7 +244,7 @@ class RecordCheck:
         elif typ == "sys.anchor":
             self._overdue(value["ts"])
             self.interval_s = data["interval_s"]
-            self._anchored = (self.frontier.size, value["ts"])
+            self._anchored, self._since = self.frontier.size, ""
         elif typ == CONSUME:
             self.consumes.append({**value, "seq": self.frontier.size})
             self._used.add(value["appr"]["id"])
@@ -276,12 +282,10 @@ class RecordCheck:
         self.disclosed[self.frontier.size] = facts
 
     def _overdue(self, ts: str) -> None:
-        """From the newest anchor record up to `ts`."""
-        if self._anchored is None:
-            return
-        seq, before = self._anchored
-        if micros(ts) - micros(before) > 2_000_000 * self.interval_s:
-            self.findings.add("W_ANCHOR_OVERDUE", Place(RECORDS, seq, f"nothing from {before} to {ts}"))
+        """Up to `ts`, from the first record after the newest anchor record; a log at rest needs no anchor."""
+        if self._since and micros(ts) - micros(self._since) > 2_000_000 * self.interval_s:
+            detail = f"nothing from {self._since} to {ts}"
+            self.findings.add("W_ANCHOR_OVERDUE", Place(RECORDS, self._anchored, detail))
 
     def _fail(self, code: str, detail: str) -> None:
         self.findings.add(code, Place(RECORDS, self.frontier.size, detail, self._offset))

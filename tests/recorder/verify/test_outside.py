@@ -205,6 +205,26 @@ def _anchor_interval(one: Case, seconds: int) -> None:
     one.forge.lines = rechained(records)
 
 
+def _resting(one: Case) -> None:
+    """An hour between an anchor and the next record, and then an anchor in time."""
+    records = [json.loads(line) for line in one.forge.lines]
+    first, second = (number for number, record in enumerate(records) if record["typ"] == "sys.anchor")
+    for number in range(first + 1, len(records)):
+        late = 3600 if number <= second else 7200
+        records[number]["ts"] = timestamp(micros(records[number]["ts"]) + late * 1_000_000)
+    records[first]["data"]["interval_s"] = records[second]["data"]["interval_s"] = 60
+    one.forge.lines = rechained(records)
+
+
+@case("W_ANCHOR_OVERDUE", twin=_resting)
+def an_anchor_came_an_hour_after_the_records(one: Case) -> None:
+    _resting(one)
+    records = [json.loads(line) for line in one.forge.lines]
+    first = next(number for number, record in enumerate(records) if record["typ"] == "sys.anchor")
+    records[first + 1]["ts"] = records[first]["ts"]
+    one.forge.lines = rechained(records)
+
+
 def _consistent(one: Case, first: int) -> None:
     _window(one, 6, 9)
     one.members["tree/consistency"] = consistency(one.world, first, 9)

@@ -82,6 +82,10 @@ def test_both_ways_find_the_same(seed: int, chunk: int) -> None:
     for _ in range(chance.choice([0, 0, 1, 2])):
         at = chance.randrange(len(records))
         records[at] = mutated(chance, records[at])
+    for at in chance.sample(range(30), chance.choice([0, 0, 1, 2])):
+        anchors = [{"kind": "witness", "sha256": "a" * 64, "name": "w", "time": 1}]
+        records[at]["typ"] = "sys.anchor"
+        records[at]["data"] = {"size": 1, "root": "b" * 64, "interval_s": chance.choice([1, 5]), "anchors": anchors}
     lines = rechained(records) if chance.random() < 0.8 else [orjson.dumps(one) for one in records]
     if chance.random() < 0.3:
         at = chance.randrange(len(lines))
