@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from clyra_proxy.checks import BodyCheck
 from clyra_proxy.egress.dial import approve_dial
 from clyra_proxy.egress.head import inspect_protocol, inspect_target
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.policy.compiler import TUNNEL, CompiledPolicy, file_digests
+from clyra_proxy.policy.compiler import TUNNEL
 from clyra_proxy.policy.route import Route, Tls
+from clyra_proxy.replay.policies import Comparison, KnownPolicy
 from clyra_proxy.replay.reasons import NotReplayable as Why
 from clyra_proxy.replay.recorded import Recorded, exchange_of
 from clyra_proxy.stream.gate import BodyGate, BodyRefused
@@ -39,19 +39,6 @@ class Unreplayable(Exception):  # noqa: N818 - it is an answer about a record, n
     def __init__(self, why: Why) -> None:
         super().__init__(why.value)
         self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPolicy:
-    """A policy with what is needed to compare it with another. files: digests of the files it names."""
-
-    compiled: CompiledPolicy
-    files: dict[str, str]
-
-    @classmethod
-    def of(cls, compiled: CompiledPolicy, folder: Path) -> KnownPolicy:
-        """folder: where the policy's file names start from. Raises PolicyError."""
-        return cls(compiled, file_digests(compiled.document, folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +89,14 @@ class _Judging:
         self._replayer = replayer
         self._recorded = recorded
         self._exchange = exchange
-        self._old = replayer.then.get(str(recorded.verdict["policy_sha256"]))
-        self._same = replayer.policy.compiled.sha256 == recorded.verdict["policy_sha256"]
-        self._old_route = recorded.route(self._old.compiled) if self._old is not None else None
+        old = replayer.then.get(str(recorded.verdict["policy_sha256"]))
+        self._policies = Comparison(
+            now=replayer.policy,
+            then=old,
+            same=replayer.policy.compiled.sha256 == recorded.verdict["policy_sha256"],
+            route=exchange.route,
+            route_then=recorded.route(old.compiled) if old is not None else None,
+        )
         self._on_findings = False
         self._gate: BodyGate | None = None
 
@@ -158,12 +150,8 @@ class _Judging:
 
     def _identity(self) -> None:
         facts = [rule for rule in _IDENTITY if self._recorded.fact(rule)]
-        if not self._same:
-            identity = self._replayer.policy.compiled.document.identity
-            before = self._old.compiled.document.identity if self._old is not None else None
-            asks = identity.required or identity.agents or identity.client_ca is not None
-            if identity != before and (facts or asks):
-                raise Unreplayable(Why.IDENTITY_CHANGED)
+        if self._policies.identity_changed(told=bool(facts)):
+            raise Unreplayable(Why.IDENTITY_CHANGED)
         for rule in facts:
             self._take_over(rule)
 
@@ -185,30 +173,26 @@ class _Judging:
         exchange, recorded = self._exchange, self._recorded
         self._take_over("egress.self_connect")
         self._take_over("egress.tls_unverified")
-        if self._trust_changed() and not self._is_tunnel:
-            raise Unreplayable(Why.TRUST_CHANGED)
+        self._upstream_trust()
         if exchange.destination.address:
             addresses = [exchange.destination.address]
             exchange.findings.extend(approve_dial(exchange.destination, exchange.route, addresses).findings)
         elif recorded.fact("egress.private_address"):
-            if exchange.route.allow_private and not self._same:
+            if exchange.route.allow_private and not self._policies.same:
                 raise Unreplayable(Why.ADDRESS_UNKNOWN)
             self._take_over("egress.private_address")
-        elif not self._same and not recorded.refused:
-            laxer = self._old_route is None or (self._old_route.allow_private and not exchange.route.allow_private)
-            if laxer or not self._was_on("egress.private_address"):
-                raise Unreplayable(Why.ADDRESS_UNKNOWN)
+        elif not recorded.refused and not self._policies.addresses_as_before():
+            raise Unreplayable(Why.ADDRESS_UNKNOWN)
 
-    def _trust_changed(self) -> bool:
-        """Whether another set of authorities would be asked about the upstream's certificate."""
-        if self._same or self._recorded.refused or self._exchange.destination.scheme not in ("https", "wss"):
-            return False
-        now = self._replayer.policy
-        if self._old is None:
+    def _upstream_trust(self) -> None:
+        """Whether the upstream's certificate would be held against the authorities it was held against."""
+        secure = self._exchange.destination.scheme in ("https", "wss")
+        if self._is_tunnel or self._recorded.refused or not secure or self._policies.same:
+            return
+        if self._policies.then is None:
             raise Unreplayable(Why.RECORDED_POLICY_UNKNOWN)
-        names = (now.compiled.document.enforcement.upstream_ca, self._old.compiled.document.enforcement.upstream_ca)
-        digests = (now.files.get(names[0] or ""), self._old.files.get(names[1] or ""))
-        return digests[0] != digests[1]
+        if self._policies.trust_changed():
+            raise Unreplayable(Why.TRUST_CHANGED)
 
     # -- recorded facts ------------------------------------------------------------------------------------------
 
@@ -221,15 +205,9 @@ class _Judging:
                 action=Action[str(fact["action"]).upper()],
             )  # fmt: skip
             self._exchange.findings.extend([] if finding is None else [finding])
-        elif rule.mode(self._exchange.route) is not Mode.OFF and not self._was_on(rule_id):
-            known = self._old is not None
+        elif rule.mode(self._exchange.route) is not Mode.OFF and not self._policies.was_on(rule_id):
+            known = self._policies.then is not None
             raise Unreplayable(Why.RULE_WAS_OFF if known else Why.RECORDED_POLICY_UNKNOWN)
-
-    def _was_on(self, rule_id: str) -> bool:
-        """Whether the rule was looked at when the exchange was recorded."""
-        if self._same or RULES[rule_id].fixed:
-            return True
-        return self._old_route is not None and RULES[rule_id].mode(self._old_route) is not Mode.OFF
 
     # -- bodies --------------------------------------------------------------------------------------------------
 
@@ -284,7 +262,7 @@ class _Judging:
 
     def _from_findings(self, phase: Phase) -> None:
         """Let what checks found then stand for the body, if the caller allows it and the same rules applied."""
-        if not self._replayer.assume or not self._same_content():
+        if not self._replayer.assume or not self._policies.same_content():
             raise Unreplayable(Why.BODY_NOT_DISCLOSED)
         self._on_findings = True
         facts = [fact for fact in self._recorded.findings if fact["phase"] == phase.value]
@@ -297,29 +275,13 @@ class _Judging:
         if refused and not self._stopped:
             raise Unreplayable(Why.BODY_INCOMPLETE)
 
-    def _same_content(self) -> bool:
-        """Whether the rules about content are the ones that were applied then."""
-        if self._same:
-            return True
-        old, new = self._old_route, self._exchange.route
-        if old is None or self._old is None or old.id != new.id or old.limits != new.limits or old.media != new.media:
-            return False
-        documents = (self._old.compiled.document, self._replayer.policy.compiled.document)
-        settings = [document.destinations.get(new.destination) for document in documents]
-        if settings[0] is None or settings[1] is None or self._old.files != self._replayer.policy.files:
-            return False
-        shapes = [[s.schema_, *((rule.name, rule.schema_) for rule in s.rules)] for s in settings if s is not None]
-        content = [rule for rule in RULES.values() if rule.family in ("json", "schema", "body")]
-        on = all(rule.mode(new) is Mode.OFF or rule.mode(old) is not Mode.OFF for rule in content)
-        return shapes[0] == shapes[1] and on
-
     def _answer(self) -> None:
         """The response, or the messages of a WebSocket session."""
         exchange = self._exchange
         if exchange.websocket:
             plans = (exchange.route.request_schema, exchange.route.response_schema)
             if any(plan is not None for plan in plans):
-                if not self._replayer.assume or not self._same_content():
+                if not self._replayer.assume or not self._policies.same_content():
                     raise Unreplayable(Why.MESSAGES_NOT_RECORDED)
                 self._from_findings(Phase.MESSAGE)
             return

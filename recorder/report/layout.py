@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from recorder.attest.outcome import Proof
-from recorder.reading import UNSEALED
+from recorder.reading import UNSEALED, Provenance
+from recorder.record import micros_of
 from recorder.report.review import Review, Traffic
 
 TOP: Final = 10
@@ -253,12 +254,20 @@ def _evidence(review: Review) -> Table:
         anchored = f"up to {provenance.anchored_end:,}" if provenance.anchored_end else "no"
         if provenance.verdict == UNSEALED and review.anchored_ts:
             anchored = f"up to {review.anchored_size:,}, {review.anchored_ts[:19]}"
-        exposure = provenance.report.get("exposure_us")
-        shown = "" if exposure is None else f"{exposure / 1_000_000:,.0f} s"
+        exposure = _exposure(review, provenance)
+        shown = "all of it" if exposure is None else f"{exposure / 1_000_000:,.0f} s"
         window = f"[{provenance.start:,}, {provenance.end:,})"
         rows.append((provenance.bundle[7:23] or "log", window, provenance.verdict, provenance.first, anchored, shown))
     columns = ("bundle", "records", "verdict", "first code", "confirmed outside", "exposure")
     return Table("Evidence this was made from", columns, tuple(rows))
+
+
+def _exposure(review: Review, provenance: Provenance) -> int | None:
+    """Microseconds at the end that nothing outside confirms; of a log since its last anchor, None without one."""
+    if provenance.verdict == UNSEALED:
+        return micros_of(review.last_ts) - micros_of(review.anchored_ts) if review.anchored_ts else None
+    found = provenance.report.get("exposure_us")
+    return int(found) if provenance.anchored_end and found is not None else None
 
 
 def _ranked[Key](counts: Counter[Key]) -> list[tuple[Key, int]]:

@@ -26,7 +26,8 @@ from clyra_proxy.evidence.subjects import KeyFolder
 from clyra_proxy.policy.compiler import compile_policy
 from clyra_proxy.policy.load import load_with_source
 from clyra_proxy.replay import certificate
-from clyra_proxy.replay.judging import KnownPolicy, Replayer
+from clyra_proxy.replay.judging import Replayer
+from clyra_proxy.replay.policies import KnownPolicy
 from clyra_proxy.replay.running import Totals, replay
 from recorder import trust
 from recorder.disclosing import add_disclosures, find_subject
