@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from recorder import dsse, statement, strict_json
+from recorder import dsse, record, statement, strict_json
 from recorder.container import Container, ContainerError, open_container, read_member
 from recorder.disclosure import DisclosureError
 from recorder.disclosure_check import MAX_LINE, member_name
@@ -58,23 +58,27 @@ def add_disclosures(bundle: Path, target: Path, seq: int, lines: Iterable[bytes]
     repack(bundle, target, {name: b"".join(line + b"\n" for line in every)})
 
 
-def _subject(container: Container, start: int, record: dict[str, Any]) -> Subject:
-    data = record["data"]
-    exchange = data.get("exchange") or record.get("appr", {}).get("id", "")
+def _subject(container: Container, start: int, found: dict[str, Any]) -> Subject:
+    data = found["data"]
+    exchange = data.get("exchange") or found.get("appr", {}).get("id", "")
     key_id = data.get("subject_key", "")
     if not key_id:  # an outcome leaves it to its intent
-        answered = [ref["seq"] for ref in record.get("refs", ()) if ref["rel"] == "answers" and "seq" in ref]
-        for found in _lines(container, start, answered).values():
-            key_id = key_id or found["data"].get("subject_key", "")
-    return Subject(record, exchange, key_id)
+        answered = [ref["seq"] for ref in found.get("refs", ()) if ref["rel"] == "answers" and "seq" in ref]
+        for intent in _lines(container, start, answered).values():
+            key_id = key_id or intent["data"].get("subject_key", "")
+    return Subject(found, exchange, key_id)
 
 
 def _start(container: Container) -> int:
     try:
-        envelope = dsse.parse(read_member(container, statement.STATEMENT, dsse.MAX_BYTES), statement.PAYLOAD_TYPE)
-        found: int = strict_json.read(envelope.payload)["predicate"]["start"]
-    except (dsse.DsseError, strict_json.StrictJsonError, KeyError, TypeError):
-        raise DisclosureError("The bundle has no readable statement.", "", "Check it with `clyra verify`.") from None
+        raw = read_member(container, statement.STATEMENT, dsse.MAX_BYTES)
+        document = strict_json.read(dsse.parse(raw, statement.PAYLOAD_TYPE).payload)
+        readable = statement.SCHEMA.is_valid(document)
+    except (dsse.DsseError, strict_json.StrictJsonError, KeyError):
+        readable = False
+    if not readable:
+        raise DisclosureError("The bundle has no readable statement.", "", "Check it with `clyra verify`.")
+    found: int = document["predicate"]["start"]
     return found
 
 
@@ -88,9 +92,19 @@ def _lines(container: Container, start: int, wanted: Iterable[int]) -> Mapping[i
         rest = lines.pop()
         for line in lines:
             if seq in missing:
-                found[seq] = orjson.loads(line)
+                found[seq] = _record(line, seq)
                 missing.discard(seq)
             seq += 1
         if not missing:
             break
+    return found
+
+
+def _record(line: bytes, seq: int) -> dict[str, Any]:
+    """A record as the recorder writes it. Raises DisclosureError: a bundle may come from anybody."""
+    try:
+        found: dict[str, Any] = orjson.loads(line)
+        record.validate(found)
+    except (orjson.JSONDecodeError, record.RecordError, KeyError, TypeError):
+        raise DisclosureError(f"Record {seq} of the bundle is damaged.", "", "Check it with `clyra verify`.") from None
     return found

@@ -131,6 +131,17 @@ def test_other_bytes_are_refused_and_no_file_is_left(log: Log, tmp_path: Path) -
     assert log.disclose(f"--seq={WHOLE}").returncode == 64
 
 
+@pytest.mark.parametrize("line", [b"{}", b"[]", b"null", b"not json", b'{"typ":"pef.http_call","data":7}'])
+def test_a_bundle_of_anybody_may_hold_anything(log: Log, tmp_path: Path, line: bytes) -> None:
+    folder = tmp_path / "folder"
+    with zipfile.ZipFile(log.bundle) as packed:
+        packed.extractall(folder)
+    (folder / "transport.sha256").unlink()
+    (folder / "records.jsonl").write_bytes((line + b"\n") * 9)
+    told = log.disclose("--seq=2", "--body", _file(tmp_path, REQUEST), bundle=folder)
+    assert (told.returncode, "damaged" in told.stderr) == (1, True)
+
+
 def test_a_field_is_disclosed_among_decoys(log: Log, tmp_path: Path) -> None:
     out = tmp_path / "shown.zip"
     told = log.disclose(f"--seq={GRANT}", "--sd", "email=alice@example.com", "--out", out)
