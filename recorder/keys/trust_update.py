@@ -14,6 +14,8 @@ from recorder import canonical, dsse, public_key, trust
 from recorder.errors import KeyChangeError
 from recorder.keys.ceremony import Draft
 
+MAX_KEYS = 256
+
 
 class PublicPart(Protocol):
     """What a trust file says of a key."""
@@ -73,6 +75,12 @@ def following(current: bytes, update: Update) -> Draft:
         names = {one["name"] for one in update.tsa}
         others = [one for one in document.get("tsa", []) if one["name"] not in names]
         document["tsa"] = [*others, *(dict(one) for one in update.tsa)]
+    if len(kept) > MAX_KEYS:
+        raise KeyChangeError(
+            f"A trust file holds at most {MAX_KEYS} keys, and there would be {len(kept)}.",
+            "",
+            "Leave out with --remove what nobody needs.",
+        )
     roots = [key for key in kept.values() if key["role"] == "root"]
     if len(roots) < document["threshold"]:
         raise KeyChangeError(
@@ -86,12 +94,14 @@ def following(current: bytes, update: Update) -> Draft:
 def log_entries(ring_keys: Iterable[Any], document_keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What the log itself knows of its keys, as entries: new ones to add, known ones with tighter bounds.
 
-    Delegated keys are left out: they come and go by the log's own statements.
+    Delegated keys come and go by the log's own statements and are left out, but for those that a seal key delegated
+    which is void there: a statement by it is worth nothing any more, so the roots have to vouch for the key themselves.
     """
     known = {key["keyid"]: key for key in document_keys}
+    held = list(ring_keys)
     found = []
-    for key in ring_keys:
-        if key.delegated:
+    for key in held:
+        if key.delegated and not _lost_its_endorser(key, held):
             continue
         told = dict(known.get(key.key_id) or entry(key.role, key, valid_from_size=key.since))
         if key.until is not None:
@@ -104,6 +114,17 @@ def log_entries(ring_keys: Iterable[Any], document_keys: Sequence[Mapping[str, A
             )
         found.append(told)
     return found
+
+
+def _lost_its_endorser(key: Any, held: Sequence[Any]) -> bool:
+    """Whether the seal key in force when this log key was delegated has been void since before that."""
+    return any(
+        seal.role == "seal"
+        and seal.compromised_from is not None
+        and max(seal.since, seal.compromised_from) <= key.since
+        and (seal.until is None or key.since <= seal.until)
+        for seal in held
+    )
 
 
 def accept(current: bytes, draft: Draft, genesis: Mapping[str, str]) -> bytes:

@@ -108,6 +108,13 @@ def test_a_trust_file_follows_only_with_old_and_new_roots(update: Update, signer
         trust_update.accept(current, draft, GENESIS)
 
 
+def test_a_trust_file_has_a_bound() -> None:
+    crowd = [trust_update.entry("auditor", LocalKey.generate()) for _ in range(trust_update.MAX_KEYS)]
+    with pytest.raises(KeyChangeError, match="at most 256 keys"):
+        trust_update.following(_first(), Update(crowd))
+    assert trust_update.following(_first(), Update(crowd[: trust_update.MAX_KEYS - 5]))
+
+
 def test_public_parts_travel_as_pem(tmp_path: Path) -> None:
     import subprocess
 
