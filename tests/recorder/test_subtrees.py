@@ -6,12 +6,13 @@ import random
 import sqlite3
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder import subtrees
+from recorder import database, subtrees
 from recorder.merkle import (
     Frontier,
     ProofError,
@@ -91,3 +92,36 @@ def _bounds(statement: str) -> list[str] | None:
 def test_sizes_out_of_order_are_refused(first: int, second: int) -> None:
     with pytest.raises(ProofError):
         subtrees.consistency(stored(leaves_of(8), set()), first, second)
+
+
+@pytest.mark.comprehensive
+def test_proofs_of_a_million_records_read_few_of_them(tmp_path: Path) -> None:
+    size, step = 1_000_000, 10_000
+    connection = database.open_for_writing(tmp_path / "log.db")
+    connection.execute("PRAGMA synchronous=OFF")
+    frontier, roots = Frontier(), {}
+    chance = random.Random(7)
+    wanted = {1, 2, step, size // 2, size - 1, size, *(chance.randrange(1, size) for _ in range(20))}
+    for start in range(0, size, step):
+        rows = []
+        for number in range(start, start + step):
+            leaf = sha256(number.to_bytes(8)).digest()
+            rows.append((number, leaf, b"x" * 100))
+            frontier.append(leaf)
+            if frontier.size in wanted:
+                roots[frontier.size] = frontier.root()
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO records VALUES(?,?,?)", rows)
+        connection.execute("INSERT INTO anchors VALUES(?,?,x'',0)", (frontier.size, frontier.to_bytes()))
+        connection.execute("COMMIT")
+    read: list[str] = []
+    connection.set_trace_callback(read.append)
+    ordered = sorted(wanted)
+    for first, second in zip(ordered, [*ordered[1:], size], strict=True):
+        for end in (second, size):
+            read.clear()
+            proof = subtrees.consistency(connection, first, end)
+            verify_consistency(first, end, proof, roots[first], roots[end])
+            spans = [(int(words[1].split()[0]), int(words[2].split()[0])) for words in map(_bounds, read) if words]
+            assert sum(to - since for since, to in spans) <= 20 * step
+    connection.close()

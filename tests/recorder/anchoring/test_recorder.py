@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -384,3 +385,25 @@ def test_a_witness_with_the_trust_file_follows_the_logs_key_changes(site: Site, 
     site.record(3)
     size = get_status(site.layout.socket)["size"]
     eventually(lambda: site.status()["targets"]["w1"].get("size", 0) >= size, "the witness after a restart")
+
+
+def test_a_target_that_never_answers_holds_up_nothing(site: Site, tmp_path: Path) -> None:
+    """It takes the connection and is silent; records are acknowledged meanwhile, and the witnesses still anchor."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    site.stack.callback(silent.close)
+    authority = make_authority(tmp_path / "tsa")
+    chosen = json.loads(site.layout.anchors.read_bytes())
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    chosen["targets"].append({"kind": "rfc3161", "name": "tsa", "url": url, "certificate": str(authority.root)})
+    site.layout.anchors.write_text(json.dumps(chosen))
+    site.start()
+    peer, _ = silent.accept()  # a round is waiting for it now
+    site.stack.callback(peer.close)
+    before = len(site.records("sys.anchor"))
+    for _ in range(20):
+        site.record(5)
+    assert len(site.records("sys.anchor")) == before
+    eventually(lambda: site.status()["targets"].get("tsa", {}).get("error"), "the failure")
+    assert {one["name"] for one in site.records("sys.anchor")[0]["data"]["anchors"]} == {"w0", "w1"}
+    bundle = request_seal(site.layout.socket, None, None)
+    assert site.verify(bundle["path"])["verdict"] == "verified"
