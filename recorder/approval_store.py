@@ -1,7 +1,7 @@
 """Approval certificates the recorder keeps until a bundle carries them: one file each, named by its own digest.
 
-Rule. A certificate is durable before its digest is told to anyone, is never changed and never removed by sealing; what
-is read back is held against its name, so a damaged file counts as none.
+Rule. A certificate is durable before its digest is told to anyone, is never changed, and is removed only when the
+records that used it are past their time; what is read back is held against its name, so a damaged file counts as none.
 """
 
 from __future__ import annotations
@@ -61,6 +61,12 @@ class ApprovalStore:
             return raw if approval.parse(raw).digest == digest else None
         except (OSError, approval.ApprovalError):
             return None
+
+    def discard(self, digest: str) -> None:
+        """Let go of a certificate whose records are gone. Raises OSError."""
+        if _DIGEST.fullmatch(digest) is not None and self.path(digest).exists():
+            self.path(digest).unlink()
+            sync_folder(self.folder)
 
     def digests(self) -> Iterator[str]:
         """Digests of all that is kept, in order."""

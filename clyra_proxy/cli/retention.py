@@ -16,6 +16,8 @@ from clyra_proxy.cli.output import print_json
 from clyra_proxy.cli.progress import records_bar
 from clyra_proxy.errors import EvidenceError, UsageError
 from clyra_proxy.home import Home
+from recorder import approval
+from recorder.approval_store import ApprovalStore
 from recorder.layout import Layout
 from recorder.retention import Holds, digest_of
 from recorder.retention import prune as prune_bundle
@@ -41,6 +43,8 @@ def prune(
     with _files(), records_bar("verifying") as tell:
         trusted = layout.trust.read_bytes() if layout.trust.is_file() else None
         pruned = prune_bundle(bundle, Holds(layout.holds), trusted, datetime.now(UTC).date(), out, tell)
+        if out is None:
+            _discard(layout, pruned.left_out)
     if json:
         told = {"path": str(pruned.path), "digest": pruned.digest, "left_out": list(pruned.left_out)}
         print_json({**told, "start": pruned.start, "end": pruned.end, "retain_until": pruned.retain_until})
@@ -48,6 +52,14 @@ def prune(
     typer.echo(f"Records {pruned.start} to {pruned.end - 1} are gone; they had to be kept until {pruned.retain_until}.")
     typer.echo(f"  stays   {pruned.path}")
     typer.echo("Statement, checkpoints and leaf hashes still prove that nothing else ever stood there.")
+
+
+def _discard(layout: Layout, left_out: tuple[str, ...]) -> None:
+    """The recorder's own copies of the certificates that went with the records."""
+    kept = ApprovalStore(layout.approvals)
+    for name in left_out:
+        if name.startswith(approval.FOLDER):
+            kept.discard(name.removeprefix(approval.FOLDER).removesuffix(approval.SUFFIX))
 
 
 def hold(

@@ -163,6 +163,7 @@ def test_a_repacked_bundle_is_the_same_bundle(old: Layout, bundle: Path, tmp_pat
 
 
 def test_the_commands(old: Layout, bundle: Path) -> None:
+    assert len(list(ApprovalStore(old.approvals).digests())) == 1
     home = ("--home", old.root)
     assert clyra("evidence", "hold", bundle, "--reason", "matter 9", *home).returncode == 0
     listed = json.loads(clyra("evidence", "holds", "--json", *home).stdout)
@@ -173,4 +174,5 @@ def test_the_commands(old: Layout, bundle: Path) -> None:
     assert clyra("evidence", "prune", bundle, "--json", *home).returncode == 64
     done = clyra("evidence", "prune", bundle, "--yes", "--json", *home)
     assert done.returncode == 0, done.stderr
+    assert list(ApprovalStore(old.approvals).digests()) == []
     assert json.loads(done.stdout)["left_out"][1:] == ["records.jsonl"]
