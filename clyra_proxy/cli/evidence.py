@@ -204,6 +204,7 @@ def _progress(*, shown: bool) -> Iterator[Tell | None]:
         yield None
         return
     columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    # Without a thread of its own: the verifier may fork a helper, and only a process of one thread can do that safely.
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("records", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total, refresh=True)

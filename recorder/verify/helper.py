@@ -82,7 +82,8 @@ def helping(origin: str, *, wanted: bool) -> Iterator[Helper | None]:
         try:
             yield Helper(memory, orders, answers)
         finally:
-            orders.close()  # the helper ends when its orders do
+            orders.close()  # the helper ends when its orders do,
+            answers.close()  # or when nobody wants an answer any more
             os.waitpid(child, 0)
             memory.close()
 

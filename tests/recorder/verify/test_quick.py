@@ -182,3 +182,35 @@ def test_a_second_process_changes_nothing(tmp_path: Path, damage: bool) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert ("E_PREV" in done.stdout) == damage
+
+
+_BROKEN = """
+import sys
+from recorder.container import ContainerError
+from recorder.merkle import Frontier
+from recorder.verify import passing
+from recorder.verify.records import RecordCheck
+from recorder.verify.report import Findings
+passing.BLOCK = 1 << 19
+
+def chunks():
+    line = open(sys.argv[1], "rb").read()
+    for _ in range(40):
+        yield line
+    raise ContainerError("E_ARCHIVE_FORMAT", "broken")
+
+check = RecordCheck(Findings(), sys.argv[2], Frontier(), None)
+try:
+    passing.check_lines(check, chunks(), lambda: None, helped=True)
+except ContainerError:
+    print("broken")
+"""
+
+
+def test_a_member_that_breaks_off_leaves_no_process_behind(tmp_path: Path) -> None:
+    path = tmp_path / "records"
+    path.write_bytes(b"".join(line + b"\n" for line in rechained(_plain(60))) * 8)
+    done = subprocess.run(
+        [sys.executable, "-c", _BROKEN, str(path), ORIGIN], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "broken\n"), done.stderr
