@@ -1,4 +1,6 @@
-"""One record with the proof that it is in a log: small enough to mail, checked offline with the trust file alone.
+"""Proofs out of a log: that one record is in it, and that a bundle continues a tree somebody saw before.
+
+One record with its proof is small enough to mail, and is checked offline with the trust file alone.
 
 A C2SP tlog-proof: the record's line (as `extra`), its index, the hashes of an RFC 6962 inclusion proof, and a signed
 checkpoint, which may carry cosignatures. Reading is strict, so that one proof has one form. References:
@@ -10,11 +12,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from recorder import database, note, subtrees
+from recorder import database, dsse, note, strict_json, subtrees
+from recorder.container import ContainerError, open_container, read_member
 from recorder.errors import RecorderError
 from recorder.layout import Layout
 from recorder.merkle import HASH_SIZE
+from recorder.repack import repack
+from recorder.statement import PAYLOAD_TYPE, STATEMENT, TREE_CONSISTENCY
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_BYTES = 256 << 10
@@ -72,6 +78,38 @@ def prove(layout: Layout, seq: int) -> bytes:
         return make(line, seq, subtrees.inclusion(connection, seq, size), state.note)
     finally:
         connection.close()
+
+
+def connect(layout: Layout, bundle: Path, size: int, target: Path) -> None:
+    """A copy of a bundle with the proof that its end continues the tree of `size` records, which somebody saw.
+
+    Raises RecorderError, OSError.
+    """
+    end = _end_of(bundle)
+    if not 0 < size < end:
+        raise RecorderError(
+            f"A proof leads from an earlier tree to {end} records, not from {size}.", "", "Check --from."
+        )
+    connection = database.open_for_reading(layout.database)
+    try:
+        hashes = subtrees.consistency(connection, size, end)
+    finally:
+        connection.close()
+    lines = [str(size), *(base64.b64encode(one).decode() for one in hashes)]
+    repack(bundle, target, {TREE_CONSISTENCY: "".join(f"{line}\n" for line in lines).encode()})
+
+
+def _end_of(bundle: Path) -> int:
+    """Where a bundle's window ends, as its statement says. Raises RecorderError, OSError."""
+    try:
+        container = open_container(bundle)
+        try:
+            envelope = dsse.parse(read_member(container, STATEMENT, dsse.MAX_BYTES), PAYLOAD_TYPE)
+        finally:
+            container.close()
+        return int(strict_json.read(envelope.payload)["predicate"]["end"])
+    except (ContainerError, dsse.DsseError, ValueError, KeyError, TypeError) as error:
+        raise RecorderError(f"{bundle} is not a bundle.", str(error), "Check it with `clyra verify`.") from None
 
 
 def _after(word: str, line: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from recorder.layout import Layout
+from recorder.seal import seal_window
 from tests.support.clyra_command import clyra
 from tests.support.evidence_log import EvidenceLog, exchange
 
@@ -64,3 +66,24 @@ def test_one_record_goes_out_with_its_proof(sealed: tuple[Layout, Path], tmp_pat
     absent = clyra("evidence", "prove", "--seq", "4000", home=layout.root)
     assert absent.returncode == 1
     assert "The log has no record 4000" in absent.stderr
+
+
+def test_a_later_bundle_is_connected_to_what_somebody_kept(tmp_path: Path) -> None:
+    log = EvidenceLog(tmp_path / "home")
+    log.write([exchange("a"), exchange("b"), exchange("c")])
+    layout, size = log.close(), 5
+    earlier, later = seal_window(layout, 0, size), seal_window(layout, size + 1, None).path
+    kept = tmp_path / "kept"
+    with ZipFile(earlier.path) as bundle:
+        kept.write_bytes(bundle.read("tree/end"))
+    words = ("verify", "--json", "--checkpoint", kept)
+    alone = clyra(*words, later, home=layout.root)
+    assert "checkpoint: older than the window" in json.loads(alone.stdout)["skipped"]
+    made = clyra(
+        "evidence", "connect", later, "--from", str(size), "--out", tmp_path / "connected.zip", home=layout.root
+    )
+    assert made.returncode == 0, made.stderr
+    found = json.loads(clyra(*words, tmp_path / "connected.zip", home=layout.root).stdout)
+    assert (found["anchored_end"], found["skipped"]) == (size, [])
+    wrong = clyra("evidence", "connect", later, "--from", "4000", "--out", tmp_path / "no.zip", home=layout.root)
+    assert wrong.returncode == 1
