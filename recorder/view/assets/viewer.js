@@ -17,29 +17,29 @@
   }
   function fromLatin1(raw) {
     let text = "";
-    for (let at2 = 0; at2 < raw.length; at2 += 8192) text += String.fromCharCode(...raw.subarray(at2, at2 + 8192));
+    for (let at = 0; at < raw.length; at += 8192) text += String.fromCharCode(...raw.subarray(at, at + 8192));
     return text;
   }
   function hex(raw) {
     let text = "";
-    for (let at2 = 0; at2 < raw.length; at2++) text += HEX[raw[at2]];
+    for (let at = 0; at < raw.length; at++) text += HEX[raw[at]];
     return text;
   }
   function fromHex(text) {
     const raw = new Uint8Array(text.length >> 1);
-    for (let at2 = 0; at2 < raw.length; at2++) raw[at2] = parseInt(text.slice(2 * at2, 2 * at2 + 2), 16);
+    for (let at = 0; at < raw.length; at++) raw[at] = parseInt(text.slice(2 * at, 2 * at + 2), 16);
     return raw;
   }
   function base64(raw) {
     let text = "";
-    let at2 = 0;
-    for (; at2 + 2 < raw.length; at2 += 3) {
-      const bits = raw[at2] << 16 | raw[at2 + 1] << 8 | raw[at2 + 2];
+    let at = 0;
+    for (; at + 2 < raw.length; at += 3) {
+      const bits = raw[at] << 16 | raw[at + 1] << 8 | raw[at + 2];
       text += ALPHABET[bits >> 18] + ALPHABET[bits >> 12 & 63] + ALPHABET[bits >> 6 & 63] + ALPHABET[bits & 63];
     }
-    if (at2 + 1 === raw.length) text += ALPHABET[raw[at2] >> 2] + ALPHABET[(raw[at2] & 3) << 4] + "==";
-    if (at2 + 2 === raw.length) {
-      const bits = raw[at2] << 8 | raw[at2 + 1];
+    if (at + 1 === raw.length) text += ALPHABET[raw[at] >> 2] + ALPHABET[(raw[at] & 3) << 4] + "==";
+    if (at + 2 === raw.length) {
+      const bits = raw[at] << 8 | raw[at + 1];
       text += ALPHABET[bits >> 10] + ALPHABET[bits >> 4 & 63] + ALPHABET[(bits & 15) << 2] + "=";
     }
     return text;
@@ -52,7 +52,7 @@
     const raw = new Uint8Array(text.length / 4 * 3 - padding);
     let bits = 0;
     let count = 0;
-    let at2 = 0;
+    let at = 0;
     for (let i = 0; i < text.length - padding; i++) {
       const char = text.charCodeAt(i);
       const value = char < 128 ? VALUES[char] : -1;
@@ -61,7 +61,7 @@
       count += 6;
       if (count >= 8) {
         count -= 8;
-        raw[at2++] = bits >> count & 255;
+        raw[at++] = bits >> count & 255;
       }
     }
     return (bits & (1 << count) - 1) === 0 ? raw : null;
@@ -76,24 +76,24 @@
   }
   function equal(one, other) {
     if (one.length !== other.length) return false;
-    for (let at2 = 0; at2 < one.length; at2++) if (one[at2] !== other[at2]) return false;
+    for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
     return true;
   }
   function concat(parts2) {
     const whole = new Uint8Array(parts2.reduce((size, part) => size + part.length, 0));
-    let at2 = 0;
+    let at = 0;
     for (const part of parts2) {
-      whole.set(part, at2);
-      at2 += part.length;
+      whole.set(part, at);
+      at += part.length;
     }
     return whole;
   }
   function compareText(one, other) {
     if (one === other) return 0;
     const size = Math.min(one.length, other.length);
-    for (let at2 = 0; at2 < size; at2++) {
-      const a = one.charCodeAt(at2);
-      const b = other.charCodeAt(at2);
+    for (let at = 0; at < size; at++) {
+      const a = one.charCodeAt(at);
+      const b = other.charCodeAt(at);
       if (a !== b) return rank(a) - rank(b);
     }
     return one.length - other.length;
@@ -103,13 +103,13 @@
   }
   function codePoints(text) {
     let count = text.length;
-    for (let at2 = 0; at2 + 1 < text.length; at2++) {
-      const unit = text.charCodeAt(at2);
+    for (let at = 0; at + 1 < text.length; at++) {
+      const unit = text.charCodeAt(at);
       if (unit >= 55296 && unit <= 56319) {
-        const next = text.charCodeAt(at2 + 1);
+        const next = text.charCodeAt(at + 1);
         if (next >= 56320 && next <= 57343) {
           count--;
-          at2++;
+          at++;
         }
       }
     }
@@ -184,7 +184,7 @@
       if (length === 0) continue;
       let reversed = 0;
       for (let code2 = next[length]++, i = 0; i < length; i++, code2 >>= 1) reversed = reversed << 1 | code2 & 1;
-      for (let at2 = reversed; at2 < table2.length; at2 += 1 << length) table2[at2] = symbol << 4 | length;
+      for (let at = reversed; at < table2.length; at += 1 << length) table2[at] = symbol << 4 | length;
     }
     return { table: table2, bits };
   }
@@ -291,18 +291,18 @@
       for (let i = 0; i < listed; i++) meta[ORDER[i]] = this.take(3);
       const code2 = makeCode(meta, false);
       const lengths = new Uint8Array(literals + distances);
-      for (let at2 = 0; at2 < lengths.length; ) {
+      for (let at = 0; at < lengths.length; ) {
         const symbol = this.symbol(code2);
         if (symbol < 16) {
-          lengths[at2++] = symbol;
+          lengths[at++] = symbol;
           continue;
         }
-        if (symbol === 16 && at2 === 0) throw new InflateError("damaged deflate stream: nothing to repeat");
-        const value = symbol === 16 ? lengths[at2 - 1] : 0;
+        if (symbol === 16 && at === 0) throw new InflateError("damaged deflate stream: nothing to repeat");
+        const value = symbol === 16 ? lengths[at - 1] : 0;
         const times = symbol === 16 ? 3 + this.take(2) : symbol === 17 ? 3 + this.take(3) : 11 + this.take(7);
-        if (at2 + times > lengths.length) throw new InflateError("damaged deflate stream: too many lengths");
-        lengths.fill(value, at2, at2 + times);
-        at2 += times;
+        if (at + times > lengths.length) throw new InflateError("damaged deflate stream: too many lengths");
+        lengths.fill(value, at, at + times);
+        at += times;
       }
       if (lengths[256] === 0) throw new InflateError("damaged deflate stream: no end of block");
       this.literals = makeCode(lengths.subarray(0, literals), true);
@@ -331,9 +331,9 @@
       const distanceMask = distances.length - 1;
       const limit = WINDOW + CHUNK;
       const oldest = Math.max(0, WINDOW - this.produced);
-      let { at: at2, hold, count, filled } = this;
+      let { at, hold, count, filled } = this;
       while (filled < limit) {
-        for (; count < 24; count += 8) hold |= (at2 < input.length ? input[at2] : 0) << count, at2++;
+        for (; count < 24; count += 8) hold |= (at < input.length ? input[at] : 0) << count, at++;
         let entry2 = literals[hold & literalMask];
         hold >>>= entry2 & 15;
         count -= entry2 & 15;
@@ -353,13 +353,13 @@
         const length = LENGTH_BASE[symbol] + (hold & (1 << lengthExtra) - 1);
         hold >>>= lengthExtra;
         count -= lengthExtra;
-        for (; count < 24; count += 8) hold |= (at2 < input.length ? input[at2] : 0) << count, at2++;
+        for (; count < 24; count += 8) hold |= (at < input.length ? input[at] : 0) << count, at++;
         entry2 = distances[hold & distanceMask];
         hold >>>= entry2 & 15;
         count -= entry2 & 15;
         symbol = entry2 >> 4;
         if (entry2 === 0 || symbol > 29) throw new InflateError("damaged deflate stream: no such distance");
-        for (; count < 24; count += 8) hold |= (at2 < input.length ? input[at2] : 0) << count, at2++;
+        for (; count < 24; count += 8) hold |= (at < input.length ? input[at] : 0) << count, at++;
         const distanceExtra = DISTANCE_EXTRA[symbol];
         const distance = DISTANCE_BASE[symbol] + (hold & (1 << distanceExtra) - 1);
         hold >>>= distanceExtra;
@@ -369,11 +369,11 @@
         for (const end = filled + length; filled < end; ) out[filled++] = out[from++];
       }
       const spare = count >> 3;
-      at2 -= spare;
+      at -= spare;
       count &= 7;
       hold &= (1 << count) - 1;
-      if (at2 > input.length) throw new InflateError("the deflate stream does not end");
-      this.at = at2;
+      if (at > input.length) throw new InflateError("the deflate stream does not end");
+      this.at = at;
       this.hold = hold;
       this.count = count;
       this.filled = filled;
@@ -410,12 +410,12 @@
   var END64_SIZE = 56;
   var LOCATOR64_SIZE = 20;
   var ContainerError = class extends Error {
-    constructor(code2, detail, member = "", at2 = -1) {
+    constructor(code2, detail, member = "", at = -1) {
       super(`${code2}: ${detail}`);
       this.code = code2;
       this.detail = detail;
       this.member = member;
-      this.at = at2;
+      this.at = at;
     }
     code;
     detail;
@@ -436,12 +436,12 @@
   function pack(...fields) {
     const raw = new Uint8Array(fields.reduce((size, [width]) => size + width, 0));
     const view2 = new DataView(raw.buffer);
-    let at2 = 0;
+    let at = 0;
     for (const [width, value] of fields) {
-      if (width === 2) view2.setUint16(at2, value, true);
-      else if (width === 4) view2.setUint32(at2, value, true);
-      else view2.setBigUint64(at2, BigInt(value), true);
-      at2 += width;
+      if (width === 2) view2.setUint16(at, value, true);
+      else if (width === 4) view2.setUint32(at, value, true);
+      else view2.setBigUint64(at, BigInt(value), true);
+      at += width;
     }
     return raw;
   }
@@ -494,7 +494,7 @@
       return this.offset + this.localHeader().length;
     }
   };
-  function endRecords(count, size, at2) {
+  function endRecords(count, size, at) {
     const end = pack(
       [4, 101010256],
       [2, 0],
@@ -502,10 +502,10 @@
       [2, Math.min(count, MANY)],
       [2, Math.min(count, MANY)],
       [4, Math.min(size, BIG)],
-      [4, Math.min(at2, BIG)],
+      [4, Math.min(at, BIG)],
       [2, 0]
     );
-    if (at2 < BIG && size < BIG && count < MANY) return end;
+    if (at < BIG && size < BIG && count < MANY) return end;
     const end64 = pack(
       [4, 101075792],
       [8, 44],
@@ -516,9 +516,9 @@
       [8, count],
       [8, count],
       [8, size],
-      [8, at2]
+      [8, at]
     );
-    return concat([end64, pack([4, 117853008], [4, 0], [8, at2 + size], [4, 1]), end]);
+    return concat([end64, pack([4, 117853008], [4, 0], [8, at + size], [4, 1]), end]);
   }
   var ZipContainer = class {
     constructor(source, host) {
@@ -568,20 +568,20 @@
     /** Parse from the end, then demand that a strict writer would have written exactly these headers. */
     async readDirectory() {
       const total2 = this.source.size;
-      const { count, size, at: at2 } = await this.readEnd(total2);
+      const { count, size, at } = await this.readEnd(total2);
       if (count > MAX_MEMBERS || size > MAX_DIRECTORY) throw new ContainerError("E_ARCHIVE_LIMIT", "too many members");
-      if (at2 + size > total2) {
+      if (at + size > total2) {
         throw new ContainerError("E_ARCHIVE_FORMAT", "the central directory lies outside the file");
       }
-      const directory = await this.source.read(at2, size);
-      if (!equal(await this.source.read(at2 + size, total2 - at2 - size), endRecords(count, size, at2))) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "the end is not in the strict form", "", at2 + size);
+      const directory = await this.source.read(at, size);
+      if (!equal(await this.source.read(at + size, total2 - at - size), endRecords(count, size, at))) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "the end is not in the strict form", "", at + size);
       }
       let position = 0;
       let offset = 0;
       let last = "";
       for (let i = 0; i < count; i++) {
-        const [entry2, used] = parseCentral(directory, position, at2);
+        const [entry2, used] = parseCentral(directory, position, at);
         const { name } = entry2;
         if (this.entries.has(name)) throw new ContainerError("E_ARCHIVE_DUP", "a member name occurs twice", name);
         if (name < last || entry2.offset !== offset) {
@@ -595,9 +595,9 @@
         position += used;
         last = name;
         offset += header.length + entry2.packed;
-        if (offset > at2) throw new ContainerError("E_ARCHIVE_FORMAT", "it reaches into the directory", name);
+        if (offset > at) throw new ContainerError("E_ARCHIVE_FORMAT", "it reaches into the directory", name);
       }
-      if (position !== size || offset !== at2) {
+      if (position !== size || offset !== at) {
         throw new ContainerError("E_ARCHIVE_FORMAT", "bytes that belong to no member", "", offset);
       }
     }
@@ -609,8 +609,8 @@
       }
       const count = end.getUint16(8, true);
       const size = end.getUint32(12, true);
-      const at2 = end.getUint32(16, true);
-      if (count !== MANY && size !== BIG && at2 !== BIG) return { count, size, at: at2 };
+      const at = end.getUint32(16, true);
+      if (count !== MANY && size !== BIG && at !== BIG) return { count, size, at };
       const where = total2 - END_SIZE - LOCATOR64_SIZE - END64_SIZE;
       if (where < 0) throw new ContainerError("E_ARCHIVE_FORMAT", "the zip64 end record is missing");
       const wide = viewOf(await this.source.read(where, END64_SIZE));
@@ -647,8 +647,8 @@
   function viewOf(raw) {
     return new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   }
-  function uint64(view2, at2) {
-    return Number(view2.getBigUint64(at2, true));
+  function uint64(view2, at) {
+    return Number(view2.getBigUint64(at, true));
   }
   function parseCentral(directory, position, base) {
     const start = position + CENTRAL_SIZE;
@@ -673,7 +673,7 @@
     }
     const values = [];
     if ([12, 20, 28].includes(extra.length)) {
-      for (let at2 = 4; at2 < extra.length; at2 += 8) values.push(uint64(viewOf(extra), at2));
+      for (let at = 4; at < extra.length; at += 8) values.push(uint64(viewOf(extra), at));
     }
     if (packed === BIG && values.length >= 2) [size, packed] = values.splice(0, 2);
     if (offset === BIG && values.length > 0) offset = values[0];
@@ -708,12 +708,12 @@
   function crc32(data, crc = 0) {
     const table2 = TABLES;
     let value = ~crc;
-    let at2 = 0;
-    for (const end = data.length - 7; at2 < end; at2 += 8) {
-      const low = value ^ (data[at2] | data[at2 + 1] << 8 | data[at2 + 2] << 16 | data[at2 + 3] << 24);
-      value = table2[1792 + (low & 255)] ^ table2[1536 + (low >>> 8 & 255)] ^ table2[1280 + (low >>> 16 & 255)] ^ table2[1024 + (low >>> 24)] ^ table2[768 + data[at2 + 4]] ^ table2[512 + data[at2 + 5]] ^ table2[256 + data[at2 + 6]] ^ table2[data[at2 + 7]];
+    let at = 0;
+    for (const end = data.length - 7; at < end; at += 8) {
+      const low = value ^ (data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24);
+      value = table2[1792 + (low & 255)] ^ table2[1536 + (low >>> 8 & 255)] ^ table2[1280 + (low >>> 16 & 255)] ^ table2[1024 + (low >>> 24)] ^ table2[768 + data[at + 4]] ^ table2[512 + data[at + 5]] ^ table2[256 + data[at + 6]] ^ table2[data[at + 7]];
     }
-    for (; at2 < data.length; at2++) value = table2[(value ^ data[at2]) & 255] ^ value >>> 8;
+    for (; at < data.length; at++) value = table2[(value ^ data[at]) & 255] ^ value >>> 8;
     return ~value >>> 0;
   }
 
@@ -729,11 +729,11 @@
     return Number(BigInt.asIntN(32, root));
   }
   var W = new Int32Array(64);
-  function compress(state, data, at2, count) {
+  function compress(state, data, at, count) {
     const w = W;
     const k = K;
-    for (; count > 0; count--, at2 += 64) {
-      for (let t = 0, i = at2; t < 16; t++, i += 4) {
+    for (; count > 0; count--, at += 64) {
+      for (let t = 0, i = at; t < 16; t++, i += 4) {
         w[t] = data[i] << 24 | data[i + 1] << 16 | data[i + 2] << 8 | data[i + 3];
       }
       for (let t = 16; t < 64; t++) {
@@ -751,19 +751,31 @@
       let f = state[5];
       let g = state[6];
       let h = state[7];
-      for (let t = 0; t < 64; t++) {
-        const s1 = (e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7);
-        const one = h + s1 + (e & f ^ ~e & g) + k[t] + w[t] | 0;
-        const s0 = (a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10);
-        const two = s0 + (a & b ^ a & c ^ b & c) | 0;
-        h = g;
-        g = f;
-        f = e;
-        e = d + one | 0;
-        d = c;
-        c = b;
-        b = a;
-        a = one + two | 0;
+      for (let t = 0; t < 64; t += 8) {
+        h = h + ((e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7)) + (e & f ^ ~e & g) + k[t + 0] + w[t + 0] | 0;
+        d = d + h | 0;
+        h = h + ((a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10)) + (a & b ^ a & c ^ b & c) | 0;
+        g = g + ((d >>> 6 | d << 26) ^ (d >>> 11 | d << 21) ^ (d >>> 25 | d << 7)) + (d & e ^ ~d & f) + k[t + 1] + w[t + 1] | 0;
+        c = c + g | 0;
+        g = g + ((h >>> 2 | h << 30) ^ (h >>> 13 | h << 19) ^ (h >>> 22 | h << 10)) + (h & a ^ h & b ^ a & b) | 0;
+        f = f + ((c >>> 6 | c << 26) ^ (c >>> 11 | c << 21) ^ (c >>> 25 | c << 7)) + (c & d ^ ~c & e) + k[t + 2] + w[t + 2] | 0;
+        b = b + f | 0;
+        f = f + ((g >>> 2 | g << 30) ^ (g >>> 13 | g << 19) ^ (g >>> 22 | g << 10)) + (g & h ^ g & a ^ h & a) | 0;
+        e = e + ((b >>> 6 | b << 26) ^ (b >>> 11 | b << 21) ^ (b >>> 25 | b << 7)) + (b & c ^ ~b & d) + k[t + 3] + w[t + 3] | 0;
+        a = a + e | 0;
+        e = e + ((f >>> 2 | f << 30) ^ (f >>> 13 | f << 19) ^ (f >>> 22 | f << 10)) + (f & g ^ f & h ^ g & h) | 0;
+        d = d + ((a >>> 6 | a << 26) ^ (a >>> 11 | a << 21) ^ (a >>> 25 | a << 7)) + (a & b ^ ~a & c) + k[t + 4] + w[t + 4] | 0;
+        h = h + d | 0;
+        d = d + ((e >>> 2 | e << 30) ^ (e >>> 13 | e << 19) ^ (e >>> 22 | e << 10)) + (e & f ^ e & g ^ f & g) | 0;
+        c = c + ((h >>> 6 | h << 26) ^ (h >>> 11 | h << 21) ^ (h >>> 25 | h << 7)) + (h & a ^ ~h & b) + k[t + 5] + w[t + 5] | 0;
+        g = g + c | 0;
+        c = c + ((d >>> 2 | d << 30) ^ (d >>> 13 | d << 19) ^ (d >>> 22 | d << 10)) + (d & e ^ d & f ^ e & f) | 0;
+        b = b + ((g >>> 6 | g << 26) ^ (g >>> 11 | g << 21) ^ (g >>> 25 | g << 7)) + (g & h ^ ~g & a) + k[t + 6] + w[t + 6] | 0;
+        f = f + b | 0;
+        b = b + ((c >>> 2 | c << 30) ^ (c >>> 13 | c << 19) ^ (c >>> 22 | c << 10)) + (c & d ^ c & e ^ d & e) | 0;
+        a = a + ((f >>> 6 | f << 26) ^ (f >>> 11 | f << 21) ^ (f >>> 25 | f << 7)) + (f & g ^ ~f & h) + k[t + 7] + w[t + 7] | 0;
+        e = e + a | 0;
+        a = a + ((b >>> 2 | b << 30) ^ (b >>> 13 | b << 19) ^ (b >>> 22 | b << 10)) + (b & c ^ b & d ^ c & d) | 0;
       }
       state[0] = state[0] + a | 0;
       state[1] = state[1] + b | 0;
@@ -808,20 +820,20 @@
     held = 0;
     length = 0;
     update(data) {
-      let at2 = 0;
+      let at = 0;
       this.length += data.length;
       if (this.held > 0) {
-        at2 = Math.min(64 - this.held, data.length);
-        this.rest.set(data.subarray(0, at2), this.held);
-        this.held += at2;
+        at = Math.min(64 - this.held, data.length);
+        this.rest.set(data.subarray(0, at), this.held);
+        this.held += at;
         if (this.held < 64) return;
         compress(this.state, this.rest, 0, 1);
       }
-      const blocks = data.length - at2 >> 6;
-      compress(this.state, data, at2, blocks);
-      at2 += blocks << 6;
-      this.rest.set(data.subarray(at2));
-      this.held = data.length - at2;
+      const blocks = data.length - at >> 6;
+      compress(this.state, data, at, blocks);
+      at += blocks << 6;
+      this.rest.set(data.subarray(at));
+      this.held = data.length - at;
     }
     final() {
       return finish(this.state, this.rest.subarray(0, this.held), this.length);
@@ -932,10 +944,10 @@
     let depth = 0;
     let deepest = 0;
     let quoted = false;
-    for (let at2 = 0; at2 < text.length; at2++) {
-      const char = text.charCodeAt(at2);
+    for (let at = 0; at < text.length; at++) {
+      const char = text.charCodeAt(at);
       if (quoted) {
-        if (char === 92) at2++;
+        if (char === 92) at++;
         else if (char === 34) quoted = false;
       } else if (char === 34) quoted = true;
       else if (char === 91 || char === 123) deepest = Math.max(deepest, ++depth);
@@ -1099,12 +1111,12 @@
     ["false", false]
   ];
   function hasLoneSurrogate(text) {
-    for (let at2 = 0; at2 < text.length; at2++) {
-      const unit = text.charCodeAt(at2);
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
       if (unit < 55296 || unit > 57343) continue;
-      const next = text.charCodeAt(at2 + 1);
+      const next = text.charCodeAt(at + 1);
       if (unit > 56319 || !(next >= 56320 && next <= 57343)) return true;
-      at2++;
+      at++;
     }
     return false;
   }
@@ -1113,8 +1125,8 @@
   var REPORT = "def-verify/0";
   var MAX_PLACES = 16;
   var EXIT_CODES = { verified: 0, rejected: 1, prefix: 3, indeterminate: 4 };
-  function place(member = "", detail = "", seq = -1, at2 = -1) {
-    return { member, seq, detail, at: at2 };
+  function place(member = "", detail = "", seq = -1, at = -1) {
+    return { member, seq, detail, at };
   }
   var Findings = class {
     found = /* @__PURE__ */ new Map();
@@ -1659,10 +1671,10 @@
     const s = r === null ? null : readDer(r.rest, 2);
     if (r === null || s === null || s.rest.length > 0) return null;
     const raw = new Uint8Array(64);
-    for (const [at2, part] of [[32, r.value], [64, s.value]]) {
+    for (const [at, part] of [[32, r.value], [64, s.value]]) {
       if (!isPositive(part) || number(part) >= P256_ORDER) return null;
       const digits = part[0] === 0 ? part.subarray(1) : part;
-      raw.set(digits, at2 - digits.length);
+      raw.set(digits, at - digits.length);
     }
     return raw;
   }
@@ -1716,7 +1728,7 @@
   function hmacSha256(key, message) {
     const pad = (fill) => {
       const block = new Uint8Array(64).fill(fill);
-      for (let at2 = 0; at2 < key.length; at2++) block[at2] ^= key[at2];
+      for (let at = 0; at < key.length; at++) block[at] ^= key[at];
       return block;
     };
     return sha256(concat([pad(92), sha256(concat([pad(54), message]))]));
@@ -8056,14 +8068,14 @@
     }
     const wrong = [];
     let good = 0;
-    let at2 = 0;
-    for (let stop = raw.indexOf(10); stop >= 0; stop = raw.indexOf(10, at2)) {
-      const refused = judge(raw.subarray(at2, stop), facts2);
+    let at = 0;
+    for (let stop = raw.indexOf(10); stop >= 0; stop = raw.indexOf(10, at)) {
+      const refused = judge(raw.subarray(at, stop), facts2);
       if (refused === null) good++;
       else wrong.push(refused);
-      at2 = stop + 1;
+      at = stop + 1;
     }
-    if (at2 < raw.length) wrong.push({ code: "E_DISCLOSURE_DIGEST", detail: "the last line has no end" });
+    if (at < raw.length) wrong.push({ code: "E_DISCLOSURE_DIGEST", detail: "the last line has no end" });
     return { wrong, good };
   }
   function judge(line, facts2) {
@@ -8146,27 +8158,27 @@
     }
     const path = ones(first) === 1 ? [firstRoot, ...proof] : [...proof];
     if (path.length === 0) throw new ProofError("the proof is empty");
-    let at2 = first - 1;
+    let at = first - 1;
     let last = second - 1;
-    while (odd(at2)) {
-      at2 = half(at2);
+    while (odd(at)) {
+      at = half(at);
       last = half(last);
     }
     let before = path[0];
     let after = path[0];
     for (const node of path.slice(1)) {
       if (last === 0) throw new ProofError("the proof is too long");
-      if (odd(at2) || at2 === last) {
+      if (odd(at) || at === last) {
         before = nodeHash(node, before);
         after = nodeHash(node, after);
-        while (!odd(at2) && at2 !== 0) {
-          at2 = half(at2);
+        while (!odd(at) && at !== 0) {
+          at = half(at);
           last = half(last);
         }
       } else {
         after = nodeHash(after, node);
       }
-      at2 = half(at2);
+      at = half(at);
       last = half(last);
     }
     if (last !== 0 || !equal(before, firstRoot) || !equal(after, secondRoot)) {
@@ -8603,7 +8615,7 @@ time ${time}
   var ZERO = 48;
   var bytes = new Uint8Array(0);
   var view = new DataView(new ArrayBuffer(0));
-  var at = 0;
+  var NONE = -1;
   var PLAIN2 = 0;
   var END = 1;
   var ESCAPE = 2;
@@ -8651,25 +8663,23 @@ time ${time}
     }
   }
   function textMatch(min, max) {
-    return () => {
+    return (from) => {
       const b = bytes;
-      let i = at;
-      if (b[i++] !== QUOTE) return false;
+      if (b[from] !== QUOTE) return NONE;
       let less = 0;
-      const start = i;
+      let i = from + 1;
       for (; ; ) {
         i = pastPlain(i);
         let kind = KIND[b[i]];
         while (kind === PLAIN2) kind = KIND[b[++i]];
         if (kind === END) break;
         const size = kind === ESCAPE ? escapeSize(i) : kind === WIDE ? sequenceSize(i) : 0;
-        if (size === 0) return false;
+        if (size === 0) return NONE;
         i += size;
         less += size - 1;
       }
-      const count = i - start - less;
-      at = i + 1;
-      return count >= min && count <= max;
+      const count = i - from - 1 - less;
+      return count >= min && count <= max ? i + 1 : NONE;
     };
   }
   function textOf(raw) {
@@ -8689,22 +8699,14 @@ time ${time}
     if (encoded.some(({ length }) => length > MARGIN)) throw new UnknownRuleError("a long constant");
     const short = encoded.filter(({ length }) => length < 4);
     const long = encoded.filter(({ length }) => length >= 4).map(textOf);
-    return () => {
-      const head = view.getInt32(at, true);
+    return (from) => {
+      const head = view.getInt32(from, true);
       for (let i = 0; i < long.length; i++) {
         const one = long[i];
-        if (one.head === head && continues(one, at)) {
-          at += one.size;
-          return true;
-        }
+        if (one.head === head && continues(one, from)) return from + one.size;
       }
-      for (const one of short) {
-        if (isAt(one, at)) {
-          at += one.length;
-          return true;
-        }
-      }
-      return false;
+      for (const one of short) if (isAt(one, from)) return from + one.length;
+      return NONE;
     };
   }
   function isAt(wanted, from) {
@@ -8714,40 +8716,67 @@ time ${time}
   }
   var integer = 0;
   function integerMatch(min, max) {
-    return () => {
+    return (from) => {
       const b = bytes;
-      let i = at;
-      const negative = b[i] === MINUS;
-      if (negative) i++;
-      const start = i;
+      const negative = b[from] === MINUS;
+      const start = negative ? from + 1 : from;
+      let i = start;
       let value = 0;
       for (let digit = b[i] - ZERO; digit >= 0 && digit <= 9; digit = b[i] - ZERO) {
         value = value * 10 + digit;
         i++;
       }
       const size = i - start;
-      if (size === 0 || size > 16 || value > Number.MAX_SAFE_INTEGER) return false;
-      if (b[start] === ZERO && (size > 1 || negative)) return false;
+      if (size === 0 || size > 16 || value > Number.MAX_SAFE_INTEGER) return NONE;
+      if (b[start] === ZERO && (size > 1 || negative)) return NONE;
       integer = negative ? -value : value;
-      at = i;
-      return integer >= min && integer <= max;
+      return integer >= min && integer <= max ? i : NONE;
     };
   }
   function patternMatch(pattern) {
+    const hex2 = /^\^\[0-9a-f\]\{([0-9]+)\}\$$/.exec(pattern);
+    if (hex2 !== null && Number(hex2[1]) % 4 === 0) return hexMatch(Number(hex2[1]));
     const runs = parsePattern(pattern);
     if (runs === null) return null;
-    return () => {
+    return runs.every(({ min, max }) => min === max) ? fixedMatch(runs) : runsMatch(runs);
+  }
+  function hexMatch(size) {
+    return (from) => {
+      const words = view;
+      const end = from + 1 + size;
+      if (bytes[from] !== QUOTE || bytes[end] !== QUOTE) return NONE;
+      for (let i = from + 1; i < end; i += 4) {
+        const four = words.getInt32(i, true);
+        const digit = four + 1347440720 & ~(four + 1179010630);
+        const letter = four + 522133279 & ~(four + 421075225);
+        if ((four & 2155905152) !== 0 || ((digit | letter) & 2155905152) !== (2155905152 | 0)) return NONE;
+      }
+      return end + 1;
+    };
+  }
+  function fixedMatch(runs) {
+    const classes = runs.flatMap(({ known, min }) => Array.from({ length: min }, () => known));
+    const size = classes.length;
+    return (from) => {
       const b = bytes;
-      let i = at;
-      if (b[i++] !== QUOTE) return false;
+      const start = from + 1;
+      if (b[from] !== QUOTE || b[start + size] !== QUOTE) return NONE;
+      for (let i = 0; i < size; i++) if (classes[i][b[start + i]] !== 1) return NONE;
+      return start + size + 1;
+    };
+  }
+  function runsMatch(runs) {
+    return (from) => {
+      const b = bytes;
+      if (b[from] !== QUOTE) return NONE;
+      let i = from + 1;
       for (const { known, min, max } of runs) {
         const stop = i + max;
         const least = i + min;
         while (i < stop && known[b[i]] === 1) i++;
-        if (i < least) return false;
+        if (i < least) return NONE;
       }
-      at = i + 1;
-      return b[i] === QUOTE;
+      return b[i] === QUOTE ? i + 1 : NONE;
     };
   }
   var PATTERN_PART = /(?:\[([a-zA-Z0-9._:-]+)\]|\\?([a-zA-Z0-9:.-]))(?:\{([0-9]+)(?:,([0-9]+))?\})?/y;
@@ -8785,18 +8814,15 @@ time ${time}
     return text === "" ? null : characters(text);
   }
   function arrayMatch(item, min, max) {
-    return () => {
-      if (bytes[at] !== 91) return false;
-      at++;
-      if (bytes[at] === 93) {
-        at++;
-        return min === 0;
-      }
+    return (from) => {
+      if (bytes[from] !== 91) return NONE;
+      if (bytes[from + 1] === 93) return min === 0 ? from + 2 : NONE;
+      let i = from;
       for (let count = 1; ; count++) {
-        if (!item()) return false;
-        const next = bytes[at++];
-        if (next === 93) return count >= min && count <= max;
-        if (next !== COMMA) return false;
+        i = item(i + 1);
+        if (i === NONE) return NONE;
+        if (bytes[i] === 93) return count >= min && count <= max ? i + 1 : NONE;
+        if (bytes[i] !== COMMA) return NONE;
       }
     };
   }
@@ -8811,34 +8837,36 @@ time ${time}
     const required = members.map((member) => member.required);
     const matches = members.map(({ match }) => match);
     const slots = members.map(({ slot }) => slot);
-    return () => {
-      if (bytes[at] !== 123) return false;
+    return (from) => {
+      if (bytes[from] !== 123) return NONE;
       let next = 0;
-      let end = bytes[at + 1];
-      if (end === 125) at += 2;
-      else at++;
+      let i = from + 1;
+      let end = bytes[i];
       while (end !== 125) {
-        const head = view.getInt32(at, true);
+        const head = view.getInt32(i, true);
         for (; next < count; next++) {
-          if (heads[next] === head && continues(keys[next], at)) break;
-          if (required[next] === true) return false;
+          if (heads[next] === head && continues(keys[next], i)) break;
+          if (required[next] === true) return NONE;
         }
-        if (next === count) return false;
-        at += keys[next].size;
-        const start = at;
-        if (!matches[next]()) return false;
+        if (next === count) return NONE;
+        const start = i + keys[next].size;
+        i = matches[next](start);
+        if (i === NONE) return NONE;
         const slot = slots[next];
         if (slot >= 0) {
           starts[slot] = start;
-          ends[slot] = at;
+          ends[slot] = i;
           integers[slot] = integer;
         }
         next++;
-        end = bytes[at++];
-        if (end !== COMMA && end !== 125) return false;
+        end = bytes[i];
+        if (end === COMMA) {
+          i++;
+          if (bytes[i] === 125) return NONE;
+        } else if (end !== 125) return NONE;
       }
-      for (; next < count; next++) if (required[next] === true) return false;
-      return true;
+      for (; next < count; next++) if (required[next] === true) return NONE;
+      return i + 1;
     };
   }
   var UnknownRuleError = class extends Error {
@@ -8997,10 +9025,11 @@ time ${time}
     match = null;
     condition = () => true;
     slots = new Slots();
-    read() {
+    /** Whether exactly [from, to) is a sound record. */
+    read(from, to) {
       if (this.match === null) this.compile();
       starts.fill(-1, 0, this.slots.count);
-      return this.match() && this.condition();
+      return this.match(from) === to && this.condition();
     }
     /** With a rule that is not known here, no record is taken. */
     compile() {
@@ -9011,7 +9040,7 @@ time ${time}
         this.match = compile(closed2, "", this.slots, 1);
       } catch (error) {
         if (!(error instanceof UnknownRuleError)) throw error;
-        this.match = () => false;
+        this.match = () => NONE;
       }
     }
   };
@@ -9049,8 +9078,7 @@ time ${time}
       }
       const reader = this.readerFor(from, to);
       if (reader === null) return false;
-      at = from;
-      if (!reader.read() || at !== to || starts[APPROVAL] >= 0) return false;
+      if (!reader.read(from, to) || starts[APPROVAL] >= 0) return false;
       this.typ = reader.name;
       this.ts = this.times.read(TS2);
       this.boot = this.boots.read(BOOT);
@@ -9132,6 +9160,8 @@ time ${time}
     mono = -1;
     afterStep = false;
     anchor = null;
+    /** `ts` of the first record after it that is not part of anchoring itself. */
+    since = "";
     tooLate = false;
     /** Go through the member's bytes; its SHA-256. onChunk: called after each chunk. */
     async run(chunks, onChunk) {
@@ -9140,14 +9170,14 @@ time ${time}
       let held = 0;
       for await (const chunk of chunks) {
         digest.update(chunk);
-        let at2 = 0;
+        let at = 0;
         for (; ; ) {
-          const stop = chunk.indexOf(NEWLINE, at2);
+          const stop = chunk.indexOf(NEWLINE, at);
           const end = stop < 0 ? chunk.length : stop;
           if (stop >= 0 && held === 0 && stop + MARGIN <= chunk.length) {
-            this.line(chunk, at2, end);
+            this.line(chunk, at, end);
           } else {
-            const part = chunk.subarray(at2, Math.min(end, at2 + MAX_LINE2 - held));
+            const part = chunk.subarray(at, Math.min(end, at + MAX_LINE2 - held));
             rest.set(part, held);
             held += part.length;
             rest[held] = NEWLINE;
@@ -9157,7 +9187,7 @@ time ${time}
             }
           }
           if (stop < 0) break;
-          at2 = stop + 1;
+          at = stop + 1;
         }
         onChunk();
       }
@@ -9165,7 +9195,7 @@ time ${time}
         if (this.wanted.contents) this.fail("E_CANON", "the last line has no end");
         this.line(rest, 0, held);
       }
-      if (this.anchor !== null) this.checkInterval(this.anchor, this.lastTs);
+      this.checkInterval(this.lastTs);
       this.checkKeyLines();
       return digest.final();
     }
@@ -9174,11 +9204,11 @@ time ${time}
       const leaf = new Uint8Array(HASH_SIZE);
       let held = 0;
       for await (const chunk of chunks) {
-        for (let at2 = 0; at2 < chunk.length; ) {
-          const part = chunk.subarray(at2, at2 + HASH_SIZE - held);
+        for (let at = 0; at < chunk.length; ) {
+          const part = chunk.subarray(at, at + HASH_SIZE - held);
           leaf.set(part, held);
           held += part.length;
-          at2 += part.length;
+          at += part.length;
           if (held < HASH_SIZE) break;
           this.frontier.append(leaf.slice());
           this.noteRoot();
@@ -9277,6 +9307,7 @@ time ${time}
     count(typ, ts, sourceId, sourceSeq, policy) {
       this.tally.add(typ, ts, sourceId, sourceSeq, policy);
       if (this.firstTs === "") this.firstTs = ts;
+      if (this.since === "" && this.anchor !== null && typ !== "sys.anchor" && typ !== "def.anchor") this.since = ts;
       if (this.wanted.sizes.has(this.frontier.size + 1)) this.times.set(this.frontier.size + 1, ts);
     }
     checkPlace(isOfOrigin, seq, follows) {
@@ -9318,8 +9349,9 @@ time ${time}
           this.fail("W_ERASED", "");
           break;
         case "sys.anchor":
-          if (this.anchor !== null) this.checkInterval(this.anchor, ts);
-          this.anchor = { seq: this.frontier.size, ts, interval: data["interval_s"] };
+          this.checkInterval(ts);
+          this.anchor = { seq: this.frontier.size, interval: data["interval_s"] };
+          this.since = "";
           break;
         case "pef.approval.consume":
           this.consumes.push({ ...value, seq: this.frontier.size });
@@ -9364,9 +9396,11 @@ time ${time}
         this.findings.add("E_ROTATION_UNENDORSED", place("keys/rotations.dsse.jsonl", "no such record", seq));
       }
     }
-    checkInterval(before, ts) {
-      if (microseconds(ts) - microseconds(before.ts) <= 2000000n * BigInt(before.interval)) return;
-      this.findings.add("W_ANCHOR_OVERDUE", place(RECORDS, "", before.seq));
+    /** Up to `ts`, from the first record after the newest anchor: a log at rest needs none. */
+    checkInterval(ts) {
+      if (this.anchor === null || this.since === "") return;
+      if (microseconds(ts) - microseconds(this.since) <= 2000000n * BigInt(this.anchor.interval)) return;
+      this.findings.add("W_ANCHOR_OVERDUE", place(RECORDS, `nothing from ${this.since} to ${ts}`, this.anchor.seq));
     }
     fail(code2, detail) {
       this.findings.add(code2, place(RECORDS, detail, this.frontier.size, this.offset));
@@ -9628,10 +9662,10 @@ time ${time}
   async function effectiveKeys(trust, origin, end, member) {
     const ring = new KeyRing(trust.origin === origin ? trust.keys : []);
     let last = -1;
-    for (let at2 = 0; at2 < member.length; ) {
-      const stop = member.indexOf(10, at2);
-      const line = member.subarray(at2, stop < 0 ? member.length : stop);
-      at2 = stop < 0 ? member.length : stop + 1;
+    for (let at = 0; at < member.length; ) {
+      const stop = member.indexOf(10, at);
+      const line = member.subarray(at, stop < 0 ? member.length : stop);
+      at = stop < 0 ? member.length : stop + 1;
       const entry2 = parseLine(line);
       if (entry2 === null || entry2.seq <= last) {
         ring.failures.push({ code: "E_ROTATION_UNENDORSED", seq: -1, detail: "a line cannot be read or does not ascend" });
@@ -10268,12 +10302,12 @@ time ${time}
   var Records = class {
     constructor(bytes2, start) {
       this.bytes = bytes2;
-      let at2 = 0;
-      for (let seq = start; at2 < bytes2.length; seq++) {
-        let end = bytes2.indexOf(10, at2);
+      let at = 0;
+      for (let seq = start; at < bytes2.length; seq++) {
+        let end = bytes2.indexOf(10, at);
         if (end < 0) end = bytes2.length;
-        this.rows.push(rowOf(this.parse(at2, end - at2), seq, at2, end - at2));
-        at2 = end + 1;
+        this.rows.push(rowOf(this.parse(at, end - at), seq, at, end - at));
+        at = end + 1;
       }
     }
     bytes;
@@ -10285,8 +10319,8 @@ time ${time}
     line(row) {
       return this.bytes.subarray(row.at, row.at + row.size);
     }
-    parse(at2, size) {
-      const text = fromUtf8(this.bytes.subarray(at2, at2 + size));
+    parse(at, size) {
+      const text = fromUtf8(this.bytes.subarray(at, at + size));
       if (text === null) return null;
       try {
         return JSON.parse(text);
@@ -10295,12 +10329,12 @@ time ${time}
       }
     }
   };
-  function rowOf(value, seq, at2, size) {
+  function rowOf(value, seq, at, size) {
     const typ = textAt(value, "typ");
     const data = objectAt(value, "data");
     const row = {
       seq,
-      at: at2,
+      at,
       size,
       typ: typ || "not a record",
       ts: textAt(value, "ts"),
@@ -10733,11 +10767,11 @@ time ${time}
   function drawTimeline(place2, rows, choose) {
     const times = rows.filter((row) => row.ts).map((row) => [microseconds2(row.ts), kindOf(row)]);
     if (times.length === 0) return show(place2, element("p", {}, "No record has a time."));
-    const first = times.reduce((least, [at2]) => Math.min(least, at2), Infinity);
-    const last = times.reduce((most, [at2]) => Math.max(most, at2), -Infinity);
+    const first = times.reduce((least, [at]) => Math.min(least, at), Infinity);
+    const last = times.reduce((most, [at]) => Math.max(most, at), -Infinity);
     const width = Math.max(1, Math.ceil((last - first + 1) / BARS));
     const bars = Array.from({ length: Math.ceil((last - first + 1) / width) }, () => ({ deny: 0, require_approval: 0, modify: 0, allow: 0, other: 0 }));
-    for (const [at2, kind] of times) bars[Math.floor((at2 - first) / width)][kind]++;
+    for (const [at, kind] of times) bars[Math.floor((at - first) / width)][kind]++;
     const tallest = Math.max(...bars.map(total));
     show(
       place2,

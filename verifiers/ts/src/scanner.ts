@@ -19,12 +19,13 @@ const COMMA = 0x2c;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
-/** The bytes under work, and the place reached. Shared by all compiled functions: they run one line at a time. */
+/** The bytes under work. Shared by all compiled functions: they run one line at a time. */
 let bytes: Uint8Array = new Uint8Array(0);
 let view: DataView = new DataView(new ArrayBuffer(0));
-let at = 0;
 
-type Match = () => boolean;
+/** Matches a value that begins at a place; where it ends, or `NONE`. */
+type Match = (from: number) => number;
+const NONE = -1;
 
 /** What a byte is inside a string. */
 const PLAIN = 0;
@@ -84,25 +85,23 @@ function pastPlain(from: number): number {
 
 /** A string of `min` to `max` code points. */
 function textMatch(min: number, max: number): Match {
-  return () => {
+  return (from) => {
     const b = bytes;
-    let i = at;
-    if (b[i++] !== QUOTE) return false;
+    if (b[from] !== QUOTE) return NONE;
     let less = 0; // bytes beyond the first of a code point
-    const start = i;
+    let i = from + 1;
     for (;;) {
       i = pastPlain(i);
       let kind = KIND[b[i]!]!;
       while (kind === PLAIN) kind = KIND[b[++i]!]!;
       if (kind === END) break;
       const size = kind === ESCAPE ? escapeSize(i) : kind === WIDE ? sequenceSize(i) : 0;
-      if (size === 0) return false;
+      if (size === 0) return NONE;
       i += size;
       less += size - 1;
     }
-    const count = i - start - less;
-    at = i + 1;
-    return count >= min && count <= max;
+    const count = i - from - 1 - less;
+    return count >= min && count <= max ? i + 1 : NONE;
   };
 }
 
@@ -134,22 +133,14 @@ function constantMatch(texts: readonly string[]): Match {
   if (encoded.some(({ length }) => length > MARGIN)) throw new UnknownRuleError("a long constant");
   const short = encoded.filter(({ length }) => length < 4);
   const long = encoded.filter(({ length }) => length >= 4).map(textOf);
-  return () => {
-    const head = view.getInt32(at, true);
+  return (from) => {
+    const head = view.getInt32(from, true);
     for (let i = 0; i < long.length; i++) {
       const one = long[i]!;
-      if (one.head === head && continues(one, at)) {
-        at += one.size;
-        return true;
-      }
+      if (one.head === head && continues(one, from)) return from + one.size;
     }
-    for (const one of short) {
-      if (isAt(one, at)) {
-        at += one.length;
-        return true;
-      }
-    }
-    return false;
+    for (const one of short) if (isAt(one, from)) return from + one.length;
+    return NONE;
   };
 }
 
@@ -163,23 +154,21 @@ function isAt(wanted: Uint8Array, from: number): boolean {
 let integer = 0;
 
 function integerMatch(min: number, max: number): Match {
-  return () => {
+  return (from) => {
     const b = bytes;
-    let i = at;
-    const negative = b[i] === MINUS;
-    if (negative) i++;
-    const start = i;
+    const negative = b[from] === MINUS;
+    const start = negative ? from + 1 : from;
+    let i = start;
     let value = 0;
     for (let digit = b[i]! - ZERO; digit >= 0 && digit <= 9; digit = b[i]! - ZERO) {
       value = value * 10 + digit;
       i++;
     }
     const size = i - start;
-    if (size === 0 || size > 16 || value > Number.MAX_SAFE_INTEGER) return false;
-    if (b[start] === ZERO && (size > 1 || negative)) return false;
+    if (size === 0 || size > 16 || value > Number.MAX_SAFE_INTEGER) return NONE;
+    if (b[start] === ZERO && (size > 1 || negative)) return NONE;
     integer = negative ? -value : value;
-    at = i;
-    return integer >= min && integer <= max;
+    return integer >= min && integer <= max ? i : NONE;
   };
 }
 
@@ -195,20 +184,55 @@ interface Run {
  * refuse what the pattern allows, never the other way round. A class holds no quote and no backslash.
  */
 function patternMatch(pattern: string): Match | null {
+  const hex = /^\^\[0-9a-f\]\{([0-9]+)\}\$$/.exec(pattern);
+  if (hex !== null && Number(hex[1]) % 4 === 0) return hexMatch(Number(hex[1]));
   const runs = parsePattern(pattern);
   if (runs === null) return null;
-  return () => {
+  return runs.every(({ min, max }) => min === max) ? fixedMatch(runs) : runsMatch(runs);
+}
+
+/** A number of hex digits, a multiple of four. */
+function hexMatch(size: number): Match {
+  return (from) => {
+    const words = view;
+    const end = from + 1 + size;
+    if (bytes[from] !== QUOTE || bytes[end] !== QUOTE) return NONE;
+    for (let i = from + 1; i < end; i += 4) {
+      // In each byte the top bit says: at least "0", above "9", at least "a", above "f".
+      const four = words.getInt32(i, true);
+      const digit = (four + 0x50505050) & ~(four + 0x46464646);
+      const letter = (four + 0x1f1f1f1f) & ~(four + 0x19191919);
+      if ((four & 0x80808080) !== 0 || ((digit | letter) & 0x80808080) !== (0x80808080 | 0)) return NONE;
+    }
+    return end + 1;
+  };
+}
+
+/** Characters of given classes, one after the other. */
+function fixedMatch(runs: readonly Run[]): Match {
+  const classes = runs.flatMap(({ known, min }) => Array.from({ length: min }, () => known));
+  const size = classes.length;
+  return (from) => {
     const b = bytes;
-    let i = at;
-    if (b[i++] !== QUOTE) return false;
+    const start = from + 1;
+    if (b[from] !== QUOTE || b[start + size] !== QUOTE) return NONE;
+    for (let i = 0; i < size; i++) if (classes[i]![b[start + i]!] !== 1) return NONE;
+    return start + size + 1;
+  };
+}
+
+function runsMatch(runs: readonly Run[]): Match {
+  return (from) => {
+    const b = bytes;
+    if (b[from] !== QUOTE) return NONE;
+    let i = from + 1;
     for (const { known, min, max } of runs) {
       const stop = i + max;
       const least = i + min;
       while (i < stop && known[b[i]!] === 1) i++;
-      if (i < least) return false;
+      if (i < least) return NONE;
     }
-    at = i + 1;
-    return b[i] === QUOTE;
+    return b[i] === QUOTE ? i + 1 : NONE;
   };
 }
 
@@ -251,18 +275,15 @@ function classOf(group: string): Uint8Array | null {
 }
 
 function arrayMatch(item: Match, min: number, max: number): Match {
-  return () => {
-    if (bytes[at] !== 0x5b) return false;
-    at++;
-    if (bytes[at] === 0x5d) {
-      at++;
-      return min === 0;
-    }
+  return (from) => {
+    if (bytes[from] !== 0x5b) return NONE;
+    if (bytes[from + 1] === 0x5d) return min === 0 ? from + 2 : NONE;
+    let i = from;
     for (let count = 1; ; count++) {
-      if (!item()) return false;
-      const next = bytes[at++];
-      if (next === 0x5d) return count >= min && count <= max;
-      if (next !== COMMA) return false;
+      i = item(i + 1);
+      if (i === NONE) return NONE;
+      if (bytes[i] === 0x5d) return count >= min && count <= max ? i + 1 : NONE;
+      if (bytes[i] !== COMMA) return NONE;
     }
   };
 }
@@ -288,34 +309,36 @@ function objectMatch(members: readonly Member[]): Match {
   const required = members.map((member) => member.required);
   const matches = members.map(({ match }) => match);
   const slots = members.map(({ slot }) => slot);
-  return () => {
-    if (bytes[at] !== 0x7b) return false;
+  return (from) => {
+    if (bytes[from] !== 0x7b) return NONE;
     let next = 0;
-    let end = bytes[at + 1];
-    if (end === 0x7d) at += 2;
-    else at++;
+    let i = from + 1;
+    let end = bytes[i];
     while (end !== 0x7d) {
-      const head = view.getInt32(at, true);
+      const head = view.getInt32(i, true);
       for (; next < count; next++) {
-        if (heads[next] === head && continues(keys[next]!, at)) break;
-        if (required[next] === true) return false;
+        if (heads[next] === head && continues(keys[next]!, i)) break;
+        if (required[next] === true) return NONE;
       }
-      if (next === count) return false;
-      at += keys[next]!.size;
-      const start = at;
-      if (!matches[next]!()) return false;
+      if (next === count) return NONE;
+      const start = i + keys[next]!.size;
+      i = matches[next]!(start);
+      if (i === NONE) return NONE;
       const slot = slots[next]!;
       if (slot >= 0) {
         starts[slot] = start;
-        ends[slot] = at;
+        ends[slot] = i;
         integers[slot] = integer;
       }
       next++;
-      end = bytes[at++];
-      if (end !== COMMA && end !== 0x7d) return false;
+      end = bytes[i];
+      if (end === COMMA) {
+        i++;
+        if (bytes[i] === 0x7d) return NONE;
+      } else if (end !== 0x7d) return NONE;
     }
-    for (; next < count; next++) if (required[next] === true) return false;
-    return true;
+    for (; next < count; next++) if (required[next] === true) return NONE;
+    return i + 1;
   };
 }
 
@@ -415,11 +438,13 @@ function compileObject(schema: JsonObject, path: string, slots: Slots, depth: nu
   return objectMatch(members);
 }
 
+type Condition = () => boolean;
+
 /** A rule about members that are there or not, over the slots of a matched record. */
-function compileCondition(schema: Json, path: string, slots: Slots): Match {
+function compileCondition(schema: Json, path: string, slots: Slots): Condition {
   if (!isObject(schema)) throw new UnknownRuleError(path);
   only(schema, "const", "properties", "required", "allOf", "if", "then", "else");
-  const all: Match[] = [];
+  const all: Condition[] = [];
   const inner = (name: string): string => (path === "" ? name : `${path}.${name}`);
   if ("const" in schema) {
     const wanted = utf8(encodeText(schema["const"]!));
@@ -486,7 +511,7 @@ const APPROVAL = 9;
 class TypeReader {
   readonly typ: Uint8Array;
   private match: Match | null = null;
-  private condition: Match = () => true;
+  private condition: Condition = () => true;
   private readonly slots = new Slots();
 
   constructor(
@@ -496,10 +521,11 @@ class TypeReader {
     this.typ = utf8(`"typ":"${name}"`);
   }
 
-  read(): boolean {
+  /** Whether exactly [from, to) is a sound record. */
+  read(from: number, to: number): boolean {
     if (this.match === null) this.compile();
     starts.fill(-1, 0, this.slots.count);
-    return this.match!() && this.condition();
+    return this.match!(from) === to && this.condition();
   }
 
   /** With a rule that is not known here, no record is taken. */
@@ -511,7 +537,7 @@ class TypeReader {
       this.match = compile(closed, "", this.slots, 1);
     } catch (error) {
       if (!(error instanceof UnknownRuleError)) throw error;
-      this.match = () => false;
+      this.match = () => NONE;
     }
   }
 }
@@ -554,8 +580,7 @@ export class Scanner {
     }
     const reader = this.readerFor(from, to);
     if (reader === null) return false;
-    at = from;
-    if (!reader.read() || at !== to || starts[APPROVAL]! >= 0) return false;
+    if (!reader.read(from, to) || starts[APPROVAL]! >= 0) return false;
     this.typ = reader.name;
     this.ts = this.times.read(TS);
     this.boot = this.boots.read(BOOT);
