@@ -136,6 +136,7 @@ def own_record(like: dict[str, Any], typ: str, counter: int, data: dict[str, Any
 def _with_own_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     anchors = [{"kind": "witness", "sha256": "a" * 64, "name": "w", "time": NOW}]
     anchored = {"size": 3, "root": "b" * 64, "interval_s": 2, "anchors": anchors}
+    placed = {"kind": "git", "size": 3, "root": "b" * 64, "location": "repo"}
     erased = {"subject_key": "5" * 32, "from_seq": 1, "to_seq": 4, "basis": "GDPR 17"}
     clock = {"old": records[8]["ts"], "new": records[9]["ts"], "cause": "step"}
     found = list(records)
@@ -143,7 +144,9 @@ def _with_own_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         (4, "sys.anchor", anchored),
         (7, "sys.erasure", erased),
         (9, "sys.clock", clock),
+        (9, "def.anchor", placed),
         (12, "sys.anchor", anchored),
+        (12, "def.anchor", placed),
     )
     for counter, (after, typ, data) in enumerate(added, start=1):
         found.insert(after + counter, own_record(found[after + counter - 1], typ, counter, data))

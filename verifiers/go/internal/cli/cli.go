@@ -93,7 +93,10 @@ func verifyBundles(words []string, out *bufio.Writer, problems io.Writer) (int, 
 		if given.has("json") {
 			_, _ = out.Write(append(found.Bytes(), '\n'))
 		} else {
-			explain(out, path, found)
+			if len(given.rest) > 1 {
+				say(out, "%s:", path)
+			}
+			explain(out, found)
 		}
 		worst = worse(worst, report.ExitCode(found.Verdict()))
 	}
@@ -171,7 +174,7 @@ func verifyRecord(words []string, out *bufio.Writer) (int, error) {
 	if given.has("json") {
 		_, _ = out.Write(append(found.Bytes(), '\n'))
 	} else {
-		explainRecord(out, given.rest[0], found)
+		explainRecord(out, found)
 	}
 	return report.ExitCode(found.Verdict()), nil
 }

@@ -40,10 +40,11 @@ type judge struct {
 	counter    *int64
 }
 
-// anchored is the last sys.anchor record.
+// anchored is the last sys.anchor record. since is the time of the first record after it that is not itself about an
+// anchor, "" when there is none yet: a log at rest needs no new anchor.
 type anchored struct {
 	seq, interval int64
-	ts            string
+	since         string
 }
 
 func newJudge(in Input) *judge {
@@ -171,6 +172,9 @@ func (j *judge) record(root defjson.Value) {
 	j.time(t, ts, typ)
 	j.sourceCounter(t.src)
 	j.special(typ, root, t, string(ts))
+	if j.anchor.seq >= 0 && j.anchor.since == "" && typ != "sys.anchor" && typ != "def.anchor" {
+		j.anchor.since = string(ts)
+	}
 	j.result.Tally.Add(root, typ, j.source, t.src.Get("seq").Int(), j.result.LastTS, t.verdict.Get("policy_sha256").Bytes())
 	if j.in.Watch[j.place+1] {
 		j.result.TimeBefore[j.place+1] = string(ts)
@@ -248,7 +252,7 @@ func (j *judge) special(typ string, root defjson.Value, t top, ts string) {
 		j.fail("W_ERASED", "")
 	case "sys.anchor":
 		j.anchorInterval(ts)
-		j.anchor = anchored{j.place, t.data.Get("interval_s").Int(), ts}
+		j.anchor = anchored{j.place, t.data.Get("interval_s").Int(), ""}
 	case "pef.approval.consume":
 		consume := readConsume(root, j.place, ts)
 		j.consumed[consume.ID] = true
@@ -293,6 +297,7 @@ func (j *judge) finish() {
 		return
 	}
 	j.anchorInterval(j.result.LastTS)
+	j.result.IntervalSeconds = j.anchor.interval
 	if j.in.Keys == nil {
 		return
 	}
@@ -312,9 +317,9 @@ func sortedSeqs(entries map[int64]rotation.Entry) []int64 {
 	return seqs
 }
 
-// anchorInterval complains when more than twice the interval has passed since the last anchor.
+// anchorInterval complains when more than twice the interval has passed since there was something new to anchor.
 func (j *judge) anchorInterval(ts string) {
-	if j.anchor.seq >= 0 && Micros(ts)-Micros(j.anchor.ts) > 2*j.anchor.interval*1_000_000 {
+	if j.anchor.since != "" && Micros(ts)-Micros(j.anchor.since) > 2*j.anchor.interval*1_000_000 {
 		place := report.Place{Member: statement.Records, Seq: j.anchor.seq, Detail: "the next one is late"}
 		j.result.Add("W_ANCHOR_OVERDUE", place)
 	}

@@ -44,6 +44,8 @@ type Result struct {
 	Erased      int64
 	Consumes    []Consume
 	Commitments map[int64]Commitments
+
+	IntervalSeconds int64 // the log's last promise how often it is anchored, 0 if none
 }
 
 // A Consume is what a pef.approval.consume record says.

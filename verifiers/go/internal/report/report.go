@@ -146,7 +146,10 @@ type Report struct {
 	Erased         int64
 	Disclosed      int64
 	Skipped        []string
-	Records        int64
+
+	// For words only: how often the log promises to be anchored, and what anchors AnchoredEnd.
+	IntervalSeconds int64
+	AnchoredBy      []string
 }
 
 // Approvals are counts: certificate members, certificates that were consumed, those of them that hold, and those of these

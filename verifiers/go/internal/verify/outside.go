@@ -210,7 +210,7 @@ func (r *run) judgeGiven(one *source) {
 			r.Skip(one.Member + ": older than the window")
 		}
 	case r.tree.sound && r.compare(one):
-		r.anchored[one.Size] = true
+		r.anchor(one.Size, "the "+one.Member+" you gave")
 	}
 }
 
@@ -246,7 +246,7 @@ func (r *run) judgeMemory() {
 	case r.tree.roots[known.Size] != known.Root:
 		r.fail("E_SPLIT_VIEW", "memory", "at size "+itoa(known.Size))
 	default:
-		r.anchored[known.Size] = true
+		r.anchor(known.Size, "what this verifier saw before")
 	}
 }
 
@@ -267,7 +267,7 @@ func (r *run) judgeConsistency() {
 	}
 	for _, one := range r.given {
 		if one.problem == "" && one.Size == r.proof.First && check(one.Root) && one.Size < r.Start {
-			r.anchored[one.Size] = true
+			r.anchor(one.Size, "the "+one.Member+" you gave")
 		}
 	}
 	if r.remembered != nil && r.remembered.Size == r.proof.First {
@@ -297,7 +297,7 @@ func (r *run) judgeWitnesses() {
 	largest := int64(0)
 	for size, times := range bySize {
 		if int64(len(earliest(times))) >= least {
-			r.anchored[size] = true
+			r.anchor(size, "witnesses")
 			largest = max(largest, size)
 		}
 	}
@@ -362,6 +362,12 @@ func (r *run) name(times map[string]int64, least int64) {
 	r.AnchoredAt = stamp(seconds[least-1])
 }
 
+func (r *run) anchor(size int64, by string) {
+	if !slices.Contains(r.anchored[size], by) {
+		r.anchored[size] = append(r.anchored[size], by)
+	}
+}
+
 func (r *run) largestAnchored() int64 {
 	largest := int64(0)
 	for size := range r.anchored {
@@ -413,6 +419,7 @@ func (r *run) timeLimits() []records.Limit {
 // conclude says what of the end is proven and anchored, and how much history could still be remade.
 func (r *run) conclude() {
 	r.AnchoredEnd = r.largestAnchored()
+	r.AnchoredBy = r.anchored[r.AnchoredEnd]
 	if r.AnchoredEnd < r.End {
 		r.fail("P_TAIL_UNANCHORED", "", "")
 	}

@@ -31,7 +31,7 @@ type Options struct {
 func Bundle(path string, options Options) (*report.Report, error) {
 	r := &run{
 		Report: report.New(options.Level), options: options, broken: map[string]bool{}, inside: map[string]*source{},
-		anchored: map[int64]bool{},
+		anchored: map[int64][]string{},
 	}
 	container, err := zipstrict.Open(path)
 	if refused := new(zipstrict.Error); errors.As(err, &refused) {
@@ -72,8 +72,8 @@ type run struct {
 	given      []*source          // files that the caller brought
 	remembered *memory.Log
 	proof      *anchor.Consistency
-	accepted   []*anchor.Source // notes whose roots are right
-	anchored   map[int64]bool
+	accepted   []*anchor.Source   // notes whose roots are right
+	anchored   map[int64][]string // sizes, and what anchors them
 }
 
 // tree is what the leaves lead to. sound says that it is the log's.

@@ -131,7 +131,7 @@ func (r *run) readRecords(frontier *tlog.Frontier) (bool, error) {
 		return false, r.settle(err)
 	}
 	r.result = result
-	r.Records = frontier.Size() - r.Start
+	r.IntervalSeconds = result.IntervalSeconds
 	r.Merge(result.Set)
 	r.Erased = result.Erased
 	r.tree.roots = result.Roots
