@@ -235,8 +235,11 @@ class _Judging:
     def _body(self, gate: BodyGate, side: str, phase: Phase) -> None:
         recorded = self._recorded
         body = recorded.body(side)
-        refused_here = recorded.refused and any(finding["phase"] == phase.value for finding in recorded.findings)
-        if body is None or (body == b"" and recorded.refused and not refused_here):
+        phases = {finding["phase"] for finding in recorded.findings if recorded.refused}
+        refused_here, refused_later = phase.value in phases, side == "req" and Phase.RESPONSE_BODY.value in phases
+        if recorded.refused and not refused_here and not refused_later:
+            raise Unreplayable(Why.REFUSED_THEN)
+        if body is None:
             self._from_findings(phase)
             return
         if recorded.ending.get("result") == "failed":

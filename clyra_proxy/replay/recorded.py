@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clyra_proxy.exchange import BodyTally, Destination, Exchange, Identity, RequestHead, ResponseHead
+from clyra_proxy.exchange import Destination, Exchange, Identity, RequestHead, ResponseHead
 from clyra_proxy.policy.compiler import CompiledPolicy
 from clyra_proxy.policy.route import Route
 from clyra_proxy.telemetry.redaction import LONGEST_PATH, MASK
@@ -133,11 +133,8 @@ def exchange_of(recorded: Recorded, route: Route, policy: CompiledPolicy) -> Exc
         identity=Identity(agent["uid"], agent["auth"], agent.get("tenant", "")),
         websocket=bool(recorded.basics.get("websocket")),
     )
-    exchange.request_body = BodyTally()
     if "status" in recorded.response:
-        fields = ((b"content-type", str(recorded.response["mt"]).encode("latin-1", "replace")),)
-        known = fields if "mt" in recorded.response else ()
-        exchange.response = ResponseHead(known, int(recorded.response["status"]), "HTTP/1.1")
+        exchange.response = ResponseHead(_content_type(recorded.response), int(recorded.response["status"]), "HTTP/1.1")
     return exchange
 
 
@@ -145,11 +142,13 @@ def _is_tls(recorded: Recorded, scheme: str) -> bool:
     return bool(recorded.basics.get("opaque")) and scheme == "tls"
 
 
+def _content_type(flow: Mapping[str, Any]) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"content-type", str(flow["mt"]).encode("latin-1", "replace")),) if "mt" in flow else ()
+
+
 def _request_fields(recorded: Recorded) -> tuple[tuple[bytes, bytes], ...]:
     """The header fields whose value follows from the record."""
-    fields = []
-    if "mt" in recorded.request:
-        fields.append((b"content-type", str(recorded.request["mt"]).encode("latin-1", "replace")))
+    fields = [*_content_type(recorded.request)]
     if recorded.declared and "content-length" in recorded.basics.get("headers", ()):
         fields.append((b"content-length", str(recorded.declared).encode()))
     return tuple(fields)
