@@ -7,6 +7,7 @@ signed, or nothing is sealed. Memory is constant: records are packed as they are
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import logging
 import os
@@ -36,6 +37,7 @@ from recorder.merkle import Frontier, leaf_hash
 log = logging.getLogger("recorder.seal")
 
 RETENTION_YEARS = 7
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,10 @@ class _Reading:
 
 def seal_window(layout: Layout, start: int | None = None, end: int | None = None) -> Sealed:
     """Seal [start, end); default: from the end of the last bundle to the newest record. Raises RecorderError."""
-    try:
-        return _seal_once(layout, start, end)
-    except KeyFileError:  # a key may have changed between our look at the log and our look at the keys
-        return _seal_once(layout, start, end)
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(KeyFileError):  # a key may have changed between our look at the log and at the keys
+            return _seal_once(layout, start, end)
+    return _seal_once(layout, start, end)
 
 
 def _seal_once(layout: Layout, start: int | None, end: int | None) -> Sealed:
@@ -149,7 +151,7 @@ def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end
         why = f"The log has {state.size} records, and the window would be [{first}, {last})."
         raise SealError("There is nothing to seal in that window.", why)
     ring = keyring.load(connection)
-    seal_key = _seal_key(layout, ring, last)
+    seal_key, sign_at = _seal_key(layout, ring, last), _signer(layout, ring, state.origin)
     previous = connection.execute("SELECT digest FROM bundles WHERE end = ? LIMIT 1", (first,)).fetchone()
     folder = layout.bundles
     reading = _Reading(database.frontier_at(connection, first), Covered(ApprovalStore(layout.approvals)))
@@ -172,7 +174,7 @@ def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end
             members = _small_members(window, start_frontier, ring) | reading.covered.members()
             digests = {name: sha256(content).hexdigest() for name, content in members.items()}
             digests[statement.RECORDS] = reading.digest
-            members |= _checkpoints(connection, layout, ring, state, window)
+            members |= _checkpoints(connection, ring, state, window, sign_at)
             checkpoint = members[statement.TREE_END]
             members |= _anchors(layout, first, last, checkpoint)
             payload = statement.make_payload(window, reading.tally, digests, config_digest(), RETENTION_YEARS)
@@ -214,11 +216,11 @@ def _is_trusted(layout: Layout, key_id: str) -> bool:
 
 
 def _checkpoints(
-    connection: sqlite3.Connection, layout: Layout, ring: Ring, state: database.State, window: statement.Window
+    connection: sqlite3.Connection, ring: Ring, state: database.State, window: statement.Window, sign_at: SignAt
 ) -> dict[str, bytes]:
     """`tree/start` and `tree/end`. Raises SealError when no key in force can sign there."""
     kept = keyring.stored_checkpoints(connection)
-    there = Checkpoints(state.origin, ring, state.note, kept, _signer(layout, ring, state.origin))
+    there = Checkpoints(state.origin, ring, state.note, kept, sign_at)
     found = {statement.TREE_END: there.at_end(window.end, window.end_root)}
     start = there.at_start(window.start, window.start_root, window.end)
     return found | ({statement.TREE_START: start} if start is not None else {})
@@ -237,8 +239,9 @@ def _signer(layout: Layout, ring: Ring, origin: str) -> SignAt:
         except SocketError:
             return None
         found = note.parse_checkpoint(signed)
-        sound = found.root == root and note.signed_by(found, origin, [(b"log", held.public)]) is not None
-        return signed if sound else None
+        if note.signed_by(found, origin, [(b"log", held.public)]) is None:
+            raise KeyFileError("The log key changed while the bundle was made.", "", "Seal again.")
+        return signed if found.root == root else None
 
     return ask
 

@@ -289,6 +289,7 @@ def test_a_recorder_renews_its_delegation_by_itself(layout: Layout, bao: Bao) ->
                 break
         assert ring.current("log").key_id != first["keyid"]
         sealed = request_seal(layout.socket, 0, None)
+        request_key_change(layout.socket, {"order": "delegate", "hours": 24})  # and now it stays for a while
         start = request_seal(layout.socket, 3, None)  # a start that no one has signed before: the recorder signs it
     for one in (sealed, start):
         assert _codes(layout, Path(one["path"])) == SOUND
