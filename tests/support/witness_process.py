@@ -37,8 +37,13 @@ class WitnessProcess:
         self.home = home
         output = home.with_suffix(f".{len(list(home.parent.glob(home.name + '.*.log')))}.log")
         self.running = Running([sys.executable, *start, *arguments], output, env={"PYTHONUNBUFFERED": "1"})
-        self.url = self.running.wait_for_line(r"at (https?://\S+)").group(1)
-        self.vkey: Vkey = parse_vkey(self.running.wait_for_line(r"verifier key  (\S+)").group(1), WITNESS_TYPE)
+        try:
+            self.url = self.running.wait_for_line(r"at (https?://\S+)").group(1)
+            shown = self.running.wait_for_line(r"verifier key  (\S+)").group(1)
+        except BaseException:
+            self.running.stop()
+            raise
+        self.vkey: Vkey = parse_vkey(shown, WITNESS_TYPE)
 
     def add(self, body: bytes) -> httpx.Response:
         return httpx.post(f"{self.url}/add-checkpoint", content=body, timeout=20, trust_env=False)
