@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +19,16 @@ def test_only_the_recorder_gets_the_passphrase(start: Callable[..., RunningProxy
     layout = Layout(proxy.home.root)
     assert layout.keys.plain_files() == []
     assert Path(request_seal(layout.socket, None, None)["path"]).exists()
-    environments = {
-        part: child.environ()
-        for child in psutil.Process(proxy.process.pid).children(recursive=True)
-        for part in ("clyra_proxy.engine.worker", "recorder.main")
-        if part in child.cmdline()
-    }
+    environments = _environments(proxy.process.pid, "clyra_proxy.engine.worker", "recorder.main")
     assert "CLYRA_KEY_PASSPHRASE" in environments["recorder.main"]
     assert "CLYRA_KEY_PASSPHRASE" not in environments["clyra_proxy.engine.worker"]
     assert environments["clyra_proxy.engine.worker"]["PATH"] == os.environ["PATH"]
+
+
+def _environments(parent: int, *parts: str) -> dict[str, dict[str, str]]:
+    """Environment of the child process whose command line has each part."""
+    found: dict[str, dict[str, str]] = {}
+    for child in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            found |= {part: child.environ() for part in parts if part in child.cmdline()}
+    return found

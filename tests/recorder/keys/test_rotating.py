@@ -85,7 +85,7 @@ def test_keys_rotate_under_load_and_nothing_is_refused(layout: Layout) -> None:
         sealing.start()
         changes = [request_key_change(layout.socket, {"order": "rotate", "role": role}) for role in ("log", "seal") * 3]
         sealing.join()
-        middle = Path(request_seal(layout.socket, None, None)["path"])
+        middle = Path(request_seal(layout.socket, 0, None)["path"])
         changes.append(request_key_change(layout.socket, {"order": "rotate", "role": "log"}))
         for thread in threads:
             thread.join()
