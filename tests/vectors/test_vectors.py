@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from recorder.verify.codes import CODES
 from vectors import run
 from vectors.corpus import ROOT, Vector, lay_out, load
 from vectors.generator import reference
 
+pytestmark = pytest.mark.timeout(600)  # more than a thousand cases, each several processes on a busy machine
 VECTORS = load()
 BY_ID = {vector.id: vector for vector in VECTORS}
 MAX_BYTES = 8 << 20
@@ -21,6 +23,17 @@ def test_the_committed_vectors_are_what_the_generator_makes() -> None:
     command = [sys.executable, "-m", "vectors.generator", "--check"]
     done = subprocess.run(command, cwd=ROOT.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
+
+
+def test_every_code_has_a_case_and_a_twin_without_it() -> None:
+    """A refusal is some case's first code; a warning is in some case; the twin of one of them does not have it."""
+    lacking = []
+    for code in CODES:
+        cases = [vector for vector in VECTORS if (code in vector.codes if code[0] == "W" else vector.first == code)]
+        twins = [BY_ID[vector.twin] for vector in cases if vector.twin]
+        if not any(code not in twin.codes for twin in twins):
+            lacking.append(code)
+    assert lacking == []
 
 
 def test_every_twin_is_not_rejected() -> None:
@@ -57,26 +70,26 @@ def _another(name: str) -> run.Verifier:
     return found[0]
 
 
-@pytest.mark.parametrize(("name", "every"), [("Go", 1), ("TypeScript", 4)])
+@pytest.mark.parametrize(("name", "every"), [("Go", 2), ("TypeScript", 16)])
 def test_another_verifier_gives_the_same_answers(name: str, every: int) -> None:
-    """Node takes a while to start, so by default only some cases go through the TypeScript verifier."""
+    """By default some of the cases: a process for each step takes its time, most of all where Node has to start."""
     verifier = _another(name)
     mine = run.chosen(VECTORS, verifier, ())[::every]
     wrong = run.run_all(mine, verifier, 2, lambda _: None)
     assert {identifier: BY_ID[identifier].title for identifier in wrong} == {}
-    assert len(mine) > 100
+    assert len(mine) > 50
 
 
 @pytest.mark.comprehensive
-@pytest.mark.timeout(900)
-def test_the_typescript_verifier_gives_the_same_answer_to_every_case() -> None:
-    verifier = _another("TypeScript")
+@pytest.mark.parametrize("name", ["Go", "TypeScript"])
+def test_another_verifier_gives_the_same_answer_to_every_case(name: str) -> None:
+    verifier = _another(name)
     wrong = run.run_all(run.chosen(VECTORS, verifier, ()), verifier, 2, lambda _: None)
     assert {identifier: BY_ID[identifier].title for identifier in wrong} == {}
 
 
 def test_the_command_line_verifier_is_the_reference() -> None:
     """A few cases through a process of its own: words, exit codes and output are the same."""
-    vectors: list[Vector] = VECTORS[:: max(1, len(VECTORS) // 12)]
+    vectors: list[Vector] = VECTORS[:: len(VECTORS) // 6]
     python = run.known()[0]
     assert run.run_all(vectors, python, 2, lambda _: None) == {}

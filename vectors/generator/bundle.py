@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
-import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,10 +16,12 @@ from recorder import FORMAT, archive, canonical, dsse, note, record, statement
 from recorder.keys import SigningKey
 from recorder.merkle import leaf_hash
 from vectors.generator.case import BUNDLE, TRUST, VERIFY, Case
+from vectors.generator.deflate import deflate
 from vectors.generator.log import CONFIG, Log
 
 README = b"A bundle of the golden vectors.\n"
 INTACT = "an intact bundle of nine records"
+KEPT = "an intact bundle and a checkpoint of its end that was kept"
 
 
 @dataclass(slots=True)
@@ -126,15 +126,25 @@ def without(members: Mapping[str, bytes], *names: str) -> dict[str, bytes]:
     return {name: content for name, content in members.items() if name not in names}
 
 
-def pack(members: Mapping[str, bytes], *, compress: Iterable[str] = ()) -> bytes:
-    """The strict container. Stored, because a packer's output may differ between versions of its library."""
-    packed = [
-        archive.pack(name, [content], io.BytesIO(), compress=name in compress) for name, content in members.items()
-    ]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(dir=folder) as scratch:
-        path = Path(folder) / "bundle.zip"
-        archive.write_archive(path, packed, scratch)
-        return path.read_bytes()
+def pack(members: Mapping[str, bytes], *, stored: bool = False) -> bytes:
+    """The strict container. Records and long members are deflated, unless all are to be stored."""
+    packed = {name: _pack(name, content, stored=stored) for name, content in members.items()}
+    listing = "".join(f"{sha256(raw).hexdigest()}  {name}\n" for name, (_, raw) in sorted(packed.items()))
+    packed[archive.TRANSPORT] = _pack(archive.TRANSPORT, listing.encode(), stored=True)
+    out = directory = b""
+    for _, (told, raw) in sorted(packed.items()):
+        entry = replace(told, offset=len(out))
+        out += entry.local_header() + raw
+        directory += entry.central_header()
+    return out + directory + archive.end_records(len(packed), len(directory), len(out))
+
+
+def _pack(name: str, content: bytes, *, stored: bool) -> tuple[archive.Entry, bytes]:
+    """A member's entry, not yet in its place, and its packed bytes."""
+    compress = not stored and (name == statement.RECORDS or len(content) > 16_384)
+    raw = deflate(content) if compress else content
+    method = archive.DEFLATED if compress else archive.STORED
+    return archive.Entry(name, method, zlib.crc32(content), len(raw), len(content), 0), raw
 
 
 def relink(lines: Iterable[bytes], first: int, change: Callable[[int, dict[str, Any]], None]) -> list[bytes]:

@@ -27,6 +27,7 @@ class Case:
     warnings: all warning codes of the last report. shows: further members of the last report. silent: what a verifier's
     answer does not assert. verdict: "" for the one that `code` alone means. leaves: files the run leaves behind whose
     content is part of the answer. links: symbolic links among the files. needs: optional parts of a verifier.
+    worst: exit code, when that of another bundle on the command line outdoes the last one's.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Case:
     leaves: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    worst: int = -1
 
     @property
     def id(self) -> str:
@@ -65,7 +67,7 @@ class Case:
 
     @property
     def exit(self) -> int:
-        return EXITS.get(self.expected_verdict, UNREADABLE)
+        return self.worst if self.worst >= 0 else EXITS.get(self.expected_verdict, UNREADABLE)
 
 
 def verdict_of(code: str) -> str:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from recorder import archive, note, statement
-from vectors.generator.bundle import INTACT, Bundle, pack, sealed, without
+from vectors.generator.bundle import INTACT, KEPT, Bundle, pack, sealed, without
 from vectors.generator.case import BUNDLE, TRUST, VERIFY, Case
 from vectors.generator.log import Log
 
@@ -84,14 +84,16 @@ def stored_block(content: bytes) -> bytes:
 def cases() -> Iterator[Case]:
     log = Log().begin().calls(5)
     members = Bundle(log).members()
-    whole = pack(members)
+    whole = pack(members, stored=True)
     trust = log.trust()
 
     def case(title: str, packed: bytes, code: str, **told: Any) -> Case:
         twin = told.pop("twin", INTACT)
         return Case(title, {BUNDLE: packed, TRUST: trust}, code, twin, VERIFY, silent=PACKED, **told)
 
-    yield sealed(INTACT, log, "P_TAIL_UNANCHORED", shows={"unanchored": 9, "anchored_end": 0, "end": 9})
+    shows = {"unanchored": 9, "anchored_end": 0, "end": 9}
+    yield sealed(INTACT, log, "P_TAIL_UNANCHORED", twin=KEPT, shows=shows)
+    yield case("an intact bundle, nothing deflated", whole, "P_TAIL_UNANCHORED", twin="")
     for title, packed in _spoilt(whole).items():
         yield case(title, packed, "E_ARCHIVE_FORMAT")
     yield case("an archive with a comment", loose(honest(members), comment=b"hello"), "E_ARCHIVE_FORMAT")
@@ -240,8 +242,10 @@ def _unreadable(log: Log, members: dict[str, bytes], case: Any) -> Iterator[Case
         loose(honest(members, readme=Member(b"readme.txt", readme, crc=1))),
         "E_ARCHIVE_FORMAT",
     )
-    long = {**members, statement.TREE_END: members[statement.TREE_END] + b"x" * note.MAX_BYTES}
-    yield sealed("a checkpoint over its limit", log, "E_ARCHIVE_LIMIT", members=long, silent=PACKED)
+    long = {**members, statement.TREE_END: b"x" * (note.MAX_BYTES + 1)}
+    yield sealed("a checkpoint one byte over its limit", log, "E_ARCHIVE_LIMIT", members=long, silent=PACKED)
+    bomb = {**members, statement.TREE_END: bytes(1 << 20)}
+    yield sealed("a checkpoint of a MiB in a few kilobytes", log, "E_ARCHIVE_LIMIT", members=bomb, silent=PACKED)
 
 
 def _members(log: Log, members: dict[str, bytes]) -> Iterator[Case]:

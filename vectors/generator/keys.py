@@ -5,6 +5,7 @@ None of them protects anything. Signing is deterministic: Ed25519, ECDSA with RF
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,8 @@ from recorder import public_key
 from recorder.keys import LocalKey
 
 EXPONENT = 65_537
+_SMALL = math.prod(number for number in range(3, 2000, 2) if all(number % small for small in range(3, 45, 2)))
+"""The product of odd numbers without small factors: what shares one with it is no prime."""
 
 
 @cache
@@ -89,9 +92,5 @@ def _primes(label: str, bits: int, exponent: int) -> Iterator[int]:
     for block in range(1 << 20):
         stretched = b"".join(_seed(f"{label}/{block}/{part}") for part in range(bits // 256))
         number = int.from_bytes(stretched) | 3 << (bits - 2) | 1
-        if (
-            number % exponent != 1
-            and all(number % small for small in (3, 5, 7, 11, 13))
-            and pow(2, number - 1, number) == 1
-        ):
+        if number % exponent != 1 and math.gcd(number, _SMALL) == 1 and pow(2, number - 1, number) == 1:
             yield number

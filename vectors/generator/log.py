@@ -84,7 +84,13 @@ class Log:
 
     def call(self, number: int = 0, **fields: Any) -> int:
         """A whole HTTP exchange."""
-        facts: dict[str, Any] = {
+        data = {"phase": "whole", "exchange": f"exchange-{number}", "result": "completed"}
+        return self.source("pef.http_call", data, **{**self.facts(number), **fields})
+
+    @staticmethod
+    def facts(number: int) -> dict[str, Any]:
+        """Agent, action and verdict of an exchange."""
+        return {
             "agent": {"uid": "agent-7", "auth": "mtls"},
             "act": {"op": "update", "proto": "http/1.1", "method": "PATCH", "target": f"/accounts/{number}"},
             "verdict": {
@@ -96,8 +102,6 @@ class Log:
                 "eval_us": 90,
             },
         }
-        data = {"phase": "whole", "exchange": f"exchange-{number}", "result": "completed"}
-        return self.source("pef.http_call", data, **{**facts, **fields})
 
     def calls(self, count: int) -> Log:
         for _ in range(count):

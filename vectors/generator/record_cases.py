@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -235,7 +234,7 @@ def _sources() -> Iterator[Case]:
         warnings=("W_GAP_DECLARED",),
     )
     log = Log().begin().calls(2)
-    log.source("pef.http_call", {"phase": "whole", "exchange": "x", "result": "completed"}, "proxy-2", **_facts(log))
+    log.source("pef.http_call", {"phase": "whole", "exchange": "x", "result": "completed"}, "proxy-2", **log.facts(5))
     yield _case("a second source", log, "P_TAIL_UNANCHORED")
     log = Log().begin().calls(4)
     yield _case("a source that began before the window", Bundle(log, 6), "P_TAIL_UNANCHORED")
@@ -312,11 +311,6 @@ def _aggregates() -> Iterator[Case]:
 
 def _at(code: str, count: int, seq: int) -> dict[str, Any]:
     return {"code": code, "count": count, "member": statement.RECORDS, "seq": seq}
-
-
-def _facts(log: Log) -> dict[str, Any]:
-    """The envelope of a call, for another source."""
-    return {name: value for name, value in json.loads(_call_line(log)).items() if name in ("agent", "act", "verdict")}
 
 
 def _call_line(log: Log) -> bytes:

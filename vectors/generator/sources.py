@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
-from vectors.generator import checkpoint_cases, container_cases, record_cases, statement_cases, tree_cases, trust_cases
+from vectors.generator import (
+    anchor_cases,
+    approval_cases,
+    attestation_cases,
+    binding_cases,
+    checkpoint_cases,
+    container_cases,
+    disclosure_cases,
+    memory_cases,
+    proof_cases,
+    record_cases,
+    rotation_cases,
+    statement_cases,
+    time_cases,
+    tree_cases,
+    trust_cases,
+    witness_cases,
+)
 
-SOURCES = (container_cases, trust_cases, statement_cases, checkpoint_cases, tree_cases, record_cases)
+SOURCES = (
+    container_cases,
+    trust_cases,
+    statement_cases,
+    checkpoint_cases,
+    tree_cases,
+    record_cases,
+    rotation_cases,
+    approval_cases,
+    binding_cases,
+    disclosure_cases,
+    anchor_cases,
+    witness_cases,
+    time_cases,
+    memory_cases,
+    attestation_cases,
+    proof_cases,
+)

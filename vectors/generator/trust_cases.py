@@ -134,9 +134,9 @@ def _keys(log: Log) -> Iterator[Case]:
     for title, role, one in (
         ("a P-256 log key", "log", p256("log")),
         ("a P-256 witness key", "witness", p256("witness")),
-        ("an RSA seal key", "seal", rsa_key("seal")),
-        ("an RSA root key", "root", rsa_key("root")),
-        ("an RSA auditor key", "auditor", rsa_key("auditor")),
+        ("an RSA seal key", "seal", rsa_key("idp")),
+        ("an RSA root key", "root", rsa_key("idp")),
+        ("an RSA auditor key", "auditor", rsa_key("idp")),
     ):
         yield _case(log, f"a trust file with {title}", trusting(log, listed(one, role, name="w")), "E_KEY_ALG")
     entry = {**listed(key("x"), "auditor"), "alg": "ed448"}
