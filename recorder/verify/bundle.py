@@ -25,6 +25,7 @@ from recorder.verify.outside import Outside
 from recorder.verify.records import RecordCheck
 from recorder.verify.report import Report
 from recorder.verify.signatures import checkpoint_refusal, statement_refusal
+from recorder.verify.sources import Sources
 from recorder.verify.times import micros
 from recorder.verify.tree import TreeCheck
 
@@ -87,15 +88,15 @@ class _Run:
         self._check_members()
         self._checkpoint(statement.TREE_START, "start")
         self.tree_end = self._checkpoint(statement.TREE_END, "end")
-        outside = Outside(self.report, self.members, self.predicate, self.trust, self.ring, self.options, self.tree_end)
-        outside.gather()
+        sources = Sources(self.report, self.members, self.predicate, self.ring, self.options, self.tree_end)
+        sources.gather()
         tree = TreeCheck(self.report, self.members, claim, self.ring, self.options)
-        check = tree.check(outside.sizes, outside.not_after)
+        check = tree.check(sources.sizes, sources.not_after)
         if check is not None and self.report.level == "L2":
             details.check_details(self.report, self.members, self.ring if self.trust else None, check)
         self._attestations()
         sound = check is not None and not self.report.has("E_FRONTIER", "E_TREE_SIZE", "E_ROOT")
-        outside.judge(check.roots if check is not None and sound else None)
+        Outside(self.report, sources, self.trust).judge(check.roots if check is not None and sound else None)
         if check is not None:
             self._exposure(check)
 
