@@ -18,27 +18,19 @@ from clyra_proxy.egress.head import inspect_protocol, inspect_target
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.compiler import TUNNEL
 from clyra_proxy.policy.route import Route, Tls
+from clyra_proxy.replay.bodies import Bodies, is_stopped, take_over
 from clyra_proxy.replay.policies import Comparison, KnownPolicy
 from clyra_proxy.replay.reasons import NotReplayable as Why
+from clyra_proxy.replay.reasons import Unreplayable
 from clyra_proxy.replay.recorded import Recorded, exchange_of
-from clyra_proxy.stream.gate import BodyGate, BodyRefused
-from clyra_proxy.stream.opening import open_gate, open_sessions
-from clyra_proxy.verdict.decide import collect_findings, decide
-from clyra_proxy.verdict.model import Action, Finding, Mode, Phase, Verdict
+from clyra_proxy.stream.gate import BodyGate
+from clyra_proxy.verdict.decide import decide
+from clyra_proxy.verdict.model import Mode, Phase, Verdict
 from clyra_proxy.verdict.rules import RULES
 
 _CIRCUMSTANCES = frozenset({"check", "evidence", "halt", "lifecycle"})
 _IDENTITY = ("identity.required", "identity.rejected")
 _SELF_TEST = "clyra-selftest"
-_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-
-
-class Unreplayable(Exception):  # noqa: N818 - it is an answer about a record, not a fault
-    """The record does not hold what a decision would need."""
-
-    def __init__(self, why: Why) -> None:
-        super().__init__(why.value)
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +78,6 @@ class _Judging:
     """The steps for one exchange."""
 
     def __init__(self, replayer: Replayer, recorded: Recorded, exchange: Exchange) -> None:
-        self._replayer = replayer
         self._recorded = recorded
         self._exchange = exchange
         old = replayer.then.get(str(recorded.verdict["policy_sha256"]))
@@ -97,14 +88,14 @@ class _Judging:
             route=exchange.route,
             route_then=recorded.route(old.compiled) if old is not None else None,
         )
-        self._on_findings = False
+        self._bodies = Bodies(exchange, recorded, self._policies, replayer.checks, replayer.assume)
         self._gate: BodyGate | None = None
 
     def run(self) -> Replayed:
         """Each step adds findings; the first that stops the exchange ends it, as it would have on the wire."""
         for step in self._tunnel_steps() if self._is_tunnel else (self._request_head, self._dial, self._request_body):
             step()
-            if self._stopped:
+            if is_stopped(self._exchange):
                 return self._decided()
         if self._recorded.refused and "status" not in self._upstream_answer:
             raise Unreplayable(Why.REFUSED_THEN)
@@ -125,21 +116,17 @@ class _Judging:
     def _request_head(self) -> None:
         """Who, where to, and what the head says of the body: all of it before anything is decided."""
         self._both(self._identity, self._head)
-        self._gate = self._open(Phase.REQUEST_BODY)
+        self._gate = self._bodies.open(Phase.REQUEST_BODY)
 
     def _request_body(self) -> None:
         if self._gate is not None:
-            self._body(self._gate, "req", Phase.REQUEST_BODY)
+            self._bodies.judge(self._gate, "req", Phase.REQUEST_BODY)
 
     # -- what the head says --------------------------------------------------------------------------------------
 
     @property
     def _is_tunnel(self) -> bool:
         return self._exchange.request.method == TUNNEL
-
-    @property
-    def _stopped(self) -> bool:
-        return any(f.enforced and f.action >= Action.APPROVE for f in collect_findings(self._exchange))
 
     @property
     def _upstream_answer(self) -> dict[str, object]:
@@ -200,83 +187,10 @@ class _Judging:
         """A recorded finding in the mode of the route at hand. Raises Unreplayable when absence says nothing."""
         fact, rule = self._recorded.fact(rule_id), RULES[rule_id]
         if fact is not None:
-            finding = rule.finding(
-                self._exchange.route, Phase(fact["phase"]), check=fact["check"], path=fact.get("path", ""),
-                action=Action[str(fact["action"]).upper()],
-            )  # fmt: skip
-            self._exchange.findings.extend([] if finding is None else [finding])
+            take_over(self._exchange, fact)
         elif rule.mode(self._exchange.route) is not Mode.OFF and not self._policies.was_on(rule_id):
             known = self._policies.then is not None
             raise Unreplayable(Why.RULE_WAS_OFF if known else Why.RECORDED_POLICY_UNKNOWN)
-
-    # -- bodies --------------------------------------------------------------------------------------------------
-
-    def _open(self, phase: Phase) -> BodyGate | None:
-        """A gate when a check wants to look at the body; it sets the tally from the head, as on the wire."""
-        exchange = self._exchange
-        checks = [check for check in self._replayer.checks if check.on_error is not Action.ALLOW]
-        gate = open_gate(exchange, phase, checks)
-        watches, _ = open_sessions(exchange, phase, checks)
-        if not watches:
-            self._length(phase)
-            return None
-        return gate
-
-    def _length(self, phase: Phase) -> None:
-        """Nobody reads the body; its length alone is judged."""
-        exchange, recorded = self._exchange, self._recorded
-        flow = recorded.request if phase is Phase.REQUEST_BODY else recorded.response
-        limits = exchange.route.limits
-        told = any(finding.rule == "body.too_large" for finding in exchange.findings)
-        if limits is not None and int(flow.get("len", 0)) > limits.max_body and not told:
-            finding = RULES["body.too_large"].finding(exchange.route, phase, check="body")
-            exchange.findings.extend([] if finding is None else [finding])
-
-    def _body(self, gate: BodyGate, side: str, phase: Phase) -> None:
-        recorded = self._recorded
-        body = recorded.body(side)
-        phases = {finding["phase"] for finding in recorded.findings if recorded.refused}
-        refused_here, refused_later = phase.value in phases, side == "req" and Phase.RESPONSE_BODY.value in phases
-        if recorded.refused and not refused_here and not refused_later:
-            raise Unreplayable(Why.REFUSED_THEN)
-        if body is None:
-            self._from_findings(phase)
-            return
-        if recorded.ending.get("result") == "failed":
-            raise Unreplayable(Why.EXCHANGE_FAILED)
-        if (side == "req" and recorded.coded) or body.startswith(_COMPRESSED):
-            raise Unreplayable(Why.CODING_UNKNOWN)
-        try:
-            if body:
-                gate.feed(body)
-            gate.finish()
-        except BodyRefused as refusal:
-            if refused_here and not self._was_recorded(refusal.finding):
-                raise Unreplayable(Why.BODY_INCOMPLETE) from None
-            return
-        if refused_here:
-            raise Unreplayable(Why.BODY_INCOMPLETE)
-
-    def _was_recorded(self, finding: Finding) -> bool:
-        """Whether a refusal in a body that was cut off is the one that cut it off."""
-        return any(
-            fact["rule"] == finding.rule and fact.get("path", "") == finding.path for fact in self._recorded.findings
-        )
-
-    def _from_findings(self, phase: Phase) -> None:
-        """Let what checks found then stand for the body, if the caller allows it and the same rules applied."""
-        if not self._replayer.assume or not self._policies.same_content():
-            raise Unreplayable(Why.BODY_NOT_DISCLOSED)
-        self._on_findings = True
-        facts = [fact for fact in self._recorded.findings if fact["phase"] == phase.value]
-        for fact in facts:
-            rule, route = RULES[fact["rule"]], self._exchange.route
-            action = Action[str(fact["action"]).upper()]
-            made = rule.finding(route, phase, check=fact["check"], path=fact.get("path", ""), action=action)
-            self._exchange.findings.extend([] if made is None else [made])
-        refused = self._recorded.refused and any(f["mode"] == "enforce" and f["action"] == "block" for f in facts)
-        if refused and not self._stopped:
-            raise Unreplayable(Why.BODY_INCOMPLETE)
 
     def _answer(self) -> None:
         """The response, or the messages of a WebSocket session."""
@@ -284,18 +198,16 @@ class _Judging:
         if exchange.websocket:
             plans = (exchange.route.request_schema, exchange.route.response_schema)
             if any(plan is not None for plan in plans):
-                if not self._replayer.assume or not self._policies.same_content():
-                    raise Unreplayable(Why.MESSAGES_NOT_RECORDED)
-                self._from_findings(Phase.MESSAGE)
+                self._bodies.take_findings(Phase.MESSAGE, Why.MESSAGES_NOT_RECORDED)
             return
         if exchange.response is None or self._is_tunnel:
             return
-        gate = self._open(Phase.RESPONSE_BODY)
+        gate = self._bodies.open(Phase.RESPONSE_BODY)
         if gate is not None:
-            self._body(gate, "res", Phase.RESPONSE_BODY)
+            self._bodies.judge(gate, "res", Phase.RESPONSE_BODY)
 
     def _decided(self) -> Replayed:
-        return Replayed(decide(self._exchange), self._exchange.route, self._on_findings)
+        return Replayed(decide(self._exchange), self._exchange.route, self._bodies.on_findings)
 
 
 def _demand_plain(recorded: Recorded) -> None:

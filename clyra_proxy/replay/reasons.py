@@ -30,6 +30,14 @@ class NotReplayable(StrEnum):
     MESSAGES_NOT_RECORDED = "messages_not_recorded"  # WebSocket messages are not recorded one by one
 
 
+class Unreplayable(Exception):  # noqa: N818 - it is an answer about a record, not a fault
+    """The record does not hold what a decision would need."""
+
+    def __init__(self, why: NotReplayable) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
 class Code(StrEnum):
     """What a replay or the check of its certificate can say."""
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 import orjson
 
 from clyra_proxy.replay.comparing import differences
-from clyra_proxy.replay.judging import Replayer, Unreplayable
-from clyra_proxy.replay.reasons import Code, NotReplayable
+from clyra_proxy.replay.judging import Replayer
+from clyra_proxy.replay.reasons import Code, NotReplayable, Unreplayable
 from clyra_proxy.replay.recorded import recorded_of
 from recorder.attest.test import EXCHANGES
 from recorder.export.entry import MAX_OPEN, Entry, entries

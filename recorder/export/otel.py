@@ -16,7 +16,7 @@ from recorder import __version__
 from recorder.export.entry import Entry
 from recorder.reading import Provenance
 
-BATCH: Final = 512
+BATCH: Final = 128
 _INFO, _WARN, _ERROR = (9, "INFO"), (13, "WARN"), (17, "ERROR")
 _NOTABLE: Final = frozenset({"sys.gap", "sys.clock", "pef.bypass", "pef.halt", "pef.contradiction"})
 

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import tracemalloc
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -210,6 +211,20 @@ def test_a_log_is_read_as_its_bundle_is(sealed: tuple[Layout, Path], evidence: B
     log = open_log(sealed[0])
     assert [item.line for item in log.items()] == [item.line for item in evidence.items()]
     assert (log.provenance.verdict, log.provenance.bundle) == ("unsealed", "")
+
+
+@pytest.mark.parametrize("write", [ocsf.write, table.write, otel.write], ids=["ocsf", "csv", "otel"])
+def test_memory_does_not_grow_with_the_evidence(write: Any, tmp_path: Path) -> None:
+    log = EvidenceLog(tmp_path / "home")
+    for part in range(4):
+        log.write([exchange(f"{part}-{n}") for n in range(500)])
+    evidence = open_bundle(log.seal(), log.layout.trust.read_bytes())
+    tracemalloc.start()
+    written = sum(len(chunk) for chunk in write(entries(evidence.items()), evidence.provenance))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert written > 1_000_000
+    assert peak < 5 * (1 << 20)
 
 
 def _forged(bundle: Path, folder: Path) -> Path:
