@@ -52,7 +52,7 @@ COMMANDS: dict[str, Command] = {
     "keys": Command("clyra_proxy.cli.keys", "Make, show, rotate, delegate and revoke the keys of the log."),
     "snapshot": Command("clyra_proxy.cli.snapshot", "Prove what a table was, and which rows it had."),
     "witness": Command("clyra_proxy.cli.witness", "Cosign the checkpoints of logs, as a C2SP witness."),
-    "attest": Command("clyra_proxy.cli.attest", "Test the controls of a framework against a bundle, and sign what was found."),
+    "attest": Command("clyra_proxy.cli.attest", "Test a framework's controls against a bundle; sign what was found."),
     "report": Command("clyra_proxy.cli.report", "Report a day: denials, gaps, approvals, halts, open items."),
     "view": Command("clyra_proxy.cli.view", "Write one page that verifies a bundle and shows what is in it."),
     "replay": Command("clyra_proxy.cli.replay", "Judge recorded exchanges again under a policy."),
