@@ -119,6 +119,54 @@
     return /* @__PURE__ */ Object.create(null);
   }
 
+  // ../ts/src/container.ts
+  var MAX_MEMBERS = 65536;
+  var NAME = /^[a-z0-9._/-]{1,100}$/;
+  var ContainerError = class extends Error {
+    constructor(code2, detail, member = "", at = -1) {
+      super(`${code2}: ${detail}`);
+      this.code = code2;
+      this.detail = detail;
+      this.member = member;
+      this.at = at;
+    }
+    code;
+    detail;
+    member;
+    at;
+  };
+  function isMemberName(name) {
+    return NAME.test(name) && name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+  }
+  async function readMember(container, name, limit) {
+    if (container.size(name) > limit) {
+      throw new ContainerError("E_ARCHIVE_LIMIT", `more than ${limit} bytes`, name);
+    }
+    const chunks = [];
+    for await (const chunk of container.stream(name)) chunks.push(chunk.slice());
+    return concat(chunks);
+  }
+
+  // ../ts/src/crc32.ts
+  var TABLES = new Int32Array(8 * 256);
+  for (let n = 0; n < 256; n++) {
+    let value = n;
+    for (let bit = 0; bit < 8; bit++) value = value & 1 ? value >>> 1 ^ 3988292384 : value >>> 1;
+    TABLES[n] = value;
+  }
+  for (let n = 256; n < 8 * 256; n++) TABLES[n] = TABLES[TABLES[n - 256] & 255] ^ TABLES[n - 256] >>> 8;
+  function crc32(data, crc = 0) {
+    const table2 = TABLES;
+    let value = ~crc;
+    let at = 0;
+    for (const end = data.length - 7; at < end; at += 8) {
+      const low = value ^ (data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24);
+      value = table2[1792 + (low & 255)] ^ table2[1536 + (low >>> 8 & 255)] ^ table2[1280 + (low >>> 16 & 255)] ^ table2[1024 + (low >>> 24)] ^ table2[768 + data[at + 4]] ^ table2[512 + data[at + 5]] ^ table2[256 + data[at + 6]] ^ table2[data[at + 7]];
+    }
+    for (; at < data.length; at++) value = table2[(value ^ data[at]) & 255] ^ value >>> 8;
+    return ~value >>> 0;
+  }
+
   // ../ts/src/inflate.ts
   var InflateError = class extends Error {
   };
@@ -389,332 +437,6 @@
       if (inflater.filled > WINDOW) yield inflater.out.subarray(WINDOW, inflater.filled);
       inflater.slide();
     } while (inflater.state !== DONE);
-  }
-
-  // ../ts/src/container.ts
-  var MAX_MEMBERS = 65536;
-  var MAX_DIRECTORY = 16 << 20;
-  var MAX_LISTING = 16 << 20;
-  var CHUNK2 = 262144;
-  var NAME = /^[a-z0-9._/-]{1,100}$/;
-  var TRANSPORT = "transport.sha256";
-  var LISTED = /^([0-9a-f]{64}) {2}([a-z0-9._/-]{1,100})$/;
-  var STORED2 = 0;
-  var DEFLATED = 8;
-  var BIG = 4294967295;
-  var MANY = 65535;
-  var DOS_DATE = 33;
-  var MODE = 33060;
-  var CENTRAL_SIZE = 46;
-  var END_SIZE = 22;
-  var END64_SIZE = 56;
-  var LOCATOR64_SIZE = 20;
-  var ContainerError = class extends Error {
-    constructor(code2, detail, member = "", at = -1) {
-      super(`${code2}: ${detail}`);
-      this.code = code2;
-      this.detail = detail;
-      this.member = member;
-      this.at = at;
-    }
-    code;
-    detail;
-    member;
-    at;
-  };
-  function isMemberName(name) {
-    return NAME.test(name) && name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
-  }
-  async function readMember(container, name, limit) {
-    if (container.size(name) > limit) {
-      throw new ContainerError("E_ARCHIVE_LIMIT", `more than ${limit} bytes`, name);
-    }
-    const chunks = [];
-    for await (const chunk of container.stream(name)) chunks.push(chunk.slice());
-    return concat(chunks);
-  }
-  function pack(...fields) {
-    const raw = new Uint8Array(fields.reduce((size, [width]) => size + width, 0));
-    const view2 = new DataView(raw.buffer);
-    let at = 0;
-    for (const [width, value] of fields) {
-      if (width === 2) view2.setUint16(at, value, true);
-      else if (width === 4) view2.setUint32(at, value, true);
-      else view2.setBigUint64(at, BigInt(value), true);
-      at += width;
-    }
-    return raw;
-  }
-  var Entry = class {
-    constructor(name, method, crc, packed, size, offset) {
-      this.name = name;
-      this.method = method;
-      this.crc = crc;
-      this.packed = packed;
-      this.size = size;
-      this.offset = offset;
-    }
-    name;
-    method;
-    crc;
-    packed;
-    size;
-    offset;
-    get zip64() {
-      return this.packed >= BIG || this.size >= BIG;
-    }
-    shared(extra) {
-      return [
-        [2, this.zip64 || this.offset >= BIG ? 45 : 20],
-        [2, 0],
-        [2, this.method],
-        [2, 0],
-        [2, DOS_DATE],
-        [4, this.crc],
-        [4, this.zip64 ? BIG : this.packed],
-        [4, this.zip64 ? BIG : this.size],
-        [2, this.name.length],
-        [2, extra]
-      ];
-    }
-    localHeader() {
-      const extra = this.zip64 ? pack([2, 1], [2, 16], [8, this.size], [8, this.packed]) : new Uint8Array(0);
-      return concat([pack([4, 67324752], ...this.shared(extra.length)), utf8(this.name), extra]);
-    }
-    centralHeader() {
-      const values = [...this.zip64 ? [this.size, this.packed] : [], ...this.offset >= BIG ? [this.offset] : []];
-      const wide = values.map((value) => [8, value]);
-      const extra = values.length > 0 ? pack([2, 1], [2, 8 * values.length], ...wide) : new Uint8Array(0);
-      const [version] = this.shared(0);
-      const head = pack([4, 33639248], [2, 3 << 8 | version[1]], ...this.shared(extra.length));
-      const rest = pack([2, 0], [2, 0], [2, 0], [2, 0], [2, MODE], [4, Math.min(this.offset, BIG)]);
-      return concat([head, rest, utf8(this.name), extra]);
-    }
-    get data() {
-      return this.offset + this.localHeader().length;
-    }
-  };
-  function endRecords(count, size, at) {
-    const end = pack(
-      [4, 101010256],
-      [2, 0],
-      [2, 0],
-      [2, Math.min(count, MANY)],
-      [2, Math.min(count, MANY)],
-      [4, Math.min(size, BIG)],
-      [4, Math.min(at, BIG)],
-      [2, 0]
-    );
-    if (at < BIG && size < BIG && count < MANY) return end;
-    const end64 = pack(
-      [4, 101075792],
-      [8, 44],
-      [2, 3 << 8 | 45],
-      [2, 45],
-      [4, 0],
-      [4, 0],
-      [8, count],
-      [8, count],
-      [8, size],
-      [8, at]
-    );
-    return concat([end64, pack([4, 117853008], [4, 0], [8, at + size], [4, 1]), end]);
-  }
-  var ZipContainer = class {
-    constructor(source, host) {
-      this.source = source;
-      this.host = host;
-    }
-    source;
-    host;
-    damage = [];
-    entries = /* @__PURE__ */ new Map();
-    get names() {
-      return [...this.entries.keys()].filter((name) => name !== TRANSPORT);
-    }
-    size(name) {
-      return this.entries.get(name).size;
-    }
-    async *stream(name) {
-      const entry2 = this.entries.get(name);
-      let crc = 0;
-      let size = 0;
-      const chunks = entry2.method === STORED2 ? this.packed(entry2) : this.host.inflate(this.source, entry2.data, entry2.packed, entry2.size);
-      try {
-        for await (const chunk of chunks) {
-          crc = this.host.crc32(chunk, crc);
-          size += chunk.length;
-          yield chunk;
-        }
-      } catch (error) {
-        if (error instanceof InflateError) throw new ContainerError("E_ARCHIVE_FORMAT", error.message, name);
-        throw error;
-      }
-      if (size !== entry2.size || crc !== entry2.crc) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "its bytes do not match its header", name);
-      }
-    }
-    async *packed(entry2) {
-      const first = entry2.data;
-      for (let done = 0; done < entry2.packed; ) {
-        const chunk = await this.source.read(first + done, Math.min(CHUNK2, entry2.packed - done));
-        if (chunk.length === 0) {
-          throw new ContainerError("E_ARCHIVE_FORMAT", "the file ends inside a member", entry2.name, first + done);
-        }
-        done += chunk.length;
-        yield chunk;
-      }
-    }
-    /** Parse from the end, then demand that a strict writer would have written exactly these headers. */
-    async readDirectory() {
-      const total2 = this.source.size;
-      const { count, size, at } = await this.readEnd(total2);
-      if (count > MAX_MEMBERS || size > MAX_DIRECTORY) throw new ContainerError("E_ARCHIVE_LIMIT", "too many members");
-      if (at + size > total2) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "the central directory lies outside the file");
-      }
-      const directory = await this.source.read(at, size);
-      if (!equal(await this.source.read(at + size, total2 - at - size), endRecords(count, size, at))) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "the end is not in the strict form", "", at + size);
-      }
-      let position = 0;
-      let offset = 0;
-      let last = "";
-      for (let i = 0; i < count; i++) {
-        const [entry2, used] = parseCentral(directory, position, at);
-        const { name } = entry2;
-        if (this.entries.has(name)) throw new ContainerError("E_ARCHIVE_DUP", "a member name occurs twice", name);
-        if (name < last || entry2.offset !== offset) {
-          throw new ContainerError("E_ARCHIVE_FORMAT", "members are not sorted and contiguous", name);
-        }
-        const header = entry2.localHeader();
-        if (!equal(await this.source.read(offset, header.length), header)) {
-          throw new ContainerError("E_ARCHIVE_FORMAT", "its two headers disagree", name, offset);
-        }
-        this.entries.set(name, entry2);
-        position += used;
-        last = name;
-        offset += header.length + entry2.packed;
-        if (offset > at) throw new ContainerError("E_ARCHIVE_FORMAT", "it reaches into the directory", name);
-      }
-      if (position !== size || offset !== at) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "bytes that belong to no member", "", offset);
-      }
-    }
-    async readEnd(total2) {
-      if (total2 < END_SIZE) throw new ContainerError("E_ARCHIVE_FORMAT", "not a zip archive: too short");
-      const end = viewOf(await this.source.read(total2 - END_SIZE, END_SIZE));
-      if (end.getUint32(0, true) !== 101010256) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "no end record at the end", "", total2 - END_SIZE);
-      }
-      const count = end.getUint16(8, true);
-      const size = end.getUint32(12, true);
-      const at = end.getUint32(16, true);
-      if (count !== MANY && size !== BIG && at !== BIG) return { count, size, at };
-      const where = total2 - END_SIZE - LOCATOR64_SIZE - END64_SIZE;
-      if (where < 0) throw new ContainerError("E_ARCHIVE_FORMAT", "the zip64 end record is missing");
-      const wide = viewOf(await this.source.read(where, END64_SIZE));
-      return { count: uint64(wide, 32), size: uint64(wide, 40), at: uint64(wide, 48) };
-    }
-    /** Every packed byte against the transport list. What differs is noted, so that the rest can still be read. */
-    async checkTransport() {
-      const entry2 = this.entries.get(TRANSPORT);
-      if (entry2 === void 0) throw new ContainerError("E_MEMBER_MISSING", "the transport list is missing", TRANSPORT);
-      if (entry2.method !== STORED2 || entry2.size > MAX_LISTING) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "the transport list is not stored plainly", TRANSPORT);
-      }
-      const lines = fromLatin1(await readMember(this, TRANSPORT, MAX_LISTING)).split("\n");
-      const rest = lines.pop();
-      const found = lines.map((line) => LISTED.exec(line));
-      if (rest !== "" || found.some((match) => match === null)) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "the transport list is malformed", TRANSPORT);
-      }
-      const names = this.names;
-      if (found.length !== names.length || found.some((match, i) => match[2] !== names[i])) {
-        throw new ContainerError("E_ARCHIVE_FORMAT", "the transport list names other members", TRANSPORT);
-      }
-      for (const match of found) await this.checkPacked(this.entries.get(match[2]), match[1]);
-    }
-    async checkPacked(entry2, wanted) {
-      const digest = this.host.digest();
-      for await (const chunk of this.packed(entry2)) digest.update(chunk);
-      if (hex(digest.final()) === wanted) return;
-      const first = entry2.data;
-      const detail = `damaged between byte ${first} and ${first + entry2.packed - 1} of the file`;
-      this.damage.push(new ContainerError("E_ARCHIVE_FORMAT", detail, entry2.name, first));
-    }
-  };
-  function viewOf(raw) {
-    return new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  }
-  function uint64(view2, at) {
-    return Number(view2.getBigUint64(at, true));
-  }
-  function parseCentral(directory, position, base) {
-    const start = position + CENTRAL_SIZE;
-    const view2 = viewOf(directory);
-    const names = start > directory.length ? Infinity : view2.getUint16(position + 28, true) + view2.getUint16(position + 30, true);
-    if (start + names > directory.length) {
-      throw new ContainerError("E_ARCHIVE_FORMAT", "the central directory ends early", "", base + position);
-    }
-    const method = view2.getUint16(position + 10, true);
-    const crc = view2.getUint32(position + 16, true);
-    let packed = view2.getUint32(position + 20, true);
-    let size = view2.getUint32(position + 24, true);
-    let offset = view2.getUint32(position + 42, true);
-    const middle = start + view2.getUint16(position + 28, true);
-    const name = fromLatin1(directory.subarray(start, middle));
-    const extra = directory.subarray(middle, middle + view2.getUint16(position + 30, true));
-    if (!isMemberName(name)) {
-      throw new ContainerError("E_ARCHIVE_NAME", "a member name is not allowed", "", base + start);
-    }
-    if (method !== STORED2 && method !== DEFLATED) {
-      throw new ContainerError("E_ARCHIVE_TYPE", "packed by a method that is not allowed", name, base + position);
-    }
-    const values = [];
-    if ([12, 20, 28].includes(extra.length)) {
-      for (let at = 4; at < extra.length; at += 8) values.push(uint64(viewOf(extra), at));
-    }
-    if (packed === BIG && values.length >= 2) [size, packed] = values.splice(0, 2);
-    if (offset === BIG && values.length > 0) offset = values[0];
-    if (Math.max(size, packed, offset) > Number.MAX_SAFE_INTEGER) {
-      throw new ContainerError("E_ARCHIVE_FORMAT", "a size beyond every file", name, base + position);
-    }
-    const entry2 = new Entry(name, method, crc, packed, size, offset);
-    const wanted = entry2.centralHeader();
-    if (!equal(directory.subarray(position, position + wanted.length), wanted)) {
-      throw new ContainerError("E_ARCHIVE_FORMAT", "its directory entry is not in the strict form", name, base + position);
-    }
-    if (method === STORED2 && packed !== size) {
-      throw new ContainerError("E_ARCHIVE_FORMAT", "stored with two sizes", name, base + position);
-    }
-    return [entry2, wanted.length];
-  }
-  async function openZip(source, host) {
-    const container = new ZipContainer(source, host);
-    await container.readDirectory();
-    await container.checkTransport();
-    return container;
-  }
-
-  // ../ts/src/crc32.ts
-  var TABLES = new Int32Array(8 * 256);
-  for (let n = 0; n < 256; n++) {
-    let value = n;
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? value >>> 1 ^ 3988292384 : value >>> 1;
-    TABLES[n] = value;
-  }
-  for (let n = 256; n < 8 * 256; n++) TABLES[n] = TABLES[TABLES[n - 256] & 255] ^ TABLES[n - 256] >>> 8;
-  function crc32(data, crc = 0) {
-    const table2 = TABLES;
-    let value = ~crc;
-    let at = 0;
-    for (const end = data.length - 7; at < end; at += 8) {
-      const low = value ^ (data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24);
-      value = table2[1792 + (low & 255)] ^ table2[1536 + (low >>> 8 & 255)] ^ table2[1280 + (low >>> 16 & 255)] ^ table2[1024 + (low >>> 24)] ^ table2[768 + data[at + 4]] ^ table2[512 + data[at + 5]] ^ table2[256 + data[at + 6]] ^ table2[data[at + 7]];
-    }
-    for (; at < data.length; at++) value = table2[(value ^ data[at]) & 255] ^ value >>> 8;
-    return ~value >>> 0;
   }
 
   // ../ts/src/sha256.ts
@@ -8606,7 +8328,7 @@ time ${time}
     return await verifies(ED25519, key, value.subarray(8), message) ? time : null;
   }
 
-  // ../ts/src/scanner.ts
+  // ../ts/src/matching.ts
   var MARGIN = 512;
   var QUOTE = 34;
   var BACKSLASH = 92;
@@ -8615,6 +8337,11 @@ time ${time}
   var ZERO = 48;
   var bytes = new Uint8Array(0);
   var view = new DataView(new ArrayBuffer(0));
+  function setBuffer(buffer2) {
+    if (buffer2 === bytes) return;
+    bytes = buffer2;
+    view = new DataView(buffer2.buffer, buffer2.byteOffset, buffer2.byteLength);
+  }
   var NONE = -1;
   var PLAIN2 = 0;
   var END = 1;
@@ -8694,6 +8421,8 @@ time ${time}
     for (let i = 0; i < last; i++) if (words.getInt32(from + 4 + 4 * i, true) !== rest[i]) return false;
     return last < 0 || words.getInt32(from + size - 4, true) === rest[last];
   }
+  var UnknownRuleError = class extends Error {
+  };
   function constantMatch(texts) {
     const encoded = texts.map(utf8);
     if (encoded.some(({ length }) => length > MARGIN)) throw new UnknownRuleError("a long constant");
@@ -8733,6 +8462,64 @@ time ${time}
       return integer >= min && integer <= max ? i : NONE;
     };
   }
+  function arrayMatch(item, min, max) {
+    return (from) => {
+      if (bytes[from] !== 91) return NONE;
+      if (bytes[from + 1] === 93) return min === 0 ? from + 2 : NONE;
+      let i = from;
+      for (let count = 1; ; count++) {
+        i = item(i + 1);
+        if (i === NONE) return NONE;
+        if (bytes[i] === 93) return count >= min && count <= max ? i + 1 : NONE;
+        if (bytes[i] !== COMMA) return NONE;
+      }
+    };
+  }
+  var MAX_SLOTS = 64;
+  var starts = new Int32Array(MAX_SLOTS);
+  var ends = new Int32Array(MAX_SLOTS);
+  var integers = new Float64Array(MAX_SLOTS);
+  function objectMatch(members) {
+    const count = members.length;
+    const keys = members.map(({ key }) => key);
+    const heads = Int32Array.from(keys, ({ head }) => head);
+    const required = members.map((member) => member.required);
+    const matches = members.map(({ match }) => match);
+    const slots = members.map(({ slot }) => slot);
+    return (from) => {
+      if (bytes[from] !== 123) return NONE;
+      let next = 0;
+      let i = from + 1;
+      let end = bytes[i];
+      while (end !== 125) {
+        const head = view.getInt32(i, true);
+        for (; next < count; next++) {
+          if (heads[next] === head && continues(keys[next], i)) break;
+          if (required[next] === true) return NONE;
+        }
+        if (next === count) return NONE;
+        const start = i + keys[next].size;
+        i = matches[next](start);
+        if (i === NONE) return NONE;
+        const slot = slots[next];
+        if (slot >= 0) {
+          starts[slot] = start;
+          ends[slot] = i;
+          integers[slot] = integer;
+        }
+        next++;
+        end = bytes[i];
+        if (end === COMMA) {
+          i++;
+          if (bytes[i] === 125) return NONE;
+        } else if (end !== 125) return NONE;
+      }
+      for (; next < count; next++) if (required[next] === true) return NONE;
+      return i + 1;
+    };
+  }
+
+  // ../ts/src/patterns.ts
   function patternMatch(pattern) {
     const hex2 = /^\^\[0-9a-f\]\{([0-9]+)\}\$$/.exec(pattern);
     if (hex2 !== null && Number(hex2[1]) % 4 === 0) return hexMatch(Number(hex2[1]));
@@ -8813,64 +8600,8 @@ time ${time}
     }
     return text === "" ? null : characters(text);
   }
-  function arrayMatch(item, min, max) {
-    return (from) => {
-      if (bytes[from] !== 91) return NONE;
-      if (bytes[from + 1] === 93) return min === 0 ? from + 2 : NONE;
-      let i = from;
-      for (let count = 1; ; count++) {
-        i = item(i + 1);
-        if (i === NONE) return NONE;
-        if (bytes[i] === 93) return count >= min && count <= max ? i + 1 : NONE;
-        if (bytes[i] !== COMMA) return NONE;
-      }
-    };
-  }
-  var MAX_SLOTS = 64;
-  var starts = new Int32Array(MAX_SLOTS);
-  var ends = new Int32Array(MAX_SLOTS);
-  var integers = new Float64Array(MAX_SLOTS);
-  function objectMatch(members) {
-    const count = members.length;
-    const keys = members.map(({ key }) => key);
-    const heads = Int32Array.from(keys, ({ head }) => head);
-    const required = members.map((member) => member.required);
-    const matches = members.map(({ match }) => match);
-    const slots = members.map(({ slot }) => slot);
-    return (from) => {
-      if (bytes[from] !== 123) return NONE;
-      let next = 0;
-      let i = from + 1;
-      let end = bytes[i];
-      while (end !== 125) {
-        const head = view.getInt32(i, true);
-        for (; next < count; next++) {
-          if (heads[next] === head && continues(keys[next], i)) break;
-          if (required[next] === true) return NONE;
-        }
-        if (next === count) return NONE;
-        const start = i + keys[next].size;
-        i = matches[next](start);
-        if (i === NONE) return NONE;
-        const slot = slots[next];
-        if (slot >= 0) {
-          starts[slot] = start;
-          ends[slot] = i;
-          integers[slot] = integer;
-        }
-        next++;
-        end = bytes[i];
-        if (end === COMMA) {
-          i++;
-          if (bytes[i] === 125) return NONE;
-        } else if (end !== 125) return NONE;
-      }
-      for (; next < count; next++) if (required[next] === true) return NONE;
-      return i + 1;
-    };
-  }
-  var UnknownRuleError = class extends Error {
-  };
+
+  // ../ts/src/compiling.ts
   var ANNOTATIONS2 = /* @__PURE__ */ new Set(["$schema", "title"]);
   var Slots = class {
     byPath = /* @__PURE__ */ new Map();
@@ -8984,6 +8715,8 @@ time ${time}
       return true;
     };
   }
+
+  // ../ts/src/scanner.ts
   var Remembered = class {
     raw = new Uint8Array(256);
     size = -1;
@@ -9072,10 +8805,7 @@ time ${time}
     /** Whether the line [from, to) of a buffer is surely a sound record, with nothing that needs a closer look. */
     read(buffer2, from, to) {
       if (to - from > MAX_BYTES) return false;
-      if (buffer2 !== bytes) {
-        bytes = buffer2;
-        view = new DataView(buffer2.buffer, buffer2.byteOffset, buffer2.byteLength);
-      }
+      setBuffer(buffer2);
       const reader = this.readerFor(from, to);
       if (reader === null) return false;
       if (!reader.read(from, to) || starts[APPROVAL] >= 0) return false;
@@ -10210,6 +9940,288 @@ time ${time}
   function isDetached(name) {
     const number2 = (ANCHOR.exec(name) ?? DISCLOSURE.exec(name))?.[1];
     return number2 === void 0 ? ATTESTATION.test(name) : canonicalDecimal(number2) !== null;
+  }
+
+  // ../ts/src/zip_form.ts
+  var STORED2 = 0;
+  var BIG = 4294967295;
+  var MANY = 65535;
+  var DOS_DATE = 33;
+  var MODE = 33060;
+  function pack(...fields) {
+    const raw = new Uint8Array(fields.reduce((size, [width]) => size + width, 0));
+    const view2 = new DataView(raw.buffer);
+    let at = 0;
+    for (const [width, value] of fields) {
+      if (width === 2) view2.setUint16(at, value, true);
+      else if (width === 4) view2.setUint32(at, value, true);
+      else view2.setBigUint64(at, BigInt(value), true);
+      at += width;
+    }
+    return raw;
+  }
+  var Entry = class {
+    constructor(name, method, crc, packed, size, offset) {
+      this.name = name;
+      this.method = method;
+      this.crc = crc;
+      this.packed = packed;
+      this.size = size;
+      this.offset = offset;
+    }
+    name;
+    method;
+    crc;
+    packed;
+    size;
+    offset;
+    get zip64() {
+      return this.packed >= BIG || this.size >= BIG;
+    }
+    shared(extra) {
+      return [
+        [2, this.zip64 || this.offset >= BIG ? 45 : 20],
+        [2, 0],
+        [2, this.method],
+        [2, 0],
+        [2, DOS_DATE],
+        [4, this.crc],
+        [4, this.zip64 ? BIG : this.packed],
+        [4, this.zip64 ? BIG : this.size],
+        [2, this.name.length],
+        [2, extra]
+      ];
+    }
+    localHeader() {
+      const extra = this.zip64 ? pack([2, 1], [2, 16], [8, this.size], [8, this.packed]) : new Uint8Array(0);
+      return concat([pack([4, 67324752], ...this.shared(extra.length)), utf8(this.name), extra]);
+    }
+    centralHeader() {
+      const values = [...this.zip64 ? [this.size, this.packed] : [], ...this.offset >= BIG ? [this.offset] : []];
+      const wide = values.map((value) => [8, value]);
+      const extra = values.length > 0 ? pack([2, 1], [2, 8 * values.length], ...wide) : new Uint8Array(0);
+      const [version] = this.shared(0);
+      const head = pack([4, 33639248], [2, 3 << 8 | version[1]], ...this.shared(extra.length));
+      const rest = pack([2, 0], [2, 0], [2, 0], [2, 0], [2, MODE], [4, Math.min(this.offset, BIG)]);
+      return concat([head, rest, utf8(this.name), extra]);
+    }
+    get data() {
+      return this.offset + this.localHeader().length;
+    }
+  };
+  function endRecords(count, size, at) {
+    const end = pack(
+      [4, 101010256],
+      [2, 0],
+      [2, 0],
+      [2, Math.min(count, MANY)],
+      [2, Math.min(count, MANY)],
+      [4, Math.min(size, BIG)],
+      [4, Math.min(at, BIG)],
+      [2, 0]
+    );
+    if (at < BIG && size < BIG && count < MANY) return end;
+    const end64 = pack(
+      [4, 101075792],
+      [8, 44],
+      [2, 3 << 8 | 45],
+      [2, 45],
+      [4, 0],
+      [4, 0],
+      [8, count],
+      [8, count],
+      [8, size],
+      [8, at]
+    );
+    return concat([end64, pack([4, 117853008], [4, 0], [8, at + size], [4, 1]), end]);
+  }
+
+  // ../ts/src/zip.ts
+  var MAX_DIRECTORY = 16 << 20;
+  var MAX_LISTING = 16 << 20;
+  var CHUNK2 = 262144;
+  var TRANSPORT = "transport.sha256";
+  var LISTED = /^([0-9a-f]{64}) {2}([a-z0-9._/-]{1,100})$/;
+  var DEFLATED = 8;
+  var CENTRAL_SIZE = 46;
+  var END_SIZE = 22;
+  var END64_SIZE = 56;
+  var LOCATOR64_SIZE = 20;
+  var ZipContainer = class {
+    constructor(source, host) {
+      this.source = source;
+      this.host = host;
+    }
+    source;
+    host;
+    damage = [];
+    entries = /* @__PURE__ */ new Map();
+    get names() {
+      return [...this.entries.keys()].filter((name) => name !== TRANSPORT);
+    }
+    size(name) {
+      return this.entries.get(name).size;
+    }
+    async *stream(name) {
+      const entry2 = this.entries.get(name);
+      let crc = 0;
+      let size = 0;
+      const chunks = entry2.method === STORED2 ? this.packed(entry2) : this.host.inflate(this.source, entry2.data, entry2.packed, entry2.size);
+      try {
+        for await (const chunk of chunks) {
+          crc = this.host.crc32(chunk, crc);
+          size += chunk.length;
+          yield chunk;
+        }
+      } catch (error) {
+        if (error instanceof InflateError) throw new ContainerError("E_ARCHIVE_FORMAT", error.message, name);
+        throw error;
+      }
+      if (size !== entry2.size || crc !== entry2.crc) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "its bytes do not match its header", name);
+      }
+    }
+    async *packed(entry2) {
+      const first = entry2.data;
+      for (let done = 0; done < entry2.packed; ) {
+        const chunk = await this.source.read(first + done, Math.min(CHUNK2, entry2.packed - done));
+        if (chunk.length === 0) {
+          throw new ContainerError("E_ARCHIVE_FORMAT", "the file ends inside a member", entry2.name, first + done);
+        }
+        done += chunk.length;
+        yield chunk;
+      }
+    }
+    /** Parse from the end, then demand that a strict writer would have written exactly these headers. */
+    async readDirectory() {
+      const total2 = this.source.size;
+      const { count, size, at } = await this.readEnd(total2);
+      if (count > MAX_MEMBERS || size > MAX_DIRECTORY) throw new ContainerError("E_ARCHIVE_LIMIT", "too many members");
+      if (at + size > total2) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "the central directory lies outside the file");
+      }
+      const directory = await this.source.read(at, size);
+      if (!equal(await this.source.read(at + size, total2 - at - size), endRecords(count, size, at))) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "the end is not in the strict form", "", at + size);
+      }
+      let position = 0;
+      let offset = 0;
+      let last = "";
+      for (let i = 0; i < count; i++) {
+        const [entry2, used] = parseCentral(directory, position, at);
+        const { name } = entry2;
+        if (this.entries.has(name)) throw new ContainerError("E_ARCHIVE_DUP", "a member name occurs twice", name);
+        if (name < last || entry2.offset !== offset) {
+          throw new ContainerError("E_ARCHIVE_FORMAT", "members are not sorted and contiguous", name);
+        }
+        const header = entry2.localHeader();
+        if (!equal(await this.source.read(offset, header.length), header)) {
+          throw new ContainerError("E_ARCHIVE_FORMAT", "its two headers disagree", name, offset);
+        }
+        this.entries.set(name, entry2);
+        position += used;
+        last = name;
+        offset += header.length + entry2.packed;
+        if (offset > at) throw new ContainerError("E_ARCHIVE_FORMAT", "it reaches into the directory", name);
+      }
+      if (position !== size || offset !== at) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "bytes that belong to no member", "", offset);
+      }
+    }
+    async readEnd(total2) {
+      if (total2 < END_SIZE) throw new ContainerError("E_ARCHIVE_FORMAT", "not a zip archive: too short");
+      const end = viewOf(await this.source.read(total2 - END_SIZE, END_SIZE));
+      if (end.getUint32(0, true) !== 101010256) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "no end record at the end", "", total2 - END_SIZE);
+      }
+      const count = end.getUint16(8, true);
+      const size = end.getUint32(12, true);
+      const at = end.getUint32(16, true);
+      if (count !== MANY && size !== BIG && at !== BIG) return { count, size, at };
+      const where = total2 - END_SIZE - LOCATOR64_SIZE - END64_SIZE;
+      if (where < 0) throw new ContainerError("E_ARCHIVE_FORMAT", "the zip64 end record is missing");
+      const wide = viewOf(await this.source.read(where, END64_SIZE));
+      return { count: uint64(wide, 32), size: uint64(wide, 40), at: uint64(wide, 48) };
+    }
+    /** Every packed byte against the transport list. What differs is noted, so that the rest can still be read. */
+    async checkTransport() {
+      const entry2 = this.entries.get(TRANSPORT);
+      if (entry2 === void 0) throw new ContainerError("E_MEMBER_MISSING", "the transport list is missing", TRANSPORT);
+      if (entry2.method !== STORED2 || entry2.size > MAX_LISTING) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "the transport list is not stored plainly", TRANSPORT);
+      }
+      const lines = fromLatin1(await readMember(this, TRANSPORT, MAX_LISTING)).split("\n");
+      const rest = lines.pop();
+      const found = lines.map((line) => LISTED.exec(line));
+      if (rest !== "" || found.some((match) => match === null)) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "the transport list is malformed", TRANSPORT);
+      }
+      const names = this.names;
+      if (found.length !== names.length || found.some((match, i) => match[2] !== names[i])) {
+        throw new ContainerError("E_ARCHIVE_FORMAT", "the transport list names other members", TRANSPORT);
+      }
+      for (const match of found) await this.checkPacked(this.entries.get(match[2]), match[1]);
+    }
+    async checkPacked(entry2, wanted) {
+      const digest = this.host.digest();
+      for await (const chunk of this.packed(entry2)) digest.update(chunk);
+      if (hex(digest.final()) === wanted) return;
+      const first = entry2.data;
+      const detail = `damaged between byte ${first} and ${first + entry2.packed - 1} of the file`;
+      this.damage.push(new ContainerError("E_ARCHIVE_FORMAT", detail, entry2.name, first));
+    }
+  };
+  function viewOf(raw) {
+    return new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  }
+  function uint64(view2, at) {
+    return Number(view2.getBigUint64(at, true));
+  }
+  function parseCentral(directory, position, base) {
+    const start = position + CENTRAL_SIZE;
+    const view2 = viewOf(directory);
+    const names = start > directory.length ? Infinity : view2.getUint16(position + 28, true) + view2.getUint16(position + 30, true);
+    if (start + names > directory.length) {
+      throw new ContainerError("E_ARCHIVE_FORMAT", "the central directory ends early", "", base + position);
+    }
+    const method = view2.getUint16(position + 10, true);
+    const crc = view2.getUint32(position + 16, true);
+    let packed = view2.getUint32(position + 20, true);
+    let size = view2.getUint32(position + 24, true);
+    let offset = view2.getUint32(position + 42, true);
+    const middle = start + view2.getUint16(position + 28, true);
+    const name = fromLatin1(directory.subarray(start, middle));
+    const extra = directory.subarray(middle, middle + view2.getUint16(position + 30, true));
+    if (!isMemberName(name)) {
+      throw new ContainerError("E_ARCHIVE_NAME", "a member name is not allowed", "", base + start);
+    }
+    if (method !== STORED2 && method !== DEFLATED) {
+      throw new ContainerError("E_ARCHIVE_TYPE", "packed by a method that is not allowed", name, base + position);
+    }
+    const values = [];
+    if ([12, 20, 28].includes(extra.length)) {
+      for (let at = 4; at < extra.length; at += 8) values.push(uint64(viewOf(extra), at));
+    }
+    if (packed === BIG && values.length >= 2) [size, packed] = values.splice(0, 2);
+    if (offset === BIG && values.length > 0) offset = values[0];
+    if (Math.max(size, packed, offset) > Number.MAX_SAFE_INTEGER) {
+      throw new ContainerError("E_ARCHIVE_FORMAT", "a size beyond every file", name, base + position);
+    }
+    const entry2 = new Entry(name, method, crc, packed, size, offset);
+    const wanted = entry2.centralHeader();
+    if (!equal(directory.subarray(position, position + wanted.length), wanted)) {
+      throw new ContainerError("E_ARCHIVE_FORMAT", "its directory entry is not in the strict form", name, base + position);
+    }
+    if (method === STORED2 && packed !== size) {
+      throw new ContainerError("E_ARCHIVE_FORMAT", "stored with two sizes", name, base + position);
+    }
+    return [entry2, wanted.length];
+  }
+  async function openZip(source, host) {
+    const container = new ZipContainer(source, host);
+    await container.readDirectory();
+    await container.checkTransport();
+    return container;
   }
 
   // ../ts/src/api.ts

@@ -55,6 +55,10 @@ declare module "node:zlib" {
 }
 
 declare module "node:process" {
-  const process: { argv: string[]; stdin: AsyncIterable<Uint8Array>; exitCode: number };
+  interface Output {
+    write(data: string | Uint8Array, done: (error?: Error | null) => void): boolean;
+    on(event: "error", listener: (error: Error) => void): void;
+  }
+  const process: { argv: string[]; stdin: AsyncIterable<Uint8Array>; stdout: Output; exitCode: number };
   export default process;
 }

@@ -1,10 +1,11 @@
 /** What a page or a program calls. */
 
-import { ContainerError, openZip, type Container } from "./container.js";
+import { ContainerError, type Container } from "./container.js";
 import { memorySource, portableHost, type Host } from "./host.js";
 import type { JsonObject } from "./json.js";
 import { ordered, type Found } from "./report.js";
 import { refuse, verifyContainer, type Options, type Verification } from "./verify.js";
+import { openZip } from "./zip.js";
 
 /** A finished verification. places: every code with its first 16 places (member, record, words, byte). */
 export interface Result {

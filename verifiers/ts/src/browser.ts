@@ -1,7 +1,8 @@
 /** The browser bundle: `ClyraVerify.verifyBundle(bytes, options)`. */
 
-import { openZip, readMember, type Container } from "./container.js";
+import { readMember, type Container } from "./container.js";
 import { memorySource, portableHost } from "./host.js";
+import { openZip } from "./zip.js";
 
 export { verifyBundle, type Result } from "./api.js";
 export { CODES, STAGES, stageOf } from "./codes.js";

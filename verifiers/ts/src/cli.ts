@@ -7,7 +7,6 @@ import { randomBytes } from "node:crypto";
 
 import { resultOf, verifyOpened } from "./api.js";
 import { concat, fromHex, fromLatin1, hex, utf8 } from "./bytes.js";
-import { openZip } from "./container.js";
 import { memorySource, portableHost } from "./host.js";
 import { inflate, InflateError } from "./inflate.js";
 import { CanonicalError, checkDef } from "./json.js";
@@ -19,6 +18,7 @@ import { EXIT_UNREADABLE, type Level, type Report } from "./report.js";
 import { recordSchemas } from "./schemas.js";
 import { Sha256 } from "./sha256.js";
 import type { Options } from "./verify.js";
+import { openZip } from "./zip.js";
 
 const USAGE = `Usage: clyra-verify verify BUNDLE... [options]
        clyra-verify verify-record PROOF [--trust FILE] [--json]
@@ -110,9 +110,11 @@ function writeMemory(file: string, memory: Memory): void {
   }
 }
 
-function print(text: string | Uint8Array): void {
-  let raw = typeof text === "string" ? utf8(text) : text;
-  while (raw.length > 0) raw = raw.subarray(fs.writeSync(1, raw));
+/** Write to standard output, however slowly it is read. */
+async function print(text: string | Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 const WORST = [0, 3, 4, 1, 2];
@@ -142,7 +144,7 @@ async function verify(args: Arguments): Promise<number> {
     let code: number;
     try {
       const report = await verifyPath(file, options, args.flags.has("portable"));
-      print(args.flags.has("json") ? concat([report.toBytes(), utf8("\n")]) : `${report.verdict}${wordsOf(report)}\n`);
+      await print(args.flags.has("json") ? concat([report.toBytes(), utf8("\n")]) : `${report.verdict}${wordsOf(report)}\n`);
       code = report.exitCode;
     } catch (error) {
       code = complain(error);
@@ -164,7 +166,7 @@ async function verifyOne(args: Arguments): Promise<number> {
   );
   const { verdict, seq, size, origin, first } = report;
   const words = `${String(verdict)}: record ${String(seq)} in a tree of ${String(size)} of ${String(origin)} ${String(first)}`;
-  print(args.flags.has("json") ? concat([reportBytes, utf8("\n")]) : `${words.trimEnd()}\n`);
+  await print(args.flags.has("json") ? concat([reportBytes, utf8("\n")]) : `${words.trimEnd()}\n`);
   return exitCode;
 }
 
@@ -221,15 +223,15 @@ async function canon(): Promise<number> {
       if (!(error instanceof CanonicalError)) throw error;
       answers.push(`${error.code}\n`);
     }
-    if (answers.length === 4096) print(answers.splice(0).join(""));
+    if (answers.length === 4096) await print(answers.splice(0).join(""));
   }
-  print(answers.join(""));
+  await print(answers.join(""));
   return 0;
 }
 
 /** For tests: every schema this verifier has, one a line, after its name. */
-function schemas(): number {
-  print(recordSchemas().map(([name, schema]) => `${name} ${schema}\n`).join(""));
+async function schemas(): Promise<number> {
+  await print(recordSchemas().map(([name, schema]) => `${name} ${schema}\n`).join(""));
   return 0;
 }
 
@@ -239,10 +241,10 @@ async function inflated(): Promise<number> {
     const digest = new Sha256();
     try {
       for (const chunk of inflate(fromHex(fromLatin1(line)), INFLATED)) digest.update(chunk);
-      print(`${hex(digest.final())}\n`);
+      await print(`${hex(digest.final())}\n`);
     } catch (error) {
       if (!(error instanceof InflateError)) throw error;
-      print("bad\n");
+      await print("bad\n");
     }
   }
   return 0;
@@ -254,7 +256,7 @@ async function signatures(): Promise<number> {
     const words = new TextDecoder().decode(line).split(" ");
     const [key, signature, message] = words.slice(1).map((word) => fromHex(word === "-" ? "" : word));
     const good = words.length === 4 && (await verifies(words[0]!, key!, signature!, message!));
-    print(good ? "good\n" : "bad\n");
+    await print(good ? "good\n" : "bad\n");
   }
   return 0;
 }
@@ -263,7 +265,7 @@ async function signatures(): Promise<number> {
 async function cases(): Promise<number> {
   for await (const line of inputLines()) {
     const code = await command(JSON.parse(new TextDecoder().decode(line)) as string[]);
-    print(`exit ${code}\n`);
+    await print(`exit ${code}\n`);
   }
   return 0;
 }
@@ -289,7 +291,7 @@ async function run(given: readonly string[]): Promise<number> {
     case "help":
     case "--help":
     case "-h":
-      print(USAGE);
+      await print(USAGE);
       return args.command === "" ? EXIT_UNREADABLE : 0;
     default:
       throw new UsageError(`There is no command ${args.command}.`);
@@ -299,6 +301,7 @@ async function run(given: readonly string[]): Promise<number> {
 /** Say on standard error what a person can do about an error; the exit code. Throws what nobody can help. */
 function complain(error: unknown): number {
   const system = error as { code?: string; path?: string };
+  if (system.code === "EPIPE") return EXIT_UNREADABLE; // nobody reads the answer any more
   let said: string;
   if (error instanceof UsageError) said = `${error.message} See clyra-verify --help.`;
   else if (error instanceof MemoryError) said = `The memory file cannot be used: ${error.message}.`;
@@ -317,4 +320,5 @@ async function command(given: readonly string[]): Promise<number> {
   }
 }
 
+process.stdout.on("error", () => {}); // whoever writes hears of it
 process.exitCode = await command(process.argv.slice(2));

@@ -5,9 +5,10 @@ import * as fs from "node:fs";
 import * as zlib from "node:zlib";
 
 import { concat, utf8 } from "./bytes.js";
-import { openFolder, openZip, type Container, type FolderItem } from "./container.js";
+import { openFolder, type Container, type FolderItem } from "./container.js";
 import { portableHost, type Host, type Source } from "./host.js";
 import { InflateError } from "./inflate.js";
+import { openZip } from "./zip.js";
 
 const CHUNK = 262_144;
 const { hash, createHash } = nodeCrypto;

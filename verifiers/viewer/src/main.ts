@@ -7,7 +7,8 @@
 
 import { verifyBundle, type Result } from "../../ts/src/api.js";
 import { fromBase64 } from "../../ts/src/bytes.js";
-import { openZip, readMember, type Container } from "../../ts/src/container.js";
+import { readMember, type Container } from "../../ts/src/container.js";
+import { openZip } from "../../ts/src/zip.js";
 import { memorySource, portableHost } from "../../ts/src/host.js";
 import { loadTrust } from "../../ts/src/trust.js";
 import { drawCertificates } from "./certificates.js";
