@@ -189,6 +189,9 @@ def open_verified(path: Path, options: Options, *, force: bool = False) -> Bundl
     try:
         container = open_container(path)
         digest = _records_digest(container)
+        if statement.RECORDS not in container.names:
+            container.close()
+            raise _pruned(path)
     except (ContainerError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise EvidenceRejectedError(f"{path.name} cannot be read at all.", str(error)) from None
     provenance = Provenance(
@@ -250,6 +253,14 @@ def _records_digest(container: Container) -> str:
     envelope = dsse.parse(read_member(container, statement.STATEMENT, dsse.MAX_BYTES), statement.PAYLOAD_TYPE)
     subjects = orjson.loads(envelope.payload)["subject"]
     return str(next(item["digest"]["sha256"] for item in subjects if item["name"] == statement.RECORDS))
+
+
+def _pruned(path: Path) -> EvidenceRejectedError:
+    return EvidenceRejectedError(
+        f"{path.name} has no records.",
+        "They were left out when it was pruned; only the proof stayed.",
+        "Get a whole copy.",
+    )
 
 
 def _changed() -> EvidenceRejectedError:

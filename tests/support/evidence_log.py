@@ -9,7 +9,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from recorder import canonical, dsse, trust
 from recorder.admission import parse_batch
+from recorder.keys import LocalKey
 from recorder.layout import Layout
 from recorder.main import prepare
 from recorder.seal import seal_window
@@ -105,6 +107,15 @@ def log_key_pem(layout: Layout) -> bytes:
     """The public log key, as others' libraries take it."""
     public = Ed25519PublicKey.from_public_bytes(layout.keys.signing_key("log").public)
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def trust_with_auditor(layout: Layout, auditor: LocalKey) -> bytes:
+    """The trust file of a log with an auditor's key added, signed anew by its root."""
+    document = canonical.check(dsse.parse(layout.trust.read_bytes(), trust.PAYLOAD_TYPE).payload, trust.MAX_BYTES)
+    entry = {"keyid": auditor.key_id, "alg": "ed25519", "pub": auditor.public.hex(), "role": "auditor"}
+    document["keys"].append(entry | {"valid_from_size": 0, "state": "active"})
+    document["version"] += 1
+    return dsse.sign(canonical.encode(document), trust.PAYLOAD_TYPE, [layout.keys.signing_key("root")])
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from oscal_bindings.v1.models import AssessmentResults
 
-from recorder import canonical, dsse, statement, trust
+from recorder import dsse, statement
 from recorder.attest import controls, oscal, result
 from recorder.attest.append import append
 from recorder.attest.evaluate import Assessment, assess
@@ -21,7 +21,7 @@ from recorder.layout import Layout
 from recorder.reading import open_bundle
 from recorder.verify.bundle import verify
 from recorder.verify.options import Options
-from tests.support.evidence_log import EvidenceLog, denied, exchange
+from tests.support.evidence_log import EvidenceLog, denied, exchange, trust_with_auditor
 
 AT = "2026-11-22T12:00:00Z"
 
@@ -43,14 +43,6 @@ def _assess(layout: Layout, path: Path, framework: str = "sox") -> Assessment:
     return assess(controls.load(framework), open_bundle(path, layout.trust.read_bytes()))
 
 
-def _trust_with_auditor(layout: Layout, auditor: LocalKey) -> bytes:
-    document = canonical.check(dsse.parse(layout.trust.read_bytes(), trust.PAYLOAD_TYPE).payload, trust.MAX_BYTES)
-    entry = {"keyid": auditor.key_id, "alg": "ed25519", "pub": auditor.public.hex(), "role": "auditor"}
-    document["keys"].append(entry | {"valid_from_size": 0, "state": "active"})
-    document["version"] += 1
-    return dsse.sign(canonical.encode(document), trust.PAYLOAD_TYPE, [layout.keys.signing_key("root")])
-
-
 def _payload(envelope: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(dsse.parse(envelope, statement.PAYLOAD_TYPE).payload)
     return found
@@ -61,7 +53,7 @@ def test_the_verifier_accepts_both_statements(sealed: tuple[Layout, Path], copy:
     layout, _ = sealed
     auditor = LocalKey.generate()
     key = auditor if signer == "auditor" else layout.keys.signing_key("seal")
-    trusted = _trust_with_auditor(layout, auditor)
+    trusted = trust_with_auditor(layout, auditor)
     before = verify(copy, Options(trust=trusted)).document()
     append(copy, result.members(_assess(layout, copy), key, AT))
     with zipfile.ZipFile(copy) as packed:

@@ -22,6 +22,7 @@ from recorder.export.entry import Entry, entries
 from recorder.layout import Layout
 from recorder.merkle import leaf_hash
 from recorder.reading import BundleEvidence, EvidenceRejectedError, open_bundle, open_log
+from recorder.repack import repack
 from tests.support.evidence_log import EvidenceLog, denied, exchange, shadowed
 
 HOSTILE = '=HYPERLINK("http://x.invalid","a,b")'
@@ -265,3 +266,14 @@ def test_a_bundle_that_changes_after_it_was_checked_is_noticed(sealed: tuple[Lay
 def _swap(records: Path) -> None:
     records.chmod(0o600)
     records.write_bytes(records.read_bytes().replace(b"agent-1", b"agent-2"))
+
+
+def test_a_pruned_bundle_is_told_from_a_damaged_one(sealed: tuple[Layout, Path], tmp_path: Path) -> None:
+    layout, path = sealed
+    pruned = tmp_path / "pruned.zip"
+    leaves = b"".join(item.leaf for item in open_bundle(path, layout.trust.read_bytes()).items())
+    repack(path, pruned, {"tree/leaves": leaves}, frozenset({"records.jsonl"}))
+    with pytest.raises(EvidenceRejectedError, match=r"has no records|is rejected"):
+        open_bundle(pruned, layout.trust.read_bytes())
+    with pytest.raises(EvidenceRejectedError, match="has no records"):
+        open_bundle(pruned, layout.trust.read_bytes(), force=True)
