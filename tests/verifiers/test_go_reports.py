@@ -255,6 +255,15 @@ def _keys(forge: Forge) -> tuple[object, object, object]:
     return forge.log_key, forge.seal_key, forge.root_key
 
 
+def test_nothing_is_remembered_of_what_is_not_sound(go: GoVerifier, world: World, trust: Path, tmp_path: Path) -> None:
+    bundle = world.forge.write(tmp_path / "bundle")
+    kept = tmp_path / "memory"
+    assert go.run("verify", bundle, "--memory", kept).returncode == 4
+    (bundle / "records.jsonl").write_bytes(b"{}\n")
+    assert go.run("verify", bundle, "--trust", trust, "--memory", kept).returncode == 1
+    assert not kept.exists()
+
+
 @pytest.mark.parametrize("raw", [b"", b"{}", b'{"logs":[],"v":"def-memory/1"}\n', b'{"logs": [],"v":"def-memory/0"}'])
 def test_a_memory_file_that_is_none(go: GoVerifier, world: World, trust: Path, tmp_path: Path, raw: bytes) -> None:
     kept = tmp_path / "memory"

@@ -33,8 +33,9 @@ type Log struct {
 
 // A Store holds logs by origin. With an empty path it lives in RAM only.
 type Store struct {
-	path string
-	logs map[string]*Log
+	path    string
+	logs    map[string]*Log
+	changed bool
 }
 
 var form = schema.MustCompile(`{
@@ -56,7 +57,7 @@ const hex64 = `{"type": "string", "pattern": "^[0-9a-f]{64}$"}`
 
 // Open reads the file; one that is not there is empty. "" is a memory that is not kept.
 func Open(path string) (*Store, error) {
-	store := &Store{path, map[string]*Log{}}
+	store := &Store{path: path, logs: map[string]*Log{}}
 	if path == "" {
 		return store, nil
 	}
@@ -112,6 +113,7 @@ func (s *Store) Of(origin string) *Log { return s.logs[origin] }
 
 // Learn remembers the larger tree, and the trust file (which may be nil, or of another log).
 func (s *Store) Learn(origin string, size int64, root tlog.Hash, file *trust.File) {
+	s.changed = true
 	log := s.logs[origin]
 	if log == nil {
 		log = &Log{Origin: origin}
@@ -126,9 +128,9 @@ func (s *Store) Learn(origin string, size int64, root tlog.Hash, file *trust.Fil
 	}
 }
 
-// Write replaces the file in one step.
+// Write replaces the file in one step, if anything was learned.
 func (s *Store) Write() error {
-	if s.path == "" {
+	if s.path == "" || !s.changed {
 		return nil
 	}
 	raw := append(defjson.Encode(s.document()), '\n')
