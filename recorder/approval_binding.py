@@ -135,20 +135,24 @@ def _prove_webauthn(binding: Mapping[str, Any], predicate: Mapping[str, Any], ke
 
 
 def _prove_token(binding: Mapping[str, Any], predicate: Mapping[str, Any], key: TrustedKey) -> Proof:
-    parts = _parts(binding["id_token"])
-    header, claims = _object(_decode(parts[0])), _object(_decode(parts[1]))
-    _demand(header.get("alg") in _JWS_ALGORITHMS[key.alg] and "crit" not in header, "another JWS algorithm")
+    claims = _object(signed_payload(binding["id_token"], key))
     _demand(isinstance(claims.get("nonce"), str), "no nonce")
     _check_claims(claims, predicate, bytes.fromhex(binding["subject_salt"]))
-    signature = _decode(parts[2])
-    if key.alg == public_key.P256:
-        _demand(len(signature) == 64, "an ES256 signature has 64 bytes")
-        halves = (int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
-        signature = encode_dss_signature(*halves)
-    message = f"{parts[0]}.{parts[1]}".encode()
-    _demand(key.verifies(signature, message), "the token is not signed by its key")
     methods = claims.get("amr", [])
     return Proof(OIDC, methods=tuple(methods))
+
+
+def signed_payload(token: str, key: TrustedKey) -> bytes:
+    """The payload of a compact JWS (RFC 7515) that this key signed by its own algorithm. Raises BindingError."""
+    parts = _parts(token)
+    header = _object(_decode(parts[0]))
+    _demand(header.get("alg") in _JWS_ALGORITHMS[key.alg] and "crit" not in header, "another JWS algorithm")
+    payload, signature = _decode(parts[1]), _decode(parts[2])
+    if key.alg == public_key.P256:
+        _demand(len(signature) == 64, "an ES256 signature has 64 bytes")
+        signature = encode_dss_signature(int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
+    _demand(key.verifies(signature, f"{parts[0]}.{parts[1]}".encode()), "the token is not signed by its key")
+    return payload
 
 
 def _check_claims(claims: Mapping[str, Any], predicate: Mapping[str, Any], salt: bytes) -> None:
