@@ -31,8 +31,6 @@ from tests.conformance import approval_suite
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
 BEGIN, END = "<!-- numbers: begin -->", "<!-- numbers: end -->"
 PROFILE = "integers beyond 2^53-1 are refused, not rounded: another reader could read another amount"
-    "what a JWK says of its own use is not asked: our keys come from the trust file, which gives algorithm and role"
-)
 REASONS: dict[str, dict[str, str]] = {
     "jcs-byte-vectors/v1": {"first-unsafe-integer": PROFILE},
     "approval-binding/v1": approval_suite.REASONS,
