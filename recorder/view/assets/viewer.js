@@ -951,360 +951,6 @@
     return found;
   }
 
-  // ../ts/src/dsse.ts
-  var MAX_ENVELOPE = 16 << 20;
-  var MAX_SIGNATURES = 16;
-  var DsseError = class extends Error {
-    constructor(code2, detail) {
-      super(`${code2}: ${detail}`);
-      this.code = code2;
-      this.detail = detail;
-    }
-    code;
-    detail;
-  };
-  var Envelope = class {
-    constructor(payload, payloadType, signatures) {
-      this.payload = payload;
-      this.payloadType = payloadType;
-      this.signatures = signatures;
-    }
-    payload;
-    payloadType;
-    signatures;
-    /** Pre-authentication encoding: what is really signed. */
-    get message() {
-      const type = utf8(this.payloadType);
-      return concat([utf8(`DSSEv1 ${type.length} `), type, utf8(` ${this.payload.length} `), this.payload]);
-    }
-    /** Key ids of `keys` with a valid signature here, in the order of the file. */
-    async signers(keys) {
-      const { message } = this;
-      const found = [];
-      for (const [name, value] of this.signatures) {
-        if (await keys.get(name)?.verifies(value, message)) found.push(name);
-      }
-      return found;
-    }
-  };
-  function malformed(detail) {
-    return new DsseError("E_DSSE_FORMAT", detail);
-  }
-  function hasKeys(value, ...names) {
-    return isObject(value) && Object.keys(value).length === names.length && names.every((name) => name in value);
-  }
-  function parseEnvelope(raw, payloadType) {
-    if (raw.length > MAX_ENVELOPE) throw malformed("the envelope is too long");
-    if (raw[raw.length - 1] !== 10) throw malformed("not in the compact form");
-    try {
-      return envelopeOf(checkStrict(raw.subarray(0, -1), MAX_ENVELOPE), payloadType);
-    } catch (error) {
-      if (error instanceof CanonicalError) throw malformed(error.detail);
-      throw error;
-    }
-  }
-  function envelopeOf(document2, payloadType) {
-    if (!isObject(document2) || !hasKeys(document2, "payload", "payloadType", "signatures")) {
-      throw malformed("not a DSSE envelope");
-    }
-    if (document2["payloadType"] !== payloadType) throw new DsseError("E_DSSE_TYPE", `not ${payloadType}`);
-    const listed = document2["signatures"];
-    if (!Array.isArray(listed) || listed.length < 1 || listed.length > MAX_SIGNATURES) {
-      throw malformed("1 to 16 signatures expected");
-    }
-    return new Envelope(decode(document2["payload"]), payloadType, listed.map(signatureOf));
-  }
-  function signatureOf(item) {
-    if (!isObject(item) || !hasKeys(item, "keyid", "sig") || typeof item["keyid"] !== "string") {
-      throw malformed("a signature has keyid and sig");
-    }
-    return [item["keyid"], decode(item["sig"])];
-  }
-  function decode(text) {
-    const raw = typeof text === "string" ? fromBase64(text) : null;
-    if (raw === null) throw malformed("bad base64");
-    return raw;
-  }
-
-  // ../ts/src/schema.ts
-  var ANNOTATIONS = /* @__PURE__ */ new Set(["$schema", "$id", "$comment", "title", "description", "$defs", "then", "else"]);
-  function compileSchema(schema, root = schema) {
-    if (typeof schema === "boolean") return () => schema;
-    if (!isObject(schema)) throw new Error("a schema is an object or a boolean");
-    const checks = [];
-    for (const [keyword, argument] of Object.entries(schema)) {
-      if (ANNOTATIONS.has(keyword)) continue;
-      checks.push(compileKeyword(keyword, argument, schema, root));
-    }
-    return (value) => {
-      for (const check3 of checks) if (!check3(value)) return false;
-      return true;
-    };
-  }
-  function compileKeyword(keyword, argument, schema, root) {
-    const compile2 = (inner) => compileSchema(inner, root);
-    const each = () => argument.map(compile2);
-    switch (keyword) {
-      case "type":
-        return typeCheck(argument);
-      case "const":
-        return equals(argument);
-      case "enum": {
-        const known = new Set(argument.map(encodeText));
-        return (value) => known.has(encodeText(value));
-      }
-      case "pattern": {
-        const pattern = new RegExp(argument, "u");
-        return onText((text) => pattern.test(text));
-      }
-      case "minLength":
-        return onText((text) => codePoints(text) >= Number(argument));
-      case "maxLength":
-        return onText((text) => codePoints(text) <= Number(argument));
-      case "minimum":
-        return (value) => typeof value !== "number" || value >= Number(argument);
-      case "maximum":
-        return (value) => typeof value !== "number" || value <= Number(argument);
-      case "minItems":
-        return (value) => !Array.isArray(value) || value.length >= Number(argument);
-      case "maxItems":
-        return (value) => !Array.isArray(value) || value.length <= Number(argument);
-      case "uniqueItems":
-        return (value) => argument !== true || !Array.isArray(value) || new Set(value.map(encodeText)).size === value.length;
-      case "items": {
-        const item = compile2(argument);
-        return (value) => !Array.isArray(value) || value.every(item);
-      }
-      case "required": {
-        const names = argument;
-        return (value) => !isObject(value) || names.every((name) => name in value);
-      }
-      case "properties": {
-        const known = Object.entries(argument).map(([name, inner]) => [name, compile2(inner)]);
-        return (value) => !isObject(value) || known.every(([name, check3]) => !(name in value) || check3(value[name]));
-      }
-      case "additionalProperties":
-        return additional(argument, schema, compile2);
-      case "minProperties":
-        return (value) => !isObject(value) || Object.keys(value).length >= Number(argument);
-      case "maxProperties":
-        return (value) => !isObject(value) || Object.keys(value).length <= Number(argument);
-      case "propertyNames": {
-        const name = compile2(argument);
-        return (value) => !isObject(value) || Object.keys(value).every(name);
-      }
-      case "allOf": {
-        const all = each();
-        return (value) => all.every((check3) => check3(value));
-      }
-      case "anyOf": {
-        const any = each();
-        return (value) => any.some((check3) => check3(value));
-      }
-      case "oneOf": {
-        const one = each();
-        return (value) => one.filter((check3) => check3(value)).length === 1;
-      }
-      case "not": {
-        const refused = compile2(argument);
-        return (value) => !refused(value);
-      }
-      case "if":
-        return conditional(argument, schema, compile2);
-      case "$ref":
-        return reference(argument, root);
-      default:
-        throw new Error(`the schema keyword ${keyword} is not known here`);
-    }
-  }
-  function onText(check3) {
-    return (value) => typeof value !== "string" || check3(value);
-  }
-  function equals(wanted) {
-    if (typeof wanted !== "object" || wanted === null) return (value) => value === wanted;
-    const text = encodeText(wanted);
-    return (value) => encodeText(value) === text;
-  }
-  function typeCheck(argument) {
-    if (Array.isArray(argument)) {
-      const any = argument.map(typeCheck);
-      return (value) => any.some((check3) => check3(value));
-    }
-    switch (argument) {
-      case "object":
-        return isObject;
-      case "array":
-        return Array.isArray;
-      case "integer":
-      case "number":
-        return (value) => typeof value === "number";
-      // every number that gets here is an integer
-      case "null":
-        return (value) => value === null;
-      case "string":
-      case "boolean":
-        return (value) => typeof value === argument;
-      default:
-        throw new Error(`the schema type ${encodeText(argument)} is not known here`);
-    }
-  }
-  function additional(argument, schema, compile2) {
-    const known = new Set(Object.keys(schema["properties"] ?? {}));
-    const check3 = compile2(argument);
-    return (value) => !isObject(value) || Object.keys(value).every((name) => known.has(name) || check3(value[name]));
-  }
-  function conditional(argument, schema, compile2) {
-    const condition = compile2(argument);
-    const then = compile2(schema["then"] ?? true);
-    const otherwise = compile2(schema["else"] ?? true);
-    return (value) => condition(value) ? then(value) : otherwise(value);
-  }
-  function reference(argument, root) {
-    const path = String(argument).split("/");
-    if (path.length !== 3 || path[0] !== "#" || path[1] !== "$defs") throw new Error(`cannot follow ${String(argument)}`);
-    const target = root["$defs"]?.[path[2]];
-    if (target === void 0) throw new Error(`nothing at ${String(argument)}`);
-    let compiled2 = null;
-    return (value) => (compiled2 ??= compileSchema(target, root))(value);
-  }
-
-  // ../ts/src/statement.ts
-  var NAMESPACE = "https://clyra.dev/ns";
-  var FORMAT = "def/0";
-  var STATEMENT_PAYLOAD = "application/vnd.in-toto+json";
-  var STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
-  var PREDICATE_TYPE = `${NAMESPACE}/def/bundle/v0`;
-  var MAX_INTEGER = Number.MAX_SAFE_INTEGER;
-  var STATEMENT = "statement.dsse.json";
-  var RECORDS = "records.jsonl";
-  var FRONTIER = "tree/frontier";
-  var TREE_START = "tree/start";
-  var TREE_END = "tree/end";
-  var CONSISTENCY = "tree/consistency";
-  var LEAVES = "tree/leaves";
-  var ROTATIONS = "keys/rotations.dsse.jsonl";
-  function closed(properties, optional = []) {
-    const required = Object.keys(properties).filter((name) => !optional.includes(name));
-    return { type: "object", additionalProperties: false, required, properties };
-  }
-  var HEX64 = { type: "string", pattern: "^[0-9a-f]{64}$" };
-  var COUNT = { type: "integer", minimum: 0, maximum: MAX_INTEGER };
-  var ORIGIN = { type: "string", minLength: 1, maxLength: 200 };
-  var DIGEST = closed({ sha256: HEX64 });
-  var TEXT = { type: "string" };
-  var TS = {
-    type: "string",
-    pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z$"
-  };
-  var PREDICATE = closed(
-    {
-      origin: ORIGIN,
-      start: COUNT,
-      end: COUNT,
-      start_root: HEX64,
-      end_root: HEX64,
-      prev_bundle: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
-      period: closed({ from: TS, to: TS }),
-      producer: closed({ name: TEXT, version: TEXT, config_sha256: HEX64 }),
-      policy: { type: "array", items: closed({ uri: TEXT, digest: DIGEST }) },
-      counts: { type: "object", additionalProperties: COUNT },
-      sources: { type: "array", items: closed({ id: TEXT, first: COUNT, last: COUNT, lost: COUNT }) },
-      retain_until: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
-      profile: { type: "array", items: TEXT },
-      tail: { enum: ["open", "closed"] }
-    },
-    ["prev_bundle"]
-  );
-  var SUBJECT = closed({ name: { type: "string", pattern: "^[a-z0-9._/-]{1,100}$" }, digest: DIGEST });
-  var isBundleStatement = compileSchema(
-    closed({
-      _type: { const: STATEMENT_TYPE },
-      subject: { type: "array", minItems: 1, maxItems: 65536, items: SUBJECT },
-      predicateType: { const: PREDICATE_TYPE },
-      predicate: PREDICATE
-    })
-  );
-  function bundleDigest(payload) {
-    return `sha256:${sha256Hex(payload)}`;
-  }
-  var Tally = class {
-    counts = /* @__PURE__ */ new Map();
-    sources = /* @__PURE__ */ new Map();
-    policies = /* @__PURE__ */ new Set();
-    firstTs = "";
-    lastTs = "";
-    lastTyp = "";
-    add(typ, ts, sourceId, sourceSeq, policy) {
-      this.counts.set(typ, (this.counts.get(typ) ?? 0) + 1);
-      const known = this.sources.get(sourceId);
-      if (known === void 0) this.sources.set(sourceId, { first: sourceSeq, last: sourceSeq, lost: 0 });
-      else known.last = sourceSeq;
-      if (policy !== "") this.policies.add(policy);
-      if (this.firstTs === "") this.firstTs = ts;
-      if (ts > this.lastTs) this.lastTs = ts;
-      this.lastTyp = typ;
-    }
-    /** A `sys.gap`, after it was added as a record. */
-    addGap(source, first, last, count) {
-      let known = this.sources.get(source);
-      if (known === void 0) this.sources.set(source, known = { first, last, lost: 0 });
-      known.last = Math.max(known.last, last);
-      known.lost += count;
-    }
-    /** Names of the predicate's members that do not follow from the records. */
-    differences(predicate) {
-      const part = {
-        counts: Object.fromEntries(this.counts),
-        sources: [...this.sources].sort(([one], [other]) => compareText(one, other)).map(([id, { first, last, lost }]) => ({ id, first, last, lost })),
-        policy: [...this.policies].sort(compareText).map((digest) => ({ uri: `${NAMESPACE}/policy/${digest}`, digest: { sha256: digest } })),
-        period: { from: this.firstTs, to: this.lastTs },
-        tail: this.lastTyp === "sys.close" ? "closed" : "open"
-      };
-      return Object.keys(part).filter((name) => encodeText(part[name]) !== encodeText(predicate[name]));
-    }
-  };
-
-  // ../ts/src/attestations.ts
-  var RESULTS = [
-    `${NAMESPACE}/compliance/result/v0`,
-    "https://in-toto.io/attestation/svr/v0.2"
-  ];
-  async function attestationRefusal(raw, ring, bundle, end) {
-    let envelope;
-    try {
-      envelope = parseEnvelope(raw, STATEMENT_PAYLOAD);
-    } catch (error) {
-      if (error instanceof DsseError) return error.code;
-      throw error;
-    }
-    const keys = new Map([...ring.ofRole("seal"), ...ring.ofRole("auditor")]);
-    const signers = await envelope.signers(keys);
-    const named = envelope.signatures.filter(([id]) => keys.has(id)).length;
-    if (signers.length !== named || signers.every((id) => keys.get(id).refusalAt(end, false) !== "")) {
-      return "E_DSSE_SIG";
-    }
-    return statementRefusal(envelope.payload, bundle);
-  }
-  function statementRefusal(payload, bundle) {
-    let document2;
-    try {
-      document2 = checkStrict(payload, MAX_ENVELOPE);
-    } catch (error) {
-      if (error instanceof CanonicalError) return "E_STMT_TYPE";
-      throw error;
-    }
-    if (!isObject(document2) || document2["_type"] !== STATEMENT_TYPE) return "E_STMT_TYPE";
-    const subjects = document2["subject"];
-    if (!Array.isArray(subjects)) return "E_STMT_TYPE";
-    if (!RESULTS.includes(document2["predicateType"])) return "E_STMT_PREDICATE";
-    return subjects.some((subject) => `sha256:${digestOf(subject)}` === bundle) ? "" : "E_MEMBER_DIGEST";
-  }
-  function digestOf(subject) {
-    const digest = isObject(subject) ? subject["digest"] : void 0;
-    const found = isObject(digest) ? digest["sha256"] : void 0;
-    return typeof found === "string" ? found : "";
-  }
-
   // ../ts/src/keys.ts
   var ED25519 = "ed25519";
   var P256 = "ecdsa-p256-sha256";
@@ -1482,7 +1128,7 @@
   var USER_VERIFIED = 4;
   var ATTESTED = 64;
   var EXTENSIONS = 128;
-  var ORIGIN2 = /^(?:https:\/\/([a-z0-9.-]{1,253})(?::[0-9]{1,5})?|http:\/\/(localhost)(?::[0-9]{1,5})?)$/;
+  var ORIGIN = /^(?:https:\/\/([a-z0-9.-]{1,253})(?::[0-9]{1,5})?|http:\/\/(localhost)(?::[0-9]{1,5})?)$/;
   var JWS_ALGORITHMS = {
     [ED25519]: ["EdDSA", "Ed25519"],
     [P256]: ["ES256"],
@@ -1493,13 +1139,13 @@
   function demand(good, detail) {
     if (!good) throw new BindingError(detail);
   }
-  function decode2(text) {
+  function decode(text) {
     const raw = fromBase64url(text);
     demand(raw !== null, "base64url is not canonical");
     return raw;
   }
   function object(text) {
-    const found = readWebObject(decode2(text));
+    const found = readWebObject(decode(text));
     demand(found !== null, "not a plain JSON object");
     return found;
   }
@@ -1528,8 +1174,8 @@
     return binding.kind === WEBAUTHN ? proveAssertion(binding, key) : proveToken(binding, approval, key);
   }
   async function proveAssertion(binding, key) {
-    const raw = decode2(binding.client_data);
-    const data = decode2(binding.authenticator_data);
+    const raw = decode(binding.client_data);
+    const data = decode(binding.authenticator_data);
     const client = object(binding.client_data);
     const { rpId } = key.about;
     demand(client["type"] === "webauthn.get", "not an assertion");
@@ -1541,11 +1187,11 @@
     demand((flags & USER_PRESENT) !== 0, "nobody was present");
     demand(data.length === HEAD_BYTES || (flags & (ATTESTED | EXTENSIONS)) !== 0, "data of wrong length");
     const message = concat([data, sha256(raw)]);
-    demand(await key.verifies(decode2(binding.signature), message), "the assertion is not signed by its key");
+    demand(await key.verifies(decode(binding.signature), message), "the assertion is not signed by its key");
     return { kind: WEBAUTHN, userVerified: (flags & USER_VERIFIED) !== 0, methods: [] };
   }
   function isOriginOf(origin, rpId) {
-    const match = typeof origin === "string" ? ORIGIN2.exec(origin) : null;
+    const match = typeof origin === "string" ? ORIGIN.exec(origin) : null;
     const host = match?.[1] ?? match?.[2];
     return host !== void 0 && rpId !== "" && (host === rpId || host.endsWith(`.${rpId}`));
   }
@@ -1556,7 +1202,7 @@
     demand(JWS_ALGORITHMS[key.alg].includes(header["alg"]) && !("crit" in header), "another JWS algorithm");
     demand(typeof claims["nonce"] === "string", "no nonce");
     checkClaims(claims, approval, fromHex(binding.subject_salt));
-    const signed = await verifiesRaw(key.alg, key.key, decode2(tail), utf8(`${head}.${body2}`));
+    const signed = await verifiesRaw(key.alg, key.key, decode(tail), utf8(`${head}.${body2}`));
     demand(signed, "the token is not signed by its key");
     return { kind: OIDC, userVerified: false, methods: claims["amr"] ?? [] };
   }
@@ -1578,6 +1224,223 @@
   function isSame(claimed, said) {
     if (!Array.isArray(said)) return claimed === said;
     return Array.isArray(claimed) && claimed.length === said.length && claimed.every((one, i) => one === said[i]);
+  }
+
+  // ../ts/src/dsse.ts
+  var MAX_ENVELOPE = 16 << 20;
+  var MAX_SIGNATURES = 16;
+  var DsseError = class extends Error {
+    constructor(code2, detail) {
+      super(`${code2}: ${detail}`);
+      this.code = code2;
+      this.detail = detail;
+    }
+    code;
+    detail;
+  };
+  var Envelope = class {
+    constructor(payload, payloadType, signatures) {
+      this.payload = payload;
+      this.payloadType = payloadType;
+      this.signatures = signatures;
+    }
+    payload;
+    payloadType;
+    signatures;
+    /** Pre-authentication encoding: what is really signed. */
+    get message() {
+      const type = utf8(this.payloadType);
+      return concat([utf8(`DSSEv1 ${type.length} `), type, utf8(` ${this.payload.length} `), this.payload]);
+    }
+    /** Key ids of `keys` with a valid signature here, in the order of the file. */
+    async signers(keys) {
+      const { message } = this;
+      const found = [];
+      for (const [name, value] of this.signatures) {
+        if (await keys.get(name)?.verifies(value, message)) found.push(name);
+      }
+      return found;
+    }
+  };
+  function malformed(detail) {
+    return new DsseError("E_DSSE_FORMAT", detail);
+  }
+  function hasKeys(value, ...names) {
+    return isObject(value) && Object.keys(value).length === names.length && names.every((name) => name in value);
+  }
+  function parseEnvelope(raw, payloadType) {
+    if (raw.length > MAX_ENVELOPE) throw malformed("the envelope is too long");
+    if (raw[raw.length - 1] !== 10) throw malformed("not in the compact form");
+    try {
+      return envelopeOf(checkStrict(raw.subarray(0, -1), MAX_ENVELOPE), payloadType);
+    } catch (error) {
+      if (error instanceof CanonicalError) throw malformed(error.detail);
+      throw error;
+    }
+  }
+  function envelopeOf(document2, payloadType) {
+    if (!isObject(document2) || !hasKeys(document2, "payload", "payloadType", "signatures")) {
+      throw malformed("not a DSSE envelope");
+    }
+    if (document2["payloadType"] !== payloadType) throw new DsseError("E_DSSE_TYPE", `not ${payloadType}`);
+    const listed = document2["signatures"];
+    if (!Array.isArray(listed) || listed.length < 1 || listed.length > MAX_SIGNATURES) {
+      throw malformed("1 to 16 signatures expected");
+    }
+    return new Envelope(decode2(document2["payload"]), payloadType, listed.map(signatureOf));
+  }
+  function signatureOf(item) {
+    if (!isObject(item) || !hasKeys(item, "keyid", "sig") || typeof item["keyid"] !== "string") {
+      throw malformed("a signature has keyid and sig");
+    }
+    return [item["keyid"], decode2(item["sig"])];
+  }
+  function decode2(text) {
+    const raw = typeof text === "string" ? fromBase64(text) : null;
+    if (raw === null) throw malformed("bad base64");
+    return raw;
+  }
+
+  // ../ts/src/schema.ts
+  var ANNOTATIONS = /* @__PURE__ */ new Set(["$schema", "$id", "$comment", "title", "description", "$defs", "then", "else"]);
+  function compileSchema(schema, root = schema) {
+    if (typeof schema === "boolean") return () => schema;
+    if (!isObject(schema)) throw new Error("a schema is an object or a boolean");
+    const checks = [];
+    for (const [keyword, argument] of Object.entries(schema)) {
+      if (ANNOTATIONS.has(keyword)) continue;
+      checks.push(compileKeyword(keyword, argument, schema, root));
+    }
+    return (value) => {
+      for (const check3 of checks) if (!check3(value)) return false;
+      return true;
+    };
+  }
+  function compileKeyword(keyword, argument, schema, root) {
+    const compile2 = (inner) => compileSchema(inner, root);
+    const each = () => argument.map(compile2);
+    switch (keyword) {
+      case "type":
+        return typeCheck(argument);
+      case "const":
+        return equals(argument);
+      case "enum": {
+        const known = new Set(argument.map(encodeText));
+        return (value) => known.has(encodeText(value));
+      }
+      case "pattern": {
+        const pattern = new RegExp(argument, "u");
+        return onText((text) => pattern.test(text));
+      }
+      case "minLength":
+        return onText((text) => codePoints(text) >= Number(argument));
+      case "maxLength":
+        return onText((text) => codePoints(text) <= Number(argument));
+      case "minimum":
+        return (value) => typeof value !== "number" || value >= Number(argument);
+      case "maximum":
+        return (value) => typeof value !== "number" || value <= Number(argument);
+      case "minItems":
+        return (value) => !Array.isArray(value) || value.length >= Number(argument);
+      case "maxItems":
+        return (value) => !Array.isArray(value) || value.length <= Number(argument);
+      case "uniqueItems":
+        return (value) => argument !== true || !Array.isArray(value) || new Set(value.map(encodeText)).size === value.length;
+      case "items": {
+        const item = compile2(argument);
+        return (value) => !Array.isArray(value) || value.every(item);
+      }
+      case "required": {
+        const names = argument;
+        return (value) => !isObject(value) || names.every((name) => name in value);
+      }
+      case "properties": {
+        const known = Object.entries(argument).map(([name, inner]) => [name, compile2(inner)]);
+        return (value) => !isObject(value) || known.every(([name, check3]) => !(name in value) || check3(value[name]));
+      }
+      case "additionalProperties":
+        return additional(argument, schema, compile2);
+      case "minProperties":
+        return (value) => !isObject(value) || Object.keys(value).length >= Number(argument);
+      case "maxProperties":
+        return (value) => !isObject(value) || Object.keys(value).length <= Number(argument);
+      case "propertyNames": {
+        const name = compile2(argument);
+        return (value) => !isObject(value) || Object.keys(value).every(name);
+      }
+      case "allOf": {
+        const all = each();
+        return (value) => all.every((check3) => check3(value));
+      }
+      case "anyOf": {
+        const any = each();
+        return (value) => any.some((check3) => check3(value));
+      }
+      case "oneOf": {
+        const one = each();
+        return (value) => one.filter((check3) => check3(value)).length === 1;
+      }
+      case "not": {
+        const refused = compile2(argument);
+        return (value) => !refused(value);
+      }
+      case "if":
+        return conditional(argument, schema, compile2);
+      case "$ref":
+        return reference(argument, root);
+      default:
+        throw new Error(`the schema keyword ${keyword} is not known here`);
+    }
+  }
+  function onText(check3) {
+    return (value) => typeof value !== "string" || check3(value);
+  }
+  function equals(wanted) {
+    if (typeof wanted !== "object" || wanted === null) return (value) => value === wanted;
+    const text = encodeText(wanted);
+    return (value) => encodeText(value) === text;
+  }
+  function typeCheck(argument) {
+    if (Array.isArray(argument)) {
+      const any = argument.map(typeCheck);
+      return (value) => any.some((check3) => check3(value));
+    }
+    switch (argument) {
+      case "object":
+        return isObject;
+      case "array":
+        return Array.isArray;
+      case "integer":
+      case "number":
+        return (value) => typeof value === "number";
+      // every number that gets here is an integer
+      case "null":
+        return (value) => value === null;
+      case "string":
+      case "boolean":
+        return (value) => typeof value === argument;
+      default:
+        throw new Error(`the schema type ${encodeText(argument)} is not known here`);
+    }
+  }
+  function additional(argument, schema, compile2) {
+    const known = new Set(Object.keys(schema["properties"] ?? {}));
+    const check3 = compile2(argument);
+    return (value) => !isObject(value) || Object.keys(value).every((name) => known.has(name) || check3(value[name]));
+  }
+  function conditional(argument, schema, compile2) {
+    const condition = compile2(argument);
+    const then = compile2(schema["then"] ?? true);
+    const otherwise = compile2(schema["else"] ?? true);
+    return (value) => condition(value) ? then(value) : otherwise(value);
+  }
+  function reference(argument, root) {
+    const path = String(argument).split("/");
+    if (path.length !== 3 || path[0] !== "#" || path[1] !== "$defs") throw new Error(`cannot follow ${String(argument)}`);
+    const target = root["$defs"]?.[path[2]];
+    if (target === void 0) throw new Error(`nothing at ${String(argument)}`);
+    let compiled2 = null;
+    return (value) => (compiled2 ??= compileSchema(target, root))(value);
   }
 
   // ../ts/src/schemas.json
@@ -7536,6 +7399,102 @@
     return check2(`statement ${name}`, () => STATEMENTS[name])(statement);
   }
 
+  // ../ts/src/statement.ts
+  var NAMESPACE = "https://clyra.dev/ns";
+  var FORMAT = "def/0";
+  var STATEMENT_PAYLOAD = "application/vnd.in-toto+json";
+  var STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
+  var PREDICATE_TYPE = `${NAMESPACE}/def/bundle/v0`;
+  var MAX_INTEGER = Number.MAX_SAFE_INTEGER;
+  var STATEMENT = "statement.dsse.json";
+  var RECORDS = "records.jsonl";
+  var FRONTIER = "tree/frontier";
+  var TREE_START = "tree/start";
+  var TREE_END = "tree/end";
+  var CONSISTENCY = "tree/consistency";
+  var LEAVES = "tree/leaves";
+  var ROTATIONS = "keys/rotations.dsse.jsonl";
+  function closed(properties, optional = []) {
+    const required = Object.keys(properties).filter((name) => !optional.includes(name));
+    return { type: "object", additionalProperties: false, required, properties };
+  }
+  var HEX64 = { type: "string", pattern: "^[0-9a-f]{64}$" };
+  var COUNT = { type: "integer", minimum: 0, maximum: MAX_INTEGER };
+  var ORIGIN2 = { type: "string", minLength: 1, maxLength: 200 };
+  var DIGEST = closed({ sha256: HEX64 });
+  var TEXT = { type: "string" };
+  var TS = {
+    type: "string",
+    pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z$"
+  };
+  var PREDICATE = closed(
+    {
+      origin: ORIGIN2,
+      start: COUNT,
+      end: COUNT,
+      start_root: HEX64,
+      end_root: HEX64,
+      prev_bundle: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
+      period: closed({ from: TS, to: TS }),
+      producer: closed({ name: TEXT, version: TEXT, config_sha256: HEX64 }),
+      policy: { type: "array", items: closed({ uri: TEXT, digest: DIGEST }) },
+      counts: { type: "object", additionalProperties: COUNT },
+      sources: { type: "array", items: closed({ id: TEXT, first: COUNT, last: COUNT, lost: COUNT }) },
+      retain_until: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
+      profile: { type: "array", items: TEXT },
+      tail: { enum: ["open", "closed"] }
+    },
+    ["prev_bundle"]
+  );
+  var SUBJECT = closed({ name: { type: "string", pattern: "^[a-z0-9._/-]{1,100}$" }, digest: DIGEST });
+  var isBundleStatement = compileSchema(
+    closed({
+      _type: { const: STATEMENT_TYPE },
+      subject: { type: "array", minItems: 1, maxItems: 65536, items: SUBJECT },
+      predicateType: { const: PREDICATE_TYPE },
+      predicate: PREDICATE
+    })
+  );
+  function bundleDigest(payload) {
+    return `sha256:${sha256Hex(payload)}`;
+  }
+  var Tally = class {
+    counts = /* @__PURE__ */ new Map();
+    sources = /* @__PURE__ */ new Map();
+    policies = /* @__PURE__ */ new Set();
+    firstTs = "";
+    lastTs = "";
+    lastTyp = "";
+    add(typ, ts, sourceId, sourceSeq, policy) {
+      this.counts.set(typ, (this.counts.get(typ) ?? 0) + 1);
+      const known = this.sources.get(sourceId);
+      if (known === void 0) this.sources.set(sourceId, { first: sourceSeq, last: sourceSeq, lost: 0 });
+      else known.last = sourceSeq;
+      if (policy !== "") this.policies.add(policy);
+      if (this.firstTs === "") this.firstTs = ts;
+      if (ts > this.lastTs) this.lastTs = ts;
+      this.lastTyp = typ;
+    }
+    /** A `sys.gap`, after it was added as a record. */
+    addGap(source, first, last, count) {
+      let known = this.sources.get(source);
+      if (known === void 0) this.sources.set(source, known = { first, last, lost: 0 });
+      known.last = Math.max(known.last, last);
+      known.lost += count;
+    }
+    /** Names of the predicate's members that do not follow from the records. */
+    differences(predicate) {
+      const part = {
+        counts: Object.fromEntries(this.counts),
+        sources: [...this.sources].sort(([one], [other]) => compareText(one, other)).map(([id, { first, last, lost }]) => ({ id, first, last, lost })),
+        policy: [...this.policies].sort(compareText).map((digest) => ({ uri: `${NAMESPACE}/policy/${digest}`, digest: { sha256: digest } })),
+        period: { from: this.firstTs, to: this.lastTs },
+        tail: this.lastTyp === "sys.close" ? "closed" : "open"
+      };
+      return Object.keys(part).filter((name) => encodeText(part[name]) !== encodeText(predicate[name]));
+    }
+  };
+
   // ../ts/src/time.ts
   function timestamp(seconds) {
     return `${new Date(seconds * 1e3).toISOString().slice(0, 19)}.000000Z`;
@@ -7769,6 +7728,47 @@
     ];
   }
 
+  // ../ts/src/attestations.ts
+  var RESULTS = [
+    `${NAMESPACE}/compliance/result/v0`,
+    "https://in-toto.io/attestation/svr/v0.2"
+  ];
+  async function attestationRefusal(raw, ring, bundle, end) {
+    let envelope;
+    try {
+      envelope = parseEnvelope(raw, STATEMENT_PAYLOAD);
+    } catch (error) {
+      if (error instanceof DsseError) return error.code;
+      throw error;
+    }
+    const keys = new Map([...ring.ofRole("seal"), ...ring.ofRole("auditor")]);
+    const signers = await envelope.signers(keys);
+    const named = envelope.signatures.filter(([id]) => keys.has(id)).length;
+    if (signers.length !== named || signers.every((id) => keys.get(id).refusalAt(end, false) !== "")) {
+      return "E_DSSE_SIG";
+    }
+    return statementRefusal(envelope.payload, bundle);
+  }
+  function statementRefusal(payload, bundle) {
+    let document2;
+    try {
+      document2 = checkStrict(payload, MAX_ENVELOPE);
+    } catch (error) {
+      if (error instanceof CanonicalError) return "E_STMT_TYPE";
+      throw error;
+    }
+    if (!isObject(document2) || document2["_type"] !== STATEMENT_TYPE) return "E_STMT_TYPE";
+    const subjects = document2["subject"];
+    if (!Array.isArray(subjects)) return "E_STMT_TYPE";
+    if (!RESULTS.includes(document2["predicateType"])) return "E_STMT_PREDICATE";
+    return subjects.some((subject) => `sha256:${digestOf(subject)}` === bundle) ? "" : "E_MEMBER_DIGEST";
+  }
+  function digestOf(subject) {
+    const digest = isObject(subject) ? subject["digest"] : void 0;
+    const found = isObject(digest) ? digest["sha256"] : void 0;
+    return typeof found === "string" ? found : "";
+  }
+
   // ../ts/src/disclosures.ts
   var FORMAT2 = "def-disclosure/0";
   var MAX_LINE = 16 << 20;
@@ -7826,6 +7826,44 @@
     if (!/^[0-9a-f]{64}$/.test(salt) || body2 === null) return malformed2;
     const same = hex(hmacSha256(fromHex(salt), body2)) === facts2.commitments.get(field);
     return same ? null : { code: "E_COMMITMENT", detail: `the record committed to another ${field}` };
+  }
+
+  // ../ts/src/details.ts
+  var MAX_DISCLOSURES = 64 << 20;
+  async function checkDetails(report, members, ring, pass) {
+    report.erased = pass.erased;
+    const names = members.approvals();
+    report.approvals.certificates = names.length;
+    report.approvals.consumed = pass.consumes.length;
+    if (names.length > 0 || pass.consumes.length > 0) {
+      if (ring === null) report.skipped.add("approvals");
+      else await approvals(report, members, names, ring, pass);
+    }
+    for (const { number: seq, name } of members.disclosures()) {
+      const raw = await members.small(name, MAX_DISCLOSURES);
+      if (raw === null) continue;
+      const { wrong, good } = checkDisclosures(pass.facts.get(seq), raw);
+      report.disclosed += good;
+      for (const { code: code2, detail } of wrong) report.add(code2, place(name, detail, seq));
+    }
+  }
+  async function approvals(report, members, names, ring, pass) {
+    const certificates = /* @__PURE__ */ new Map();
+    for (const name of names) certificates.set(name, await members.small(name));
+    const { findings, counts } = await checkApprovals(pass.consumes, certificates, ring.keys, report.start);
+    Object.assign(report.approvals, counts);
+    for (const { code: code2, seq, member, detail } of findings) report.add(code2, place(member, detail, seq));
+  }
+  async function checkAttestations(report, members, ring, brought) {
+    const judge2 = async (name, raw) => {
+      const code2 = await attestationRefusal(raw, ring, report.bundle, report.end);
+      if (code2 !== "") report.add(code2, place(name));
+    };
+    for (const name of members.attestations()) {
+      const raw = await members.small(name, MAX_ENVELOPE);
+      if (raw !== null) await judge2(name, raw);
+    }
+    for (const raw of brought) await judge2("attestation", raw);
   }
 
   // ../ts/src/merkle.ts
@@ -7991,6 +8029,82 @@
     return found;
   }
 
+  // ../ts/src/members.ts
+  var MAX_SMALL = 1 << 20;
+  var ANCHOR = /^anchors\/(0|[1-9][0-9]{0,15})\.(cosig|tsr|wh\.json)$/;
+  var DISCLOSURE = /^disclosures\/(0|[1-9][0-9]{0,15})\.jsonl$/;
+  var ATTESTATION = /^attestations\/[a-z0-9._-]+\.dsse\.json$/;
+  var APPROVAL = /^approvals\/.*\.dsse\.json$/;
+  var BESIDE = /* @__PURE__ */ new Set([STATEMENT, TREE_START, TREE_END, CONSISTENCY, LEAVES]);
+  var Members = class {
+    constructor(report, container, host) {
+      this.report = report;
+      this.container = container;
+      this.host = host;
+      this.names = new Set(container.names);
+      for (const damage of container.damage) report.addContainer(damage);
+    }
+    report;
+    container;
+    host;
+    names;
+    has(name) {
+      return this.names.has(name);
+    }
+    /** The member's bytes in chunks. Throws ContainerError. */
+    stream(name) {
+      return this.container.stream(name);
+    }
+    /** A member that is there, whole, or null after saying why it cannot be read. */
+    small(name, limit = MAX_SMALL) {
+      return this.orReport(() => readMember(this.container, name, limit));
+    }
+    /** Hex SHA-256 of a member, or null after saying why it cannot be read. */
+    digest(name) {
+      return this.orReport(async () => {
+        const digest = this.host.digest();
+        for await (const chunk of this.container.stream(name)) digest.update(chunk);
+        return hex(digest.final());
+      });
+    }
+    /** What `read` gives, or null after reporting a container's refusal. */
+    async orReport(read) {
+      try {
+        return await read();
+      } catch (error) {
+        if (!(error instanceof ContainerError)) throw error;
+        this.report.addContainer(error);
+        return null;
+      }
+    }
+    /** Members that nothing covers and that have no place beside the statement, by name. */
+    unlisted(subjects) {
+      const beside = /* @__PURE__ */ new Set([...BESIDE, ...[...this.anchors(), ...this.disclosures()].map(({ name }) => name)]);
+      return [...this.names].filter((name) => !subjects.has(name) && !beside.has(name) && !ATTESTATION.test(name)).sort(compareText);
+    }
+    /** `anchors/<size>.<kind>` by size, then name. */
+    anchors() {
+      return this.numbered(ANCHOR);
+    }
+    /** `disclosures/<seq>.jsonl` by place of the record. */
+    disclosures() {
+      return this.numbered(DISCLOSURE);
+    }
+    attestations() {
+      return [...this.names].filter((name) => ATTESTATION.test(name)).sort(compareText);
+    }
+    approvals() {
+      return [...this.names].filter((name) => APPROVAL.test(name)).sort(compareText);
+    }
+    numbered(pattern) {
+      return [...this.names].flatMap((name) => {
+        const match = pattern.exec(name);
+        const number2 = match === null ? null : canonicalDecimal(match[1]);
+        return match === null || number2 === null ? [] : [{ name, number: number2, kind: match[2] ?? "" }];
+      }).sort((one, other) => one.number - other.number || compareText(one.name, other.name));
+    }
+  };
+
   // ../ts/src/signatures.ts
   async function statementRefusal2(envelope, ring, size) {
     const keys = ring.ofRole("seal");
@@ -8019,14 +8133,12 @@
   // ../ts/src/outside.ts
   var MAX_TIME = 253402300799;
   var SKEW_S = 300;
-  var MAX_PROOF = 1 << 20;
-  var ANCHOR = /^anchors\/(0|[1-9][0-9]{0,15})\.(cosig|tsr|wh\.json)$/;
   var isDefAnchor = compileSchema(
     closed(
       {
         v: { const: "def-anchor/0" },
         kind: { enum: ["warehouse", "git", "object"] },
-        origin: ORIGIN,
+        origin: ORIGIN2,
         size: { type: "integer", minimum: 1 },
         root: HEX64,
         location: { type: "string", maxLength: 1024 },
@@ -8037,23 +8149,21 @@
     )
   );
   var Outside = class {
-    constructor(report, container, predicate, trust, ring, brought, readSmall) {
+    constructor(report, members, predicate, trust, ring, brought) {
       this.report = report;
-      this.container = container;
+      this.members = members;
       this.predicate = predicate;
       this.trust = trust;
       this.ring = ring;
       this.brought = brought;
-      this.readSmall = readSmall;
       this.sizes = /* @__PURE__ */ new Set([predicate.start, predicate.end]);
     }
     report;
-    container;
+    members;
     predicate;
     trust;
     ring;
     brought;
-    readSmall;
     /** Tree sizes whose roots are wanted. */
     sizes;
     limits = [];
@@ -8067,9 +8177,9 @@
     /** Read what may be asked about roots. end: the bundle's own last checkpoint, if nothing speaks against it. */
     async gather(end) {
       const { files, predicate } = this;
-      for (const { name, size, kind } of this.windowMembers()) {
+      for (const { name, number: size, kind } of this.windowMembers()) {
         this.sizes.add(size);
-        const raw = kind === "cosig" ? await this.readSmall(name, MAX_NOTE) : null;
+        const raw = kind === "cosig" ? await this.members.small(name, MAX_NOTE) : null;
         if (raw === null) continue;
         const source = await this.readNote(raw, name);
         const problem = source.problem === "" && source.size !== size ? "of another size than its name says" : "";
@@ -8103,21 +8213,14 @@
     async receipts() {
       const found = /* @__PURE__ */ new Map();
       for (const { name, kind } of this.windowMembers()) {
-        const raw = kind === "wh.json" ? await this.readSmall(name, MAX_NOTE) : null;
+        const raw = kind === "wh.json" ? await this.members.small(name, MAX_NOTE) : null;
         if (raw !== null) found.set(name, raw);
       }
       return found;
     }
     // -- gathering -------------------------------------------------------------------------------------------------
-    members() {
-      return this.container.names.flatMap((name) => {
-        const match = ANCHOR.exec(name);
-        const size = match === null ? null : canonicalDecimal(match[1]);
-        return match === null || size === null ? [] : [{ name, size, kind: match[2] }];
-      }).sort((one, other) => one.size - other.size || compareText(one.name, other.name));
-    }
     windowMembers() {
-      return this.members().filter(({ size }) => this.isInside(size));
+      return this.members.anchors().filter(({ number: number2 }) => this.isInside(number2));
     }
     isInside(size) {
       return size > this.predicate.start && size <= this.predicate.end;
@@ -8142,8 +8245,8 @@
       return { member: "anchor", size, root, checkpoint: null, problem };
     }
     async readConsistency() {
-      if (!this.container.names.includes(CONSISTENCY)) return null;
-      const raw = await this.readSmall(CONSISTENCY, MAX_PROOF);
+      if (!this.members.has(CONSISTENCY)) return null;
+      const raw = await this.members.small(CONSISTENCY);
       if (raw === null) return null;
       const lines = fromLatin1(raw).split("\n");
       const rest = lines.pop();
@@ -8177,7 +8280,7 @@
     }
     // -- judging ---------------------------------------------------------------------------------------------------
     judgeMembers(roots, receipts) {
-      for (const { name, size, kind } of this.members()) {
+      for (const { name, number: size, kind } of this.members.anchors()) {
         if (!this.isInside(size)) {
           this.report.skipped.add(`${name}: outside the window`);
         } else if (roots !== null) {
@@ -8288,7 +8391,7 @@
       const { end } = this.predicate;
       this.report.anchoredEnd = Math.max(0, ...this.anchored);
       if (this.report.anchoredEnd < end) this.fail("P_TAIL_UNANCHORED", "", "");
-      const proven = this.container.names.includes(TREE_END) || this.accepted.some(({ size }) => size === end);
+      const proven = this.members.has(TREE_END) || this.accepted.some(({ size }) => size === end);
       if (!proven) this.fail("P_END_UNPROVEN", TREE_END, "");
     }
     fail(code2, member, detail) {
@@ -8745,7 +8848,7 @@ time ${time}
   var SOURCE_ID = 6;
   var SOURCE_SEQ = 7;
   var POLICY = 8;
-  var APPROVAL = 9;
+  var APPROVAL2 = 9;
   var TypeReader = class {
     constructor(name, schema) {
       this.name = name;
@@ -8808,7 +8911,7 @@ time ${time}
       setBuffer(buffer2);
       const reader = this.readerFor(from, to);
       if (reader === null) return false;
-      if (!reader.read(from, to) || starts[APPROVAL] >= 0) return false;
+      if (!reader.read(from, to) || starts[APPROVAL2] >= 0) return false;
       this.typ = reader.name;
       this.ts = this.times.read(TS2);
       this.boot = this.boots.read(BOOT);
@@ -9186,7 +9289,7 @@ time ${time}
       {
         v: { const: "def-trust/0" },
         version: { type: "integer", minimum: 1 },
-        origin: ORIGIN,
+        origin: ORIGIN2,
         threshold: { type: "integer", minimum: 1, maximum: 16 },
         expires_size: SIZE,
         keys: { type: "array", minItems: 1, maxItems: 256, items: KEY2 },
@@ -9344,7 +9447,7 @@ time ${time}
       predicateType: { const: `${NAMESPACE}/def/key-rotation/v0` },
       predicate: closed(
         {
-          origin: ORIGIN,
+          origin: ORIGIN2,
           kind: { enum: ["rotation", "recovery", "revocation", "delegation"] },
           role: { enum: ["log", "seal"] },
           keyid: HEX64,
@@ -9564,11 +9667,6 @@ time ${time}
   }
 
   // ../ts/src/verify.ts
-  var MAX_SMALL = 1 << 20;
-  var NOT_SUBJECTS = /* @__PURE__ */ new Set([STATEMENT, TREE_START, TREE_END, CONSISTENCY, LEAVES]);
-  var MAX_DISCLOSURES = 64 << 20;
-  var DISCLOSURE = /^disclosures\/(0|[1-9][0-9]{0,15})\.jsonl$/;
-  var ATTESTATION = /^attestations\/[a-z0-9._-]+\.dsse\.json$/;
   async function verifyContainer(container, host, options) {
     const run = new Run(container, host, options);
     await run.all();
@@ -9582,26 +9680,23 @@ time ${time}
   }
   var Run = class {
     constructor(container, host, options) {
-      this.container = container;
       this.host = host;
       this.options = options;
-      this.names = new Set(container.names);
       this.report.level = options.level ?? "L2";
+      this.members = new Members(this.report, container, host);
     }
-    container;
     host;
     options;
     report = new Report();
     trust = null;
     endRoot = null;
-    names;
+    members;
     predicate;
     ring = null;
     digests = /* @__PURE__ */ new Map();
     end = null;
     async all() {
       const { report } = this;
-      for (const damage of this.container.damage) report.addContainer(damage);
       if (this.options.profile === "time") report.add("I_PROFILE");
       await this.readTrust();
       if (!await this.readStatement()) {
@@ -9611,19 +9706,12 @@ time ${time}
       await this.checkMembers();
       await this.checkpoint(TREE_START, "start");
       this.end = await this.checkpoint(TREE_END, "end");
-      const outside = new Outside(
-        this.report,
-        this.container,
-        this.predicate,
-        this.trust,
-        this.ring,
-        this.options,
-        (name, limit) => this.small(name, limit)
-      );
+      const { members, predicate, trust, ring } = this;
+      const outside = new Outside(report, members, predicate, trust, ring, this.options);
       await outside.gather(this.end);
       const pass = await this.records(outside);
-      if (pass !== null && report.level === "L2") await this.details(pass);
-      await this.checkAttestations();
+      if (pass !== null && report.level === "L2") await checkDetails(report, members, ring, pass);
+      if (ring !== null) await checkAttestations(report, members, ring, this.options.attestations ?? []);
       const sound = pass !== null && !["E_FRONTIER", "E_TREE_SIZE", "E_ROOT"].some((code2) => report.found.has(code2));
       outside.judge(sound ? pass.roots : null, sound ? await outside.receipts() : /* @__PURE__ */ new Map());
       this.exposure(pass);
@@ -9660,11 +9748,11 @@ time ${time}
     // -- S2 --------------------------------------------------------------------------------------------------------
     async readStatement() {
       const { report } = this;
-      if (!this.names.has(STATEMENT)) {
+      if (!this.members.has(STATEMENT)) {
         this.fail("E_MEMBER_MISSING", STATEMENT, "");
         return false;
       }
-      const raw = await this.small(STATEMENT, MAX_ENVELOPE);
+      const raw = await this.members.small(STATEMENT, MAX_ENVELOPE);
       if (raw === null) return false;
       let envelope;
       try {
@@ -9713,30 +9801,23 @@ time ${time}
       const { trust, predicate } = this;
       if (trust === null) return;
       if (trust.origin === predicate.origin && predicate.end > trust.expiresSize) this.report.add("E_TRUST_EXPIRED", place("trust file"));
-      const member = this.names.has(ROTATIONS) ? await this.small(ROTATIONS, MAX_ROTATIONS) : null;
+      const member = this.members.has(ROTATIONS) ? await this.members.small(ROTATIONS, MAX_ROTATIONS) : null;
       this.ring = await effectiveKeys(trust, predicate.origin, predicate.end, member ?? new Uint8Array(0));
       for (const { code: code2, seq, detail } of this.ring.failures) this.report.add(code2, place(ROTATIONS, detail, seq));
     }
     // -- members ---------------------------------------------------------------------------------------------------
     async checkMembers() {
-      const { names, digests } = this;
-      const sorted = [...names].sort();
-      for (const name of sorted) {
-        if (digests.has(name) || NOT_SUBJECTS.has(name) || isDetached(name)) continue;
-        this.fail("E_MEMBER_UNLISTED", name, "");
-      }
-      const needed = /* @__PURE__ */ new Set([...digests.keys(), FRONTIER]);
-      needed.add(RECORDS);
-      let missing = [...needed].filter((name) => !names.has(name));
-      if (!names.has(RECORDS) && names.has(LEAVES)) {
+      const { members, digests } = this;
+      for (const name of members.unlisted(digests)) this.fail("E_MEMBER_UNLISTED", name, "");
+      let missing = [.../* @__PURE__ */ new Set([...digests.keys(), RECORDS, FRONTIER])].filter((name) => !members.has(name));
+      if (!members.has(RECORDS) && members.has(LEAVES)) {
         missing = missing.filter((name) => name !== RECORDS && !name.startsWith("approvals/"));
         this.report.level = "L0";
       }
       for (const name of missing.sort()) this.fail("E_MEMBER_MISSING", name, "");
-      for (const name of sorted) {
-        const wanted = digests.get(name);
-        if (wanted === void 0 || name === RECORDS) continue;
-        const found = await this.digest(name);
+      for (const [name, wanted] of [...digests].sort(([one], [other]) => compareText(one, other))) {
+        if (name === RECORDS || !members.has(name)) continue;
+        const found = await members.digest(name);
         if (found !== null && found !== wanted) this.fail("E_MEMBER_DIGEST", name, "");
       }
     }
@@ -9744,11 +9825,11 @@ time ${time}
     /** The checkpoint, if nothing speaks against it. */
     async checkpoint(name, end) {
       const size = this.predicate[end];
-      if (!this.names.has(name)) {
+      if (!this.members.has(name)) {
         if (end === "start" && size > 0) this.fail("E_MEMBER_MISSING", name, "");
         return null;
       }
-      const raw = await this.small(name, MAX_NOTE);
+      const raw = await this.members.small(name, MAX_NOTE);
       if (raw === null) return null;
       let found;
       try {
@@ -9769,12 +9850,12 @@ time ${time}
     // -- S4 to S7 --------------------------------------------------------------------------------------------------
     /** Pass over the records, or the leaf hashes; null when they cannot be read. */
     async records(outside) {
-      const { report, names } = this;
+      const { report, members } = this;
       const frontier = await this.frontier();
-      const fromLeaves = report.level === "L0" && names.has(LEAVES);
+      const fromLeaves = report.level === "L0" && members.has(LEAVES);
       const member = fromLeaves ? LEAVES : RECORDS;
       if (report.level !== "L2") report.skipped.add("record contents");
-      if (frontier === null || !names.has(member)) {
+      if (frontier === null || !members.has(member)) {
         report.skipped.add("records");
         return null;
       }
@@ -9785,19 +9866,19 @@ time ${time}
           ring: this.ring,
           sizes: outside.sizes,
           limits: outside.limits,
-          disclosed: new Set(this.disclosures().map(({ seq }) => seq)),
-          leaves: !fromLeaves && report.level !== "L0" && names.has(LEAVES),
+          disclosed: new Set(members.disclosures().map(({ number: number2 }) => number2)),
+          leaves: !fromLeaves && report.level !== "L0" && members.has(LEAVES),
           onRecord: this.options.onRecord ?? null
         },
         frontier,
         this.host
       );
-      try {
-        if (fromLeaves) this.tree(pass, member, await pass.runLeaves(this.container.stream(LEAVES)));
+      const done = await members.orReport(async () => {
+        if (fromLeaves) this.tree(pass, member, await pass.runLeaves(members.stream(LEAVES)));
         else await this.lines(pass);
-      } catch (error) {
-        if (!(error instanceof ContainerError)) throw error;
-        report.addContainer(error);
+        return true;
+      });
+      if (done === null) {
         report.skipped.add("records");
         return null;
       }
@@ -9808,13 +9889,13 @@ time ${time}
     async lines(pass) {
       const { start, end, level } = this.report;
       const digest = await pass.run(
-        this.container.stream(RECORDS),
+        this.members.stream(RECORDS),
         () => this.options.onProgress?.(pass.frontier.size - start, end - start)
       );
       if (level !== "L0" && hex(digest) !== this.digests.get(RECORDS)) pass.findings.add("E_MEMBER_DIGEST", place(RECORDS));
       this.tree(pass, RECORDS, true);
-      if (level === "L0" || !this.names.has(LEAVES)) return;
-      const leaves = await this.digest(LEAVES);
+      if (level === "L0" || !this.members.has(LEAVES)) return;
+      const leaves = await this.members.digest(LEAVES);
       if (leaves !== null && leaves !== hex(pass.leaves.final())) pass.findings.add("E_ROOT", place(LEAVES));
     }
     /** Whether the leaves lead to the end root. whole: false when the last leaf hash is cut. */
@@ -9828,8 +9909,8 @@ time ${time}
       }
     }
     async frontier() {
-      if (!this.names.has(FRONTIER)) return null;
-      const raw = await this.small(FRONTIER, MAX_SMALL);
+      if (!this.members.has(FRONTIER)) return null;
+      const raw = await this.members.small(FRONTIER);
       if (raw === null) return null;
       const text = fromLatin1(raw);
       const lines = text.split("\n");
@@ -9853,53 +9934,6 @@ time ${time}
       if (this.report.level !== "L2" || this.report.hasErrorUpTo(7)) return;
       for (const name of pass.tally.differences(this.predicate)) this.fail("E_AGGREGATE", STATEMENT, name);
     }
-    // -- S8 --------------------------------------------------------------------------------------------------------
-    async details(pass) {
-      const { report } = this;
-      report.erased = pass.erased;
-      const certificates = [...this.names].filter((name) => name.startsWith("approvals/") && name.endsWith(".dsse.json"));
-      report.approvals.certificates = certificates.length;
-      report.approvals.consumed = pass.consumes.length;
-      if (certificates.length > 0 || pass.consumes.length > 0) {
-        if (this.ring === null) report.skipped.add("approvals");
-        else await this.approvals(certificates.sort(), pass, this.ring);
-      }
-      for (const { seq, name } of this.disclosures()) {
-        const raw = await this.small(name, MAX_DISCLOSURES);
-        if (raw === null) continue;
-        const { wrong, good } = checkDisclosures(pass.facts.get(seq), raw);
-        report.disclosed += good;
-        for (const { code: code2, detail } of wrong) report.add(code2, place(name, detail, seq));
-      }
-    }
-    async approvals(names, pass, ring) {
-      const certificates = /* @__PURE__ */ new Map();
-      for (const name of names) certificates.set(name, await this.small(name, MAX_SMALL));
-      const { findings, counts } = await checkApprovals(pass.consumes, certificates, ring.keys, this.report.start);
-      Object.assign(this.report.approvals, counts);
-      for (const { code: code2, seq, member, detail } of findings) this.report.add(code2, place(member, detail, seq));
-    }
-    /** Members `disclosures/<seq>.jsonl`, ascending. */
-    disclosures() {
-      return [...this.names].flatMap((name) => {
-        const match = DISCLOSURE.exec(name);
-        const seq = match === null ? null : canonicalDecimal(match[1]);
-        return seq === null ? [] : [{ seq, name }];
-      }).sort((one, other) => one.seq - other.seq);
-    }
-    /** At every level: they need the statement only. */
-    async checkAttestations() {
-      if (this.ring === null) return;
-      const judge2 = async (name, raw) => {
-        const code2 = await attestationRefusal(raw, this.ring, this.report.bundle, this.report.end);
-        if (code2 !== "") this.fail(code2, name, "");
-      };
-      for (const name of [...this.names].filter((name2) => ATTESTATION.test(name2)).sort()) {
-        const raw = await this.small(name, MAX_ENVELOPE);
-        if (raw !== null) await judge2(name, raw);
-      }
-      for (const raw of this.options.attestations ?? []) await judge2("attestation", raw);
-    }
     // -- S9 --------------------------------------------------------------------------------------------------------
     exposure(pass) {
       const { report } = this;
@@ -9911,36 +9945,10 @@ time ${time}
       report.exposure = Number(exposed < 0n ? 0n : exposed > most ? most : exposed);
     }
     // -- parts -----------------------------------------------------------------------------------------------------
-    /** A small member, or null after saying why it cannot be read. */
-    async small(name, limit) {
-      try {
-        return await readMember(this.container, name, limit);
-      } catch (error) {
-        if (!(error instanceof ContainerError)) throw error;
-        this.report.addContainer(error);
-        return null;
-      }
-    }
-    /** Hex SHA-256 of a member, or null after saying why it cannot be read. */
-    async digest(name) {
-      const digest = this.host.digest();
-      try {
-        for await (const chunk of this.container.stream(name)) digest.update(chunk);
-        return hex(digest.final());
-      } catch (error) {
-        if (!(error instanceof ContainerError)) throw error;
-        this.report.addContainer(error);
-        return null;
-      }
-    }
     fail(code2, member, detail) {
       this.report.add(code2, place(member, detail));
     }
   };
-  function isDetached(name) {
-    const number2 = (ANCHOR.exec(name) ?? DISCLOSURE.exec(name))?.[1];
-    return number2 === void 0 ? ATTESTATION.test(name) : canonicalDecimal(number2) !== null;
-  }
 
   // ../ts/src/zip_form.ts
   var STORED2 = 0;
@@ -10871,8 +10879,8 @@ time ${time}
         if (row !== void 0) open(row);
       };
       drawSummary(byId2("summary"), report, places, this.page.words, openRecord);
-      const approvals = new Map([...members].filter(([name]) => name.startsWith("approvals/")));
-      drawCertificates(byId2("approvals"), approvals, places, openRecord);
+      const approvals2 = new Map([...members].filter(([name]) => name.startsWith("approvals/")));
+      drawCertificates(byId2("approvals"), approvals2, places, openRecord);
       drawOutside(byId2("outside"), members, this.records);
       drawKeys(byId2("keys"), this.records);
       const counts = /* @__PURE__ */ new Map();

@@ -3,10 +3,10 @@
  * memory. Read before the records, because their sizes say which roots and limits are wanted; judged after them.
  */
 
-import { compareText, concat, equal, fromHex, fromLatin1, hex, utf8 } from "./bytes.js";
-import type { Container } from "./container.js";
+import { concat, equal, fromHex, fromLatin1, hex, utf8 } from "./bytes.js";
 import { CanonicalError, checkDef, type JsonObject } from "./json.js";
 import { ED25519, verifies } from "./keys.js";
+import type { Members, Numbered } from "./members.js";
 import type { Memory } from "./memory.js";
 import { HASH_SIZE, ProofError, verifyConsistency } from "./merkle.js";
 import {
@@ -29,8 +29,6 @@ import type { Trust, TrustedKey } from "./trust.js";
 
 const MAX_TIME = 253_402_300_799;
 const SKEW_S = 300;
-const MAX_PROOF = 1 << 20;
-export const ANCHOR = /^anchors\/(0|[1-9][0-9]{0,15})\.(cosig|tsr|wh\.json)$/;
 
 const isDefAnchor = compileSchema(
   closed(
@@ -66,12 +64,6 @@ interface Source {
   readonly problem: string;
 }
 
-interface AnchorMember {
-  readonly name: string;
-  readonly size: number;
-  readonly kind: string;
-}
-
 /** A valid cosignature by a counted witness. */
 interface Cosignature {
   readonly key: TrustedKey;
@@ -83,8 +75,6 @@ interface Consistency {
   readonly size: number;
   readonly proof: readonly Uint8Array[];
 }
-
-type ReadSmall = (name: string, limit: number) => Promise<Uint8Array | null>;
 
 export class Outside {
   /** Tree sizes whose roots are wanted. */
@@ -100,12 +90,11 @@ export class Outside {
 
   constructor(
     private readonly report: Report,
-    private readonly container: Container,
+    private readonly members: Members,
     private readonly predicate: Predicate,
     private readonly trust: Trust | null,
     private readonly ring: KeyRing | null,
     private readonly brought: OutsideFiles,
-    private readonly readSmall: ReadSmall,
   ) {
     this.sizes = new Set([predicate.start, predicate.end]);
   }
@@ -113,9 +102,9 @@ export class Outside {
   /** Read what may be asked about roots. end: the bundle's own last checkpoint, if nothing speaks against it. */
   async gather(end: Checkpoint | null): Promise<void> {
     const { files, predicate } = this;
-    for (const { name, size, kind } of this.windowMembers()) {
+    for (const { name, number: size, kind } of this.windowMembers()) {
       this.sizes.add(size);
-      const raw = kind === "cosig" ? await this.readSmall(name, MAX_NOTE) : null;
+      const raw = kind === "cosig" ? await this.members.small(name, MAX_NOTE) : null;
       if (raw === null) continue;
       const source = await this.readNote(raw, name);
       const problem = source.problem === "" && source.size !== size ? "of another size than its name says" : "";
@@ -151,7 +140,7 @@ export class Outside {
   async receipts(): Promise<Map<string, Uint8Array>> {
     const found = new Map<string, Uint8Array>();
     for (const { name, kind } of this.windowMembers()) {
-      const raw = kind === "wh.json" ? await this.readSmall(name, MAX_NOTE) : null;
+      const raw = kind === "wh.json" ? await this.members.small(name, MAX_NOTE) : null;
       if (raw !== null) found.set(name, raw);
     }
     return found;
@@ -159,18 +148,8 @@ export class Outside {
 
   // -- gathering -------------------------------------------------------------------------------------------------
 
-  private members(): AnchorMember[] {
-    return this.container.names
-      .flatMap((name) => {
-        const match = ANCHOR.exec(name);
-        const size = match === null ? null : canonicalDecimal(match[1]!);
-        return match === null || size === null ? [] : [{ name, size, kind: match[2]! }];
-      })
-      .sort((one, other) => one.size - other.size || compareText(one.name, other.name));
-  }
-
-  private windowMembers(): AnchorMember[] {
-    return this.members().filter(({ size }) => this.isInside(size));
+  private windowMembers(): Numbered[] {
+    return this.members.anchors().filter(({ number }) => this.isInside(number));
   }
 
   private isInside(size: number): boolean {
@@ -199,8 +178,8 @@ export class Outside {
   }
 
   private async readConsistency(): Promise<Consistency | null> {
-    if (!this.container.names.includes(CONSISTENCY)) return null;
-    const raw = await this.readSmall(CONSISTENCY, MAX_PROOF);
+    if (!this.members.has(CONSISTENCY)) return null;
+    const raw = await this.members.small(CONSISTENCY);
     if (raw === null) return null;
     const lines = fromLatin1(raw).split("\n");
     const rest = lines.pop();
@@ -238,7 +217,7 @@ export class Outside {
   // -- judging ---------------------------------------------------------------------------------------------------
 
   private judgeMembers(roots: ReadonlyMap<number, Uint8Array> | null, receipts: ReadonlyMap<string, Uint8Array>): void {
-    for (const { name, size, kind } of this.members()) {
+    for (const { name, number: size, kind } of this.members.anchors()) {
       if (!this.isInside(size)) {
         this.report.skipped.add(`${name}: outside the window`);
       } else if (roots !== null) {
@@ -359,7 +338,7 @@ export class Outside {
     const { end } = this.predicate;
     this.report.anchoredEnd = Math.max(0, ...this.anchored);
     if (this.report.anchoredEnd < end) this.fail("P_TAIL_UNANCHORED", "", "");
-    const proven = this.container.names.includes(TREE_END) || this.accepted.some(({ size }) => size === end);
+    const proven = this.members.has(TREE_END) || this.accepted.some(({ size }) => size === end);
     if (!proven) this.fail("P_END_UNPROVEN", TREE_END, "");
   }
 

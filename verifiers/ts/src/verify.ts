@@ -3,25 +3,23 @@
  * report names all that is wrong. Without a usable trust file no signature is checked.
  */
 
-import { attestationRefusal } from "./attestations.js";
-import { checkApprovals } from "./approvals.js";
-import { fromHex, fromLatin1, hex } from "./bytes.js";
-import { ContainerError, readMember, type Container } from "./container.js";
+import { compareText, fromHex, fromLatin1, hex } from "./bytes.js";
+import { ContainerError, type Container } from "./container.js";
+import { checkAttestations, checkDetails } from "./details.js";
 import { DsseError, MAX_ENVELOPE, parseEnvelope, type Envelope } from "./dsse.js";
-import { checkDisclosures } from "./disclosures.js";
 import type { Host } from "./host.js";
 import { CanonicalError, checkStrict, isObject, type Json } from "./json.js";
 import { requirePlatform } from "./keys.js";
+import { Members } from "./members.js";
 import { Frontier, HASH_SIZE, ProofError } from "./merkle.js";
-import { canonicalDecimal, MAX_NOTE, NoteError, parseCheckpoint, strictBase64, type Checkpoint } from "./note.js";
-import { ANCHOR, Outside, type OutsideFiles } from "./outside.js";
+import { MAX_NOTE, NoteError, parseCheckpoint, strictBase64, type Checkpoint } from "./note.js";
+import { Outside, type OutsideFiles } from "./outside.js";
 import { RecordPass } from "./records.js";
 import { place, Report, type Level } from "./report.js";
 import { effectiveKeys, KeyRing, MAX_ROTATIONS } from "./rotation.js";
 import { checkpointRefusal, statementRefusal } from "./signatures.js";
 import {
   bundleDigest,
-  CONSISTENCY,
   FRONTIER,
   isBundleStatement,
   LEAVES,
@@ -37,12 +35,6 @@ import {
 } from "./statement.js";
 import { microseconds } from "./time.js";
 import { checkSuccession, loadTrust, TrustError, type Authority, type Trust } from "./trust.js";
-
-export const MAX_SMALL = 1 << 20;
-const NOT_SUBJECTS = new Set([STATEMENT, TREE_START, TREE_END, CONSISTENCY, LEAVES]);
-const MAX_DISCLOSURES = 64 << 20;
-const DISCLOSURE = /^disclosures\/(0|[1-9][0-9]{0,15})\.jsonl$/;
-const ATTESTATION = /^attestations\/[a-z0-9._-]+\.dsse\.json$/;
 
 /** What to verify a bundle with. */
 export interface Options extends OutsideFiles {
@@ -83,24 +75,23 @@ class Run {
   readonly report = new Report();
   trust: Trust | null = null;
   endRoot: Uint8Array | null = null;
-  private readonly names: ReadonlySet<string>;
+  private readonly members: Members;
   private predicate!: Predicate;
   private ring: KeyRing | null = null;
   private digests: ReadonlyMap<string, string> = new Map();
   private end: Checkpoint | null = null;
 
   constructor(
-    private readonly container: Container,
+    container: Container,
     private readonly host: Host,
     private readonly options: Options,
   ) {
-    this.names = new Set(container.names);
     this.report.level = options.level ?? "L2";
+    this.members = new Members(this.report, container, host);
   }
 
   async all(): Promise<void> {
     const { report } = this;
-    for (const damage of this.container.damage) report.addContainer(damage);
     if (this.options.profile === "time") report.add("I_PROFILE");
     await this.readTrust();
     if (!(await this.readStatement())) {
@@ -110,19 +101,12 @@ class Run {
     await this.checkMembers();
     await this.checkpoint(TREE_START, "start");
     this.end = await this.checkpoint(TREE_END, "end");
-    const outside = new Outside(
-      this.report,
-      this.container,
-      this.predicate,
-      this.trust,
-      this.ring,
-      this.options,
-      (name, limit) => this.small(name, limit),
-    );
+    const { members, predicate, trust, ring } = this;
+    const outside = new Outside(report, members, predicate, trust, ring, this.options);
     await outside.gather(this.end);
     const pass = await this.records(outside);
-    if (pass !== null && report.level === "L2") await this.details(pass);
-    await this.checkAttestations();
+    if (pass !== null && report.level === "L2") await checkDetails(report, members, ring, pass);
+    if (ring !== null) await checkAttestations(report, members, ring, this.options.attestations ?? []);
     const sound = pass !== null && !["E_FRONTIER", "E_TREE_SIZE", "E_ROOT"].some((code) => report.found.has(code));
     outside.judge(sound ? pass.roots : null, sound ? await outside.receipts() : new Map());
     this.exposure(pass);
@@ -163,11 +147,11 @@ class Run {
 
   private async readStatement(): Promise<boolean> {
     const { report } = this;
-    if (!this.names.has(STATEMENT)) {
+    if (!this.members.has(STATEMENT)) {
       this.fail("E_MEMBER_MISSING", STATEMENT, "");
       return false;
     }
-    const raw = await this.small(STATEMENT, MAX_ENVELOPE);
+    const raw = await this.members.small(STATEMENT, MAX_ENVELOPE);
     if (raw === null) return false;
     let envelope: Envelope;
     try {
@@ -218,7 +202,7 @@ class Run {
     const { trust, predicate } = this;
     if (trust === null) return;
     if (trust.origin === predicate.origin && predicate.end > trust.expiresSize) this.report.add("E_TRUST_EXPIRED", place("trust file"));
-    const member = this.names.has(ROTATIONS) ? await this.small(ROTATIONS, MAX_ROTATIONS) : null;
+    const member = this.members.has(ROTATIONS) ? await this.members.small(ROTATIONS, MAX_ROTATIONS) : null;
     this.ring = await effectiveKeys(trust, predicate.origin, predicate.end, member ?? new Uint8Array(0));
     for (const { code, seq, detail } of this.ring.failures) this.report.add(code, place(ROTATIONS, detail, seq));
   }
@@ -226,25 +210,18 @@ class Run {
   // -- members ---------------------------------------------------------------------------------------------------
 
   private async checkMembers(): Promise<void> {
-    const { names, digests } = this;
-    const sorted = [...names].sort();
-    for (const name of sorted) {
-      if (digests.has(name) || NOT_SUBJECTS.has(name) || isDetached(name)) continue;
-      this.fail("E_MEMBER_UNLISTED", name, "");
-    }
-    const needed = new Set([...digests.keys(), FRONTIER]);
-    needed.add(RECORDS);
-    let missing = [...needed].filter((name) => !names.has(name));
-    if (!names.has(RECORDS) && names.has(LEAVES)) {
+    const { members, digests } = this;
+    for (const name of members.unlisted(digests)) this.fail("E_MEMBER_UNLISTED", name, "");
+    let missing = [...new Set([...digests.keys(), RECORDS, FRONTIER])].filter((name) => !members.has(name));
+    if (!members.has(RECORDS) && members.has(LEAVES)) {
       // Pruned after its retention: approvals may be gone with the records.
       missing = missing.filter((name) => name !== RECORDS && !name.startsWith("approvals/"));
       this.report.level = "L0";
     }
     for (const name of missing.sort()) this.fail("E_MEMBER_MISSING", name, "");
-    for (const name of sorted) {
-      const wanted = digests.get(name);
-      if (wanted === undefined || name === RECORDS) continue;
-      const found = await this.digest(name);
+    for (const [name, wanted] of [...digests].sort(([one], [other]) => compareText(one, other))) {
+      if (name === RECORDS || !members.has(name)) continue;
+      const found = await members.digest(name);
       if (found !== null && found !== wanted) this.fail("E_MEMBER_DIGEST", name, "");
     }
   }
@@ -254,11 +231,11 @@ class Run {
   /** The checkpoint, if nothing speaks against it. */
   private async checkpoint(name: string, end: "start" | "end"): Promise<Checkpoint | null> {
     const size = this.predicate[end];
-    if (!this.names.has(name)) {
+    if (!this.members.has(name)) {
       if (end === "start" && size > 0) this.fail("E_MEMBER_MISSING", name, "");
       return null;
     }
-    const raw = await this.small(name, MAX_NOTE);
+    const raw = await this.members.small(name, MAX_NOTE);
     if (raw === null) return null;
     let found: Checkpoint;
     try {
@@ -282,12 +259,12 @@ class Run {
 
   /** Pass over the records, or the leaf hashes; null when they cannot be read. */
   private async records(outside: Outside): Promise<RecordPass | null> {
-    const { report, names } = this;
+    const { report, members } = this;
     const frontier = await this.frontier();
-    const fromLeaves = report.level === "L0" && names.has(LEAVES);
+    const fromLeaves = report.level === "L0" && members.has(LEAVES);
     const member = fromLeaves ? LEAVES : RECORDS;
     if (report.level !== "L2") report.skipped.add("record contents");
-    if (frontier === null || !names.has(member)) {
+    if (frontier === null || !members.has(member)) {
       report.skipped.add("records");
       return null;
     }
@@ -298,19 +275,19 @@ class Run {
         ring: this.ring,
         sizes: outside.sizes,
         limits: outside.limits,
-        disclosed: new Set(this.disclosures().map(({ seq }) => seq)),
-        leaves: !fromLeaves && report.level !== "L0" && names.has(LEAVES),
+        disclosed: new Set(members.disclosures().map(({ number }) => number)),
+        leaves: !fromLeaves && report.level !== "L0" && members.has(LEAVES),
         onRecord: this.options.onRecord ?? null,
       },
       frontier,
       this.host,
     );
-    try {
-      if (fromLeaves) this.tree(pass, member, await pass.runLeaves(this.container.stream(LEAVES)));
+    const done = await members.orReport(async () => {
+      if (fromLeaves) this.tree(pass, member, await pass.runLeaves(members.stream(LEAVES)));
       else await this.lines(pass);
-    } catch (error) {
-      if (!(error instanceof ContainerError)) throw error;
-      report.addContainer(error);
+      return true;
+    });
+    if (done === null) {
       report.skipped.add("records");
       return null;
     }
@@ -321,13 +298,13 @@ class Run {
 
   private async lines(pass: RecordPass): Promise<void> {
     const { start, end, level } = this.report;
-    const digest = await pass.run(this.container.stream(RECORDS), () =>
+    const digest = await pass.run(this.members.stream(RECORDS), () =>
       this.options.onProgress?.(pass.frontier.size - start, end - start),
     );
     if (level !== "L0" && hex(digest) !== this.digests.get(RECORDS)) pass.findings.add("E_MEMBER_DIGEST", place(RECORDS));
     this.tree(pass, RECORDS, true);
-    if (level === "L0" || !this.names.has(LEAVES)) return;
-    const leaves = await this.digest(LEAVES);
+    if (level === "L0" || !this.members.has(LEAVES)) return;
+    const leaves = await this.members.digest(LEAVES);
     if (leaves !== null && leaves !== hex(pass.leaves.final())) pass.findings.add("E_ROOT", place(LEAVES));
   }
 
@@ -343,8 +320,8 @@ class Run {
   }
 
   private async frontier(): Promise<Frontier | null> {
-    if (!this.names.has(FRONTIER)) return null;
-    const raw = await this.small(FRONTIER, MAX_SMALL);
+    if (!this.members.has(FRONTIER)) return null;
+    const raw = await this.members.small(FRONTIER);
     if (raw === null) return null;
     const text = fromLatin1(raw);
     const lines = text.split("\n");
@@ -370,60 +347,6 @@ class Run {
     for (const name of pass.tally.differences(this.predicate)) this.fail("E_AGGREGATE", STATEMENT, name);
   }
 
-  // -- S8 --------------------------------------------------------------------------------------------------------
-
-  private async details(pass: RecordPass): Promise<void> {
-    const { report } = this;
-    report.erased = pass.erased;
-    const certificates = [...this.names].filter((name) => name.startsWith("approvals/") && name.endsWith(".dsse.json"));
-    report.approvals.certificates = certificates.length;
-    report.approvals.consumed = pass.consumes.length;
-    if (certificates.length > 0 || pass.consumes.length > 0) {
-      if (this.ring === null) report.skipped.add("approvals");
-      else await this.approvals(certificates.sort(), pass, this.ring);
-    }
-    for (const { seq, name } of this.disclosures()) {
-      const raw = await this.small(name, MAX_DISCLOSURES);
-      if (raw === null) continue;
-      const { wrong, good } = checkDisclosures(pass.facts.get(seq), raw);
-      report.disclosed += good;
-      for (const { code, detail } of wrong) report.add(code, place(name, detail, seq));
-    }
-  }
-
-  private async approvals(names: readonly string[], pass: RecordPass, ring: KeyRing): Promise<void> {
-    const certificates = new Map<string, Uint8Array | null>();
-    for (const name of names) certificates.set(name, await this.small(name, MAX_SMALL));
-    const { findings, counts } = await checkApprovals(pass.consumes, certificates, ring.keys, this.report.start);
-    Object.assign(this.report.approvals, counts);
-    for (const { code, seq, member, detail } of findings) this.report.add(code, place(member, detail, seq));
-  }
-
-  /** Members `disclosures/<seq>.jsonl`, ascending. */
-  private disclosures(): { seq: number; name: string }[] {
-    return [...this.names]
-      .flatMap((name) => {
-        const match = DISCLOSURE.exec(name);
-        const seq = match === null ? null : canonicalDecimal(match[1]!);
-        return seq === null ? [] : [{ seq, name }];
-      })
-      .sort((one, other) => one.seq - other.seq);
-  }
-
-  /** At every level: they need the statement only. */
-  private async checkAttestations(): Promise<void> {
-    if (this.ring === null) return;
-    const judge = async (name: string, raw: Uint8Array): Promise<void> => {
-      const code = await attestationRefusal(raw, this.ring!, this.report.bundle, this.report.end);
-      if (code !== "") this.fail(code, name, "");
-    };
-    for (const name of [...this.names].filter((name) => ATTESTATION.test(name)).sort()) {
-      const raw = await this.small(name, MAX_ENVELOPE);
-      if (raw !== null) await judge(name, raw);
-    }
-    for (const raw of this.options.attestations ?? []) await judge("attestation", raw);
-  }
-
   // -- S9 --------------------------------------------------------------------------------------------------------
 
   private exposure(pass: RecordPass | null): void {
@@ -438,36 +361,7 @@ class Run {
 
   // -- parts -----------------------------------------------------------------------------------------------------
 
-  /** A small member, or null after saying why it cannot be read. */
-  private async small(name: string, limit: number): Promise<Uint8Array | null> {
-    try {
-      return await readMember(this.container, name, limit);
-    } catch (error) {
-      if (!(error instanceof ContainerError)) throw error;
-      this.report.addContainer(error);
-      return null;
-    }
-  }
-
-  /** Hex SHA-256 of a member, or null after saying why it cannot be read. */
-  private async digest(name: string): Promise<string | null> {
-    const digest = this.host.digest();
-    try {
-      for await (const chunk of this.container.stream(name)) digest.update(chunk);
-      return hex(digest.final());
-    } catch (error) {
-      if (!(error instanceof ContainerError)) throw error;
-      this.report.addContainer(error);
-      return null;
-    }
-  }
-
   private fail(code: string, member: string, detail: string): void {
     this.report.add(code, place(member, detail));
   }
-}
-
-function isDetached(name: string): boolean {
-  const number = (ANCHOR.exec(name) ?? DISCLOSURE.exec(name))?.[1];
-  return number === undefined ? ATTESTATION.test(name) : canonicalDecimal(number) !== null;
 }
