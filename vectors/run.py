@@ -57,9 +57,8 @@ def disagreements(vector: Vector, verifier: Verifier, root: Path = ROOT) -> list
         lay_out(vector, folder, root)
         for number, step in enumerate(vector.steps, 1):
             command = [*verifier.command, *step.arguments, "--json"]
-            environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.environ.get("PATH", "")}
             try:
-                done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIMEOUT_S, env=environment)
+                done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIMEOUT_S, env=environment())
             except subprocess.TimeoutExpired:
                 return [f"step {number}: no answer in {TIMEOUT_S} s"]
             if done.returncode != step.exit:
@@ -70,6 +69,11 @@ def disagreements(vector: Vector, verifier: Verifier, root: Path = ROOT) -> list
                 wrong.append(f"step {number}: wrote {wrote!r}\n  not {wanted!r}")
         wrong += left_behind(vector, folder)
     return wrong
+
+
+def environment() -> dict[str, str]:
+    """What a verifier runs with, in whatever folder."""
+    return {"PYTHONPATH": str(CHECKOUT), "PATH": os.environ.get("PATH", "")}
 
 
 def left_behind(vector: Vector, folder: Path) -> Iterator[str]:
