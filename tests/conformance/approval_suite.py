@@ -21,7 +21,7 @@ from recorder.approval import Action, Certificate, Challenge
 from recorder.approval_payload import PayloadDigest
 from recorder.verify.bundle import verify
 from recorder.verify.options import Options
-from vectors.generator.approval_cases import members
+from vectors.generator.approvals import members
 from vectors.generator.bundle import Bundle, pack
 from vectors.generator.keys import key
 from vectors.generator.log import Clock, Log

@@ -2,107 +2,50 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
-from recorder import dsse, statement
-from recorder.approval import Action, Certificate, Challenge, Signed, member_name
+from recorder.approval import Action, Certificate, member_name
 from recorder.approval_payload import PayloadDigest
+from vectors.generator.approvals import (
+    ASSERTED,
+    GOOD,
+    MEANT,
+    PASSKEY,
+    PEOPLE,
+    TWO,
+    WORD,
+    case,
+    counted,
+    members,
+    once,
+    used,
+)
 from vectors.generator.bundle import INTACT, Bundle, sealed
 from vectors.generator.case import Case
 from vectors.generator.key_changes import Changes
 from vectors.generator.keys import key
-from vectors.generator.log import POLICY, Log
+from vectors.generator.log import Log
 from vectors.generator.people import (
     ALICE,
     BOB,
-    NOW,
     PAYLOAD,
     PROVIDERS,
     by_passkey,
     by_token,
     certificate,
-    commitment,
     identifier,
     quorum,
     signed,
 )
-from vectors.generator.trust_file import listed, trusting
-
-GOOD = "P_TAIL_UNANCHORED"
-WORD = "an approval by the operator's word"
-PASSKEY = "an approval by a passkey"
-TOKEN = "an approval by an ID token of ES256"
-TWO = "an approval by two people where two are needed"
-MEANT = "That the person read what was shown, or was not made to approve it."
-ASSERTED = "W_APPROVAL_OPERATOR_ASSERTED"
-PEOPLE = (ALICE.entry(), BOB.entry(), *(one.entry() for one in PROVIDERS.values()))
-
-
-def used(
-    log: Log, made: Certificate, given: Signed, *others: Signed, in_data: dict[str, Any] | None = None, **fields: Any
-) -> int:
-    """The record that uses an approval up, as the certificate asks for it. fields: members that differ."""
-    data: dict[str, Any] = {"payload_sha256": made.payload.sha256, **(in_data or {})}
-    if others:
-        data["certificates"] = [one.digest for one in (given, *others)]
-    action = made.action
-    act = {"op": action.op, "proto": "http/1.1", "method": "POST", "target": action.target}
-    act |= {"tool": action.tool} if action.tool else {}
-    agent = {"uid": "agent-7", "auth": "mtls", **({"tenant": action.tenant} if action.tenant else {})}
-    facts: dict[str, Any] = {
-        "agent": agent | fields.pop("agent", {}),
-        "act": act | fields.pop("act", {}),
-        "verdict": {
-            "decision": "allow",
-            "reason": "approved",
-            "policy_sha256": POLICY,
-            "engine": "clyra/0",
-            "mode": "enforce",
-            "eval_us": 5,
-        },
-        "appr": {"id": made.id, "cert_sha256": given.digest, "state": "consumed"},
-    }
-    return log.source("pef.approval.consume", data, **{**facts, **fields})
-
-
-def members(*every: Signed) -> dict[str, bytes]:
-    return {one.member: one.envelope for one in every}
-
-
-def case(title: str, log: Log, code: str, *every: Signed, **told: Any) -> Case:
-    """A bundle of a whole log with these certificates."""
-    told = {"trust": trusting(log, *PEOPLE), "silent": MEANT, **told}
-    bundle = Bundle(log, told.pop("start", 0), covered={**members(*every), **told.pop("covered", {})})
-    told.setdefault("twin", "" if code == GOOD else WORD)
-    return sealed(title, bundle, code, **told)
-
-
-def once(
-    title: str, made: Certificate, code: str, *, edit: Any = None, told: dict[str, Any] | None = None, **fields: Any
-) -> Case:
-    """One certificate and the record that uses it up. edit: of the statement. fields: of the record."""
-    log = Log().begin()
-    given = signed(made, edit=edit)
-    used(log, made, given, **fields)
-    return case(title, log, code, given, **(told or {}))
-
-
-def counted(certificates: int, consumed: int, valid: int, asserted: int) -> dict[str, Any]:
-    names = ("certificates", "consumed", "operator_asserted", "valid")
-    return {"approvals": dict(zip(names, (certificates, consumed, asserted, valid), strict=True))}
+from vectors.generator.trust_file import trusting
 
 
 def cases() -> Iterator[Case]:
     yield from _good()
     yield from _missing()
-    yield from _signatures()
     yield from _reused()
-    yield from _questions()
     yield from _quorum()
     yield from _windows()
 
@@ -197,70 +140,6 @@ def _missing() -> Iterator[Case]:
     )
 
 
-def _signatures() -> Iterator[Case]:
-    made = by_passkey()
-    given = signed(made)
-
-    def one(title: str, wrong: Signed, code: str = "E_APPROVAL_SIG", **told: Any) -> Case:
-        log = Log().begin()
-        used(log, made, wrong)
-        return case(title, log, code, wrong, twin=PASSKEY if code[0] == "E" else "", **told)
-
-    yield one("a certificate signed by a stranger", signed(made, key("stranger")))
-    yield one("a certificate signed by the log key", signed(made, key("log")))
-    yield one("a certificate signed by the seal key and a stranger", signed(made, key("seal"), key("stranger")))
-    body = dsse.parse(given.envelope, statement.PAYLOAD_TYPE).payload
-    document = orjson.loads(given.envelope)
-    document["signatures"][0]["sig"] = base64.b64encode(bytes(64)).decode()
-    wrong = orjson.dumps(document, option=orjson.OPT_SORT_KEYS) + b"\n"
-    yield one("a certificate with a wrong signature", Signed(given.digest, wrong))
-    yield one("a certificate that is no envelope", Signed(given.digest, b"hello\n"))
-    yield one("a certificate that is empty", Signed(given.digest, b""))
-    yield one(
-        "a certificate over a MiB", Signed(given.digest, given.envelope[:-1] + b" " * (1 << 20)), "E_ARCHIVE_LIMIT"
-    )
-    renamed = Signed("ab" * 32, given.envelope)
-    yield one("a certificate under another digest", renamed)
-    yield one("a certificate with blanks", signed(made, raw=body.replace(b'":', b'": ', 1)))
-    yield one("a certificate with a newline", signed(made, raw=body + b"\n"))
-    changes: dict[str, Any] = {
-        "a further field": lambda document: document["predicate"].update(note="x"),
-        "a further field beside it": lambda document: document.update(note="x"),
-        "no policy": lambda document: document["predicate"].pop("policy"),
-        "no subjects": lambda document: document.update(subject=[]),
-        "its subjects exchanged": lambda document: document["subject"].reverse(),
-        "a random id": lambda document: document["predicate"].update(id="0b9c6a7e-52a1-4a55-8c1e-3f2b6d1c9a10"),
-        "an id in capitals": lambda document: document["predicate"].update(id=made.id.upper()),
-        "a perhaps": lambda document: document["predicate"].update(decision="perhaps"),
-        "use as often as one likes": lambda document: document["predicate"].update(one_time=False),
-        "a time that is text": lambda document: document["predicate"]["challenge"].update(exp=str(NOW)),
-        "a nonce of four letters": lambda document: document["predicate"]["challenge"].update(nonce="abcd"),
-        "an unknown binding": lambda document: document["predicate"].update(binding=[{"kind": "fax"}]),
-        "five bindings": lambda document: document["predicate"].update(binding=[{"kind": "session"}] * 5),
-        "an amount with a comma": lambda document: document["predicate"].update(
-            amount={"value": "1,5", "currency": "EUR"}
-        ),
-        "an amount that is a number": lambda document: document["predicate"].update(
-            amount={"value": 5, "currency": "EUR"}
-        ),
-        "another predicate type": lambda document: document.update(
-            predicateType="https://clyra.dev/ns/pef/approval/v1"
-        ),
-    }
-    for title, change in changes.items():
-        yield one(f"a certificate with {title}", signed(made, edit=change))
-    fine = signed(
-        made, edit=lambda document: document["predicate"].update(amount={"value": "1200.00", "currency": "EUR"})
-    )
-    yield one("a certificate with an amount", fine, GOOD)
-    spare = trusting(Log().begin(), *PEOPLE, listed(key("seal-2"), "seal", state="compromised"))
-    yield one("a certificate by a stolen seal key", signed(made, key("seal-2")), trust=spare)
-    ended = trusting(Log().begin(), *PEOPLE, listed(key("seal-2"), "seal", valid_until_size=1))
-    yield one("a certificate by a seal key that has ended", signed(made, key("seal-2")), GOOD, trust=ended)
-    both = signed(made, key("seal-2"), key("seal"))
-    yield one("a certificate by a stolen and a good seal key", both, GOOD, trust=spare)
-
-
 def _reused() -> Iterator[Case]:
     made = by_passkey()
     given = signed(made)
@@ -283,77 +162,6 @@ def _reused() -> Iterator[Case]:
     log = Log().begin()
     used(log, made, given, given)
     yield case("one certificate listed twice in one use", log, GOOD, given)
-
-
-def _questions() -> Iterator[Case]:
-    """One question after the other, each with the first answer that is wrong."""
-    made = certificate()
-    stranger = replace(by_passkey(), bindings=({**by_passkey().bindings[0], "key": "ab" * 32},))
-    yield once("an approval by a passkey nobody knows", stranger, "E_APPROVAL_APPROVER", told={"twin": PASSKEY})
-    for title, entry in (
-        ("of another person", ALICE.entry(sub_c=commitment("bob"))),
-        ("of nobody", ALICE.entry(sub_c=None)),
-        ("without a site", ALICE.entry(rp_id=None)),
-        ("of another issuer", ALICE.entry(iss="https://other.example")),
-        ("that is an auditor's", {**listed(ALICE.key, "auditor")}),
-        ("that ended before", ALICE.entry(valid_until_size=3)),
-        ("that began later", ALICE.entry(valid_from_size=5)),
-        ("that was stolen", ALICE.entry(state="compromised")),
-    ):
-        told = {"trust": trusting(Log().begin(), entry), "twin": PASSKEY}
-        yield once(f"an approval by a passkey {title}", by_passkey(), "E_APPROVAL_APPROVER", told=told)
-    told = {"trust": trusting(Log().begin(), ALICE.entry(iss=None))}
-    yield once("an approval by a passkey whose issuer nobody wrote down", by_passkey(), GOOD, told=told)
-    for title, entry in (
-        ("of another provider", PROVIDERS["ES256"].entry(iss="https://other.example")),
-        ("of no provider", PROVIDERS["ES256"].entry(iss=None)),
-        ("of another person only", PROVIDERS["ES256"].entry(sub_c=commitment("bob"))),
-    ):
-        told = {"trust": trusting(Log().begin(), entry), "twin": TOKEN}
-        yield once(f"an approval by a token key {title}", by_token(), "E_APPROVAL_APPROVER", told=told)
-    same = certificate(requester_commitment=commitment("alice"))
-    yield once("an approval by who asked for it", same, "E_APPROVAL_SOD")
-    denied = lambda document: document["predicate"]["sod"].update(distinct=False)  # noqa: E731
-    yield once("an approval that does not claim two persons", made, "E_APPROVAL_SOD", edit=denied)
-    yield once("an approval of another payload", made, "E_APPROVAL_PAYLOAD", in_data={"payload_sha256": "ab" * 32})
-    subject = lambda document: document["subject"][0]["digest"].update(sha256="ab" * 32)  # noqa: E731
-    yield once("an approval with another payload as its subject", made, "E_APPROVAL_PAYLOAD", edit=subject)
-    for title, fields in (
-        ("operation", {"act": {"op": "delete"}}),
-        ("target", {"act": {"target": "/v1/payments/7"}}),
-        ("tool", {"act": {"tool": "pay"}}),
-        ("tenant", {"agent": {"tenant": "other"}}),
-    ):
-        yield once(f"an approval of another {title}", made, "E_APPROVAL_ACTION", **fields)
-    wide = certificate(action=Action("update", "/v1/payments", tenant="acme", method="PUT"))
-    yield once("an approval of another method", wide, "E_APPROVAL_ACTION")
-    hosted = certificate(action=Action("update", "/v1/payments", tenant="acme", host="https://bank.example"))
-    yield once("an approval for a host, used without one", hosted, "E_APPROVAL_ACTION")
-    nobody = certificate(action=Action("update", "/v1/payments"))
-    yield once("an approval without a tenant, used for one", nobody, "E_APPROVAL_ACTION", agent={"tenant": "acme"})
-    subject = lambda document: document["subject"][1]["digest"].update(sha256="ab" * 32)  # noqa: E731
-    yield once("an approval with another action as its subject", made, "E_APPROVAL_ACTION", edit=subject)
-    nonce = made.challenge.nonce
-    for title, start, end, code in (
-        ("before it was asked for", NOW + 1, NOW + 600, "E_APPROVAL_NOT_YET"),
-        ("after its time", NOW - 60, NOW - 1, "E_APPROVAL_EXPIRED"),
-        ("a moment after its time", NOW - 60, NOW, "E_APPROVAL_EXPIRED"),
-        ("in a time that runs backwards", NOW + 9, NOW - 9, "E_APPROVAL_NOT_YET"),
-    ):
-        late = certificate(challenge=Challenge(nonce, start, end, "clyra-approvals"))
-        yield once(f"an approval used {title}", late, code)
-    last = certificate(challenge=Challenge(nonce, NOW, NOW + 1, "clyra-approvals"))
-    yield once("an approval used in its only second", last, GOOD, told={"warnings": (ASSERTED,)})
-    yield once("an approval under another policy", certificate(policy_sha256="ab" * 32), "E_APPROVAL_POLICY")
-    yield once("a refusal used as an approval", certificate(decision="deny"), "E_APPROVAL_POLICY")
-    lone = certificate(approver=replace(made.approver, methods=("pwd",)))
-    yield once("a second factor that the operator's own words do not name", lone, "E_APPROVAL_MFA")
-    hard = certificate(approver=replace(made.approver, phishing_resistant=True))
-    yield once("phishing resistance by the operator's word", hard, "E_APPROVAL_MFA")
-    bare = certificate(bindings=())
-    yield once("an approval that nothing ties to a person", bare, "E_APPROVAL_BINDING")
-    plain = certificate(approver=replace(made.approver, methods=("pwd",), multi_factor=False))
-    yield once("an approval without a second factor that claims none", plain, GOOD, told={"warnings": (ASSERTED,)})
 
 
 def _quorum() -> Iterator[Case]:

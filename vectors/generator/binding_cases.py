@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from recorder.approval_binding import challenge_of
-from vectors.generator.approval_cases import GOOD, PASSKEY, TOKEN, once
+from vectors.generator.approvals import GOOD, PASSKEY, TOKEN, once
 from vectors.generator.case import Case
 from vectors.generator.keys import p256
 from vectors.generator.log import Log
