@@ -17,12 +17,12 @@ help: ## list the targets
 setup: ## the environment with all development tools
 	@./run_proxy.sh setup dev
 
-test: setup ## lint, then every test but the comprehensive ones
+test: verifiers ## lint, then every test but the comprehensive ones
 	@.ci/system-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
 	$(call RUN_TESTS,)
 
-test-comprehensive: setup ## every test, the long ones too
+test-comprehensive: verifiers ## every test, the long ones too
 	@.ci/system-packages $(TEST_PACKAGES)
 	$(call RUN_TESTS,-m "comprehensive or not comprehensive")
 

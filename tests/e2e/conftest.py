@@ -55,6 +55,13 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Ite
         yield running
 
 
+@pytest.fixture(autouse=True)
+def own_verdicts(request: pytest.FixtureRequest) -> None:
+    """A test that shares the proxy with others counts its own verdicts only."""
+    if "proxy" in request.fixturenames:
+        request.getfixturevalue("proxy").begin_anew()
+
+
 @pytest.fixture(scope="package")
 def client_env(proxy: RunningProxy) -> dict[str, str]:
     """The environment of a client: this machine's, with the variables of `clyra env` laid over it."""

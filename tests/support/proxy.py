@@ -58,6 +58,7 @@ class RunningProxy:
     address: Address
     health: str
     policy: Path
+    earlier: int = 0
 
     @classmethod
     def start(
@@ -128,11 +129,17 @@ class RunningProxy:
     def wait_for_verdicts(
         self, count: int, seconds: float = 10.0, where: Callable[[dict[str, Any]], bool] = lambda line: True
     ) -> list[dict[str, Any]]:
-        """Lines for which `where` holds, once there are `count` of them or the time is over."""
+        """Lines since `begin_anew` for which `where` holds, once there are `count` of them or the time is over."""
         deadline = time.monotonic() + seconds
-        while len(found := [line for line in self.verdicts() if where(line)]) < count and time.monotonic() < deadline:
+        while True:
+            found = [line for line in self.verdicts()[self.earlier :] if where(line)]
+            if len(found) >= count or time.monotonic() >= deadline:
+                return found
             time.sleep(0.05)
-        return found
+
+    def begin_anew(self) -> None:
+        """Let verdicts of tests before this one not be counted for it."""
+        self.earlier = len(self.verdicts())
 
 
 def _is_ready(home: Home, pid: int) -> bool:
