@@ -1,4 +1,4 @@
-"""Events as a busy proxy hands them in: every field of the envelope filled, about 1.5 KB a record once recorded."""
+"""Events as a busy proxy hands them in: most of the envelope filled, about 1.5 KB a record once recorded."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ def event(number: int) -> bytes:
             "trace": {
                 "trace_id": f"{number:032x}",
                 "span_id": f"{number:016x}",
-                "parent_span_id": f"{number + 1:016x}",
                 "flags": "01",
             },
             "agent": {
                 "uid": f"spiffe://example.org/agents/sales-{agent}",
-                "instance_uid": f"pod-{agent}-7c9f",
                 "version": "2026.11.1",
                 "tenant": "emea",
                 "auth": "spiffe",
@@ -48,20 +46,17 @@ def event(number: int) -> bytes:
                 "req": {"len": 812, "mt": "application/json", "c": _DIGEST},
                 "res": {"len": 204, "mt": "application/json", "c": _DIGEST, "status": 200},
             },
-            "perf": {"proxy_us": 410, "eval_us": 112, "upstream_us": 48_211, "bytes_in": 812, "bytes_out": 204},
-            "sec": {"tls": "TLSv1.3", "pii": ["email"], "egress_class": "saas"},
+            "perf": {"proxy_us": 410, "upstream_us": 48_211},
+            "sec": {"tls": "TLSv1.3", "egress_class": "saas"},
             "data": {
                 "phase": "whole",
                 "exchange": f"{number:032x}",
-                "verdict_id": f"{number:032x}",
                 "action": "allow",
                 "findings_total": 0,
-                "headers": ["accept", "authorization", "content-length", "content-type", "host", "user-agent"],
+                "headers": ["authorization", "content-type"],
                 "route": "crm/write",
                 "generation": 3,
-                "target_c": _DIGEST,
                 "subject_key": _DIGEST[:32],
-                "coverage": {"req": "full", "res": "full"},
                 "released": {"req": 812, "res": 204},
                 "result": "completed",
             },

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +53,27 @@ def run(verifier: Verifier, bundle: Path, trust: Path, *options: str) -> Measure
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
+        peak: list[float] = [0.0]
+        watcher = threading.Thread(target=_watch, args=(process.pid, peak))
+        watcher.start()
         report = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
     seconds = time.perf_counter() - started
+    watcher.join()
     if process.returncode != PREFIX_EXIT or json.loads(report)["verdict"] != "prefix":
         raise RuntimeError(f"{verifier.name} says {report[:400]!r} (exit {process.returncode})")
-    return Measured(seconds, usage.ru_maxrss / 1024, report)
+    return Measured(seconds, peak[0], report)
+
+
+def _watch(pid: int, peak: list[float]) -> None:
+    """Keep the high-water mark of a process in MB until it ends. (ru_maxrss would begin with its parent's.)"""
+    status = Path(f"/proc/{pid}/status")
+    while True:
+        try:
+            found = re.search(r"VmHWM:\s+([0-9]+) kB", status.read_text())
+        except OSError:
+            return
+        if found is None:  # a zombie has no memory
+            return
+        peak[0] = int(found[1]) / 1024
+        time.sleep(0.005)
