@@ -12,9 +12,9 @@ from hashlib import sha256
 from typing import Final
 
 from recorder.merkle import HASH_SIZE
-from recorder.verify.helper import Helper, helping
 from recorder.verify.quick import Clean, check_block
 from recorder.verify.records import MAX_LINE, RecordCheck
+from recorder.verify.second_process import SecondProcess, beside
 
 BLOCK: Final = 1 << 20
 WORTH_HELP: Final = 16 << 20
@@ -61,8 +61,8 @@ def check_lines(
 
     cutter = Cutter(hashed())
     if check.reading:
-        with helping(check.origin, wanted=helped) as helper:
-            _check_blocks(check, cutter.blocks(), helper, tell)
+        with beside(check.origin, wanted=helped) as second:
+            _check_blocks(check, cutter.blocks(), second, tell)
     else:
         for block in cutter.blocks():
             check.lines(line[:MAX_LINE] for line in block.split(b"\n"))
@@ -73,20 +73,22 @@ def check_lines(
     return digest.hexdigest(), check.leaves.hexdigest() if check.leaves is not None else ""
 
 
-def _check_blocks(check: RecordCheck, blocks: Iterable[bytes], helper: Helper | None, tell: Callable[[], None]) -> None:
-    """waiting: blocks in order, with what was found; `...` marks one the helper has."""
+def _check_blocks(
+    check: RecordCheck, blocks: Iterable[bytes], second: SecondProcess | None, tell: Callable[[], None]
+) -> None:
+    """waiting: blocks in order, with what was found; `...` marks one the second process has."""
     waiting: deque[tuple[bytes, Clean | None, bool]] = deque()
 
     def settle(limit: int) -> None:
         while waiting and (len(waiting) > limit or not waiting[0][2]):
             block, found, away = waiting.popleft()
-            if away and helper is not None:
-                found = helper.answer()
+            if away and second is not None:
+                found = second.answer()
             _join(check, block, found)
             tell()
 
     for block in blocks:
-        if helper is not None and helper.offer(block):
+        if second is not None and second.offer(block):
             waiting.append((block, None, True))
         else:
             waiting.append((block, check_block(block, check.origin), False))
@@ -114,4 +116,4 @@ def check_leaves(check: RecordCheck, chunks: Iterable[bytes]) -> bool:
 
 
 _MOST_WAITING: Final = 6
-"""Blocks kept until their turn: what the helper has, and a few done here meanwhile."""
+"""Blocks kept until their turn: what the second process has, and a few done here meanwhile."""

@@ -1,6 +1,6 @@
 """A second process that looks at every other block of records, so that both cores of a small machine are used.
 
-Blocks travel through shared memory, answers through a pipe. The helper knows nothing but the quick check, and its only
+Blocks travel through shared memory, answers through a pipe. It knows nothing but the quick check, and its only
 good answer is "clean"; if it dies, its blocks go the slow way. Memory is bounded by the number of slots.
 """
 
@@ -24,7 +24,7 @@ _ORDER = struct.Struct("<II")
 _LENGTH = struct.Struct("<I")
 
 
-class Helper:
+class SecondProcess:
     """The parent's end. At most SLOTS blocks are under way, answered in order."""
 
     def __init__(self, memory: mmap.mmap, orders: BinaryIO, answers: BinaryIO) -> None:
@@ -63,8 +63,8 @@ class Helper:
 
 
 @contextmanager
-def helping(origin: str, *, wanted: bool) -> Iterator[Helper | None]:
-    """A helper for one log's records while the block runs; None when there can be none."""
+def beside(origin: str, *, wanted: bool) -> Iterator[SecondProcess | None]:
+    """A second process for one log's records while the block runs; None when there can be none."""
     if not wanted or not hasattr(os, "fork") or threading.active_count() > 1 or (os.cpu_count() or 1) < 2:
         yield None
         return
@@ -80,9 +80,9 @@ def helping(origin: str, *, wanted: bool) -> Iterator[Helper | None]:
     os.close(answers_out)
     with os.fdopen(orders_out, "wb") as orders, os.fdopen(answers_in, "rb") as answers:
         try:
-            yield Helper(memory, orders, answers)
+            yield SecondProcess(memory, orders, answers)
         finally:
-            orders.close()  # the helper ends when its orders do,
+            orders.close()  # it ends when its orders do,
             answers.close()  # or when nobody wants an answer any more
             os.waitpid(child, 0)
             memory.close()
