@@ -6,17 +6,13 @@ records that used it are past their time; what is read back is held against its 
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorder import approval
+from recorder import approval, durable
 from recorder.errors import StoreFullError
-from recorder.repack import sync_folder
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -32,24 +28,16 @@ class ApprovalStore:
 
     def keep(self, signed: approval.Signed) -> None:
         """Store a certificate durably; the same one again changes nothing. Raises StoreFullError."""
-        temporary = self.folder / f".{signed.digest[:16]}.{secrets.token_hex(4)}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(signed.envelope)
-                file.flush()
-                os.fsync(file.fileno())
             if self.read(signed.digest) is None:
-                temporary.replace(self.path(signed.digest))
-            sync_folder(self.folder)
+                durable.replace(self.path(signed.digest), signed.envelope)
+            else:
+                durable.sync_folder(self.folder)
         except OSError as error:
             raise StoreFullError(
                 "The approval could not be kept.", f"The system says: {error.strerror}.", "Free disk space."
             ) from None
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def read(self, digest: str) -> bytes | None:
         """The envelope of a certificate, None when there is no sound one of that digest."""
@@ -66,7 +54,7 @@ class ApprovalStore:
         """Let go of a certificate whose records are gone. Raises OSError."""
         if _DIGEST.fullmatch(digest) is not None and self.path(digest).exists():
             self.path(digest).unlink()
-            sync_folder(self.folder)
+            durable.sync_folder(self.folder)
 
     def digests(self) -> Iterator[str]:
         """Digests of all that is kept, in order."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recorder import canonical, dsse, trust
+from recorder.durable import sync_folder
 from recorder.errors import KeyChangeError, KeyFileError
 from recorder.keys import KeyFolder, LocalKey, SigningKey, pkcs8, providers, secret_files, trust_update
 from recorder.keys.ceremony import Draft
@@ -143,7 +144,7 @@ def _replace_roots(layout: Layout, roots: Roots, threshold: int) -> Begun:
     done = _install(layout, raw, roots)
     if isinstance(reference, FileReference):
         (keys.folder / reference.path).unlink(missing_ok=True)
-        secret_files.sync_folder(keys.folder)
+        sync_folder(keys.folder)
     return done
 
 

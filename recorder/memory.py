@@ -7,15 +7,13 @@ rolled back. DEF-JSON `def-memory/0`, one newline after it.
 
 from __future__ import annotations
 
-import os
-import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 
-from recorder import canonical, public_key
+from recorder import canonical, durable, public_key
 from recorder.errors import RecorderError
 from recorder.trust import Authority, Root, Trust
 
@@ -120,16 +118,7 @@ def parse(raw: bytes, name: str = "the memory file") -> Memory:
 
 def write(path: Path, memory: Memory) -> None:
     """Replace the file in one step, synced to disk. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(memory.to_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    durable.replace(path, memory.to_bytes())
     memory.changed = False
 
 

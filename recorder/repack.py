@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from recorder import archive, statement
+from recorder import archive, durable, statement
 from recorder.container import Container, ContainerError, open_container
 from recorder.errors import RecorderError
 
@@ -69,7 +69,7 @@ def _write_zip(target: Path, contents: Iterator[tuple[str, Iterator[bytes]]]) ->
             for file in files:
                 file.close()
         made.replace(target)
-    sync_folder(target.parent)
+    durable.sync_folder(target.parent)
 
 
 def _compresses(name: str) -> bool:
@@ -88,13 +88,4 @@ def _write_folder(target: Path, contents: Iterator[tuple[str, Iterator[bytes]]])
                 file.flush()
                 os.fsync(file.fileno())
         made.replace(target)
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.sync_folder(target.parent)

@@ -9,7 +9,6 @@ holds for every copy of the bundle that is pruned from this data folder.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from typing import Any
 
 import orjson
 
-from recorder import dsse, statement, strict_json
+from recorder import dsse, durable, statement, strict_json
 from recorder.approval import FOLDER as APPROVALS
 from recorder.container import Container, ContainerError, open_container, read_member
 from recorder.disclosure_check import FOLDER as DISCLOSURES
 from recorder.errors import RecorderError
 from recorder.merkle import leaf_hash
-from recorder.repack import repack, sync_folder
+from recorder.repack import repack
 from recorder.verify.bundle import verify_bundle
 from recorder.verify.options import Progress
 
@@ -64,14 +63,7 @@ class Holds:
             raise RetentionError("A hold needs a reason.", "", "Say it with --reason.")
         hold = Hold(bundle, reason[:512], by[:128], datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(bundle)
-        temporary = path.with_suffix(".new")
-        with temporary.open("wb") as file:
-            file.write(orjson.dumps(hold.document()))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(self.folder)
+        durable.replace(self._path(bundle), orjson.dumps(hold.document()), 0o644)
         return hold
 
     def release(self, bundle: str) -> None:
@@ -79,7 +71,7 @@ class Holds:
         if self.on(bundle) is None:
             raise RetentionError(f"There is no hold on {bundle}.", "", "See them with: clyra evidence holds")
         self._path(bundle).unlink()
-        sync_folder(self.folder)
+        durable.sync_folder(self.folder)
 
     def on(self, bundle: str) -> Hold | None:
         """The hold on a bundle. A file that cannot be read holds too."""
@@ -162,7 +154,7 @@ def prune(
         raise RetentionError(f"The pruned copy {made} does not verify; {bundle} stays as it is.")
     if out is None:
         made.replace(bundle)
-        sync_folder(bundle.parent)
+        durable.sync_folder(bundle.parent)
     return Pruned(out or bundle, digest, predicate["start"], predicate["end"], predicate["retain_until"], left_out)
 
 

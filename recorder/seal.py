@@ -10,7 +10,6 @@ import base64
 import contextlib
 import io
 import logging
-import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from recorder.anchoring.shelf import Shelf
 from recorder.approval_store import ApprovalStore
 from recorder.checkpoints import Checkpoints, SignAt
 from recorder.covered import SCHEMAS, Covered
+from recorder.durable import sync_folder
 from recorder.errors import KeyFileError, SealError, SocketError, StoreCorruptError
 from recorder.keyring import Ring
 from recorder.keys import SigningKey
@@ -274,9 +274,7 @@ def _write(place: Path, members: dict[str, bytes], records: archive.Packed, path
         temporary = place / "bundle.zip"
         archive.write_archive(temporary, packed, scratch)
     temporary.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def config_digest() -> str:

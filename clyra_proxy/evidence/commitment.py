@@ -9,7 +9,6 @@ values can be guessed; salted ones cannot. A subject here is one tenant in one m
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clyra_proxy.errors import EvidenceError
+from recorder import durable
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -91,26 +91,11 @@ class SubjectKeys:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
-                _create(path)
+                # when another worker is first, its key counts
+                durable.create(path, secrets.token_hex(KEY_BYTES).encode())
             secret = bytes.fromhex(path.read_text("ascii").strip())
         except (OSError, ValueError) as error:
             raise EvidenceError(f"Cannot use the subject key {path}.", f"{type(error).__name__}: {error}.") from None
         if len(secret) != KEY_BYTES:
             raise EvidenceError(f"{path} is not a subject key.", "It must hold 32 bytes as hex.")
         return SubjectKey.of(secret)
-
-
-def _create(path: Path) -> None:
-    """Write a new key whole; when another worker is first, theirs counts."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(KEY_BYTES).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import orjson
 
 from clyra_proxy.errors import EvidenceError
 from clyra_proxy.evidence.commitment import KEY_BYTES, SubjectKey
+from recorder import durable
 
 _FILE = re.compile(r"([0-9a-f]{16}|default)-([0-9]{6})\.key")
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
@@ -100,7 +101,7 @@ class KeyFolder:
 
     def _wipe(self, key_id: str) -> None:
         path = self._dying(key_id)
-        _sync(self.folder)
+        durable.sync_folder(self.folder)
         with path.open("r+b") as file:
             size = os.fstat(file.fileno()).st_size
             for filler in (os.urandom(size), bytes(size)):
@@ -109,7 +110,7 @@ class KeyFolder:
                 file.flush()
                 os.fsync(file.fileno())
         path.unlink()
-        _sync(self.folder)
+        durable.sync_folder(self.folder)
 
     def _dying(self, key_id: str) -> Path:
         return self.folder / f".{key_id}.erasing"
@@ -130,14 +131,7 @@ class KeyFolder:
             raise EvidenceError(f"Cannot write {self._tombstone(key_id)}.", f"{error.strerror}.") from None
 
     def _bury(self, key_id: str, why: dict[str, object]) -> None:
-        path = self._tombstone(key_id)
-        temporary = path.with_suffix(".new")
-        with temporary.open("wb") as file:
-            file.write(orjson.dumps(why))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(self.folder)
+        durable.replace(self._tombstone(key_id), orjson.dumps(why), 0o644)
 
     def _tombstone(self, key_id: str) -> Path:
         return self.folder / f"{key_id}.erased"
@@ -151,11 +145,3 @@ def _read(path: Path) -> SubjectKey:
     if len(secret) != KEY_BYTES:
         raise EvidenceError(f"{path} is not a subject key.", "It must hold 32 bytes as hex.")
     return SubjectKey.of(secret)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

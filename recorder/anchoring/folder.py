@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
+from recorder import durable
 from recorder.anchoring.errors import AnchorError, ContradictionError
 from recorder.anchoring.placed import Placed, Receipt, Tip, place_name, read_tip, receipt_of
 
@@ -17,12 +17,10 @@ def drop(folder: Path, tip: Tip) -> Placed:
     path = folder / place_name(tip.origin) / f"{tip.size:016d}{SUFFIX}"
     try:
         path.parent.mkdir(exist_ok=True)
-        _write_new(path, tip.raw)
-    except FileExistsError:
-        if read_tip(path.read_bytes(), tip.origin).root != tip.root:
+        if not durable.create(path, tip.raw, 0o644) and read_tip(path.read_bytes(), tip.origin).root != tip.root:
             raise ContradictionError(
                 f"{path} holds another root for this log.", "The log has two histories.", "Find out who changed it."
-            ) from None
+            )
     except OSError as error:
         raise AnchorError(f"Cannot write {path}.", f"The system says: {error.strerror}.") from None
     receipt = receipt_of("object", tip, path.as_uri(), at_us=time.time_ns() // 1000)
@@ -37,19 +35,3 @@ def fetch(folder: Path, origin: str, size: int | None) -> Receipt:
         raise AnchorError(f"{place} has no such checkpoint of {origin}.")
     tip = read_tip(found[-1].read_bytes(), origin)
     return receipt_of("object", tip, found[-1].as_uri())
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Whole and durable, and only if there is no file of that name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(temporary, path)
-    finally:
-        temporary.unlink()
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)

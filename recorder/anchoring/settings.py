@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from recorder import durable
 from recorder.anchoring.errors import AnchorSettingsError
 from recorder.anchoring.warehouse import IDENTIFIER, TABLE
 from recorder.cosignature import WITNESS_TYPE, VkeyError, parse_vkey
@@ -162,10 +163,8 @@ def save(path: Path, settings: Settings) -> None:
     """Write the file whole. Raises AnchorSettingsError."""
     text = settings.model_dump_json(indent=1, exclude_defaults=False) + "\n"
     parse(text.encode(), str(path))
-    temporary = path.with_suffix(".new")
     try:
-        temporary.write_text(text)
-        temporary.replace(path)
+        durable.replace(path, text.encode(), 0o644)
     except OSError as error:
         raise AnchorSettingsError(f"Cannot write {path}.", f"The system says: {error.strerror}.") from None
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recorder import archive
+from recorder.durable import sync_folder
 from recorder.errors import RecorderError
-from recorder.repack import repack, sync_folder
+from recorder.repack import repack
 
 PREFIX = "attestations/"
 

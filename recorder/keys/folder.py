@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from recorder.durable import sync_folder
 from recorder.errors import KeyFileError, KeyUnavailableError
 from recorder.keys import pkcs8, providers, secret_files
 from recorder.keys.interface import ROLES, SigningKey
@@ -152,7 +153,7 @@ class KeyFolder:
         path = self.folder / reference.path if isinstance(reference, FileReference) else self.path(role)
         if path.exists():
             path.unlink()
-            secret_files.sync_folder(path.parent)
+            sync_folder(path.parent)
 
     # -- files -------------------------------------------------------------------------------------------------------
 
@@ -186,4 +187,4 @@ class KeyFolder:
         """Delete the file of a key that has been replaced. What a token or a KMS keeps is its owner's to delete."""
         if isinstance(reference, FileReference):
             (self.folder / reference.path).unlink(missing_ok=True)
-            secret_files.sync_folder(self.folder)
+            sync_folder(self.folder)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
+from recorder import durable
 from recorder.errors import KeyFileError
 
 SOURCE_KEY_BYTES = 32
@@ -34,40 +34,18 @@ def write_new(path: Path, content: bytes) -> bool:
     """Write a new 0600 file, durable, whole or not at all; False when it is already there. Raises KeyFileError."""
     if path.exists():
         return False
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write(temporary, content)
-        os.link(temporary, path)
-        sync_folder(path.parent)
-    except FileExistsError:
-        return False
+        return durable.create(path, content)
     except OSError as error:
         raise KeyFileError(f"Cannot write the key {path}: {error.strerror}.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return True
 
 
 def replace(path: Path, content: bytes) -> None:
     """Put new content in place of a file, 0600, durable, in one step. Raises KeyFileError."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write(temporary, content)
-        temporary.replace(path)
-        sync_folder(path.parent)
+        durable.replace(path, content)
     except OSError as error:
         raise KeyFileError(f"Cannot write {path}: {error.strerror}.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new or renamed name in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_source_key(path: Path) -> bytes:
@@ -79,11 +57,3 @@ def read_source_key(path: Path) -> bytes:
     if len(key) != SOURCE_KEY_BYTES:
         raise KeyFileError(f"{path} is not a source key.", "It must hold 32 bytes as 64 hex digits.")
     return key
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

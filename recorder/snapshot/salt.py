@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from recorder.anchoring.placed import place_name
 from recorder.errors import KeyFileError
 from recorder.keys import read_private
+from recorder.keys.secret_files import write_new
 from recorder.snapshot.row import SALT_BYTES
 
 
@@ -32,9 +32,5 @@ def create_salt(path: Path) -> bytes:
     """The salt, made new when there is none. Raises KeyFileError."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(SALT_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(path, f"{secrets.token_hex(SALT_BYTES)}\n".encode())
     return read_salt(path)

@@ -6,7 +6,6 @@ when it changes, so that a log or a rotated log key can be added while the witne
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from recorder import trust
+from recorder import durable, trust
 from recorder.anchoring.placed import place_name
 from recorder.cosignature import LOG_TYPE, WITNESS_TYPE, Vkey, VkeyError, parse_vkey
 from recorder.errors import KeyFileError, RecorderError
 from recorder.keys import LocalKey, read_private
+from recorder.keys.secret_files import write_new
 
 
 class WitnessSettingsError(RecorderError):
@@ -82,9 +82,7 @@ class WitnessFiles:
         for path in trusts:
             changed = self._follow(changed, path)
         if changed != known or trusts:
-            temporary = self.document.with_suffix(".new")
-            temporary.write_text(changed.model_dump_json(indent=1) + "\n")
-            temporary.replace(self.document)
+            durable.replace(self.document, (changed.model_dump_json(indent=1) + "\n").encode(), 0o644)
 
     def _follow(self, document: Document, path: Path) -> Document:
         try:
@@ -96,9 +94,7 @@ class WitnessFiles:
             raise WitnessSettingsError(f"{path} is not a trust file.", f"{error.detail}.") from None
         place = self.trust_file(found.origin)
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        temporary = place.with_suffix(".new")
-        temporary.write_bytes(raw)
-        temporary.replace(place)
+        durable.replace(place, raw, 0o644)
         followed = tuple(sorted({*document.followed, found.origin}))
         return document.model_copy(update={"followed": followed})
 
@@ -163,8 +159,4 @@ def _create_key(path: Path) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
+    write_new(path, pem)

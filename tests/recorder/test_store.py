@@ -162,7 +162,7 @@ def test_an_intent_without_outcome_is_closed_as_unknown(
     layout: Layout, open_store: OpenStore, silent: frozenset[str], cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = open_store()
-    _commit(store, "p", 1, intent("x", deadline_s=1))
+    _commit(store, "p", 1, intent("x", deadline_s=600))
     store.shut()
     store = open_store()
     store.commit([], frozenset())
@@ -170,7 +170,7 @@ def test_an_intent_without_outcome_is_closed_as_unknown(
     if not silent:
         import recorder.store as module
 
-        later = module.time.time() + 10
+        later = module.time.time() + 1000
         monkeypatch.setattr(module.time, "time", lambda: later)
     store.commit([], silent)
     unknown = _records(layout)[-1]
