@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from clyra_proxy.policy.bodies import DataPlatform
 from clyra_proxy.policy.destinations import DestinationSettings
+from clyra_proxy.policy.genai.section import GenAiSecurity
 from clyra_proxy.policy.proving import Evidence, Telemetry
 from clyra_proxy.policy.receiving import Identity, Listen
 from clyra_proxy.policy.section import FilePath, Name, RuleModes, Section
@@ -35,10 +36,6 @@ class OnError(StrEnum):
 
     BLOCK = "block"
     MARK = "mark"
-
-
-class GenAiSecurity(Section):
-    """What agents say and do. Nothing can be set yet."""
 
 
 class VoiceCompliance(Section):

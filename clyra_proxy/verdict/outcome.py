@@ -29,13 +29,25 @@ class Outcome:
         return _GOOGLE_STATUSES.get(self.status, "INTERNAL" if self.status >= 500 else "INVALID_ARGUMENT")
 
 
-_ANTHROPIC_TYPES = {403: "permission_error", 407: "authentication_error", 413: "request_too_large"}
-_GOOGLE_STATUSES = {403: "PERMISSION_DENIED", 407: "UNAUTHENTICATED", 413: "OUT_OF_RANGE", 503: "UNAVAILABLE"}
+_ANTHROPIC_TYPES = {
+    403: "permission_error",
+    407: "authentication_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+}
+_GOOGLE_STATUSES = {
+    403: "PERMISSION_DENIED",
+    407: "UNAUTHENTICATED",
+    413: "OUT_OF_RANGE",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+}
 
 _NOT_JSON = Outcome(422, close_code=1007, jsonrpc_code=-32700)
 _NOT_VALID = Outcome(422, close_code=1007, jsonrpc_code=-32600)
 _TOO_LARGE = Outcome(413, close_code=1009)
 _FORBIDDEN = Outcome(403)
+_BUDGET = Outcome(403)  # not 429: SDKs retry that at once, and waiting seconds does not help
 _BAD_UPSTREAM = Outcome(502, close_code=1014)
 
 _OUTCOMES: dict[Reason, Outcome] = {
@@ -65,6 +77,38 @@ _OUTCOMES: dict[Reason, Outcome] = {
     Reason.OPAQUE: _FORBIDDEN,
     Reason.IDENTITY_REQUIRED: Outcome(407),
     Reason.IDENTITY_REJECTED: Outcome(407),
+    Reason.PROMPT_INJECTION: _FORBIDDEN,
+    Reason.INDIRECT_INJECTION: _FORBIDDEN,
+    Reason.JAILBREAK: _FORBIDDEN,
+    Reason.PROMPT_EXTRACTION: _FORBIDDEN,
+    Reason.OBFUSCATED_INSTRUCTION: _FORBIDDEN,
+    Reason.SECRET: _FORBIDDEN,
+    Reason.PERSONAL_DATA: _FORBIDDEN,
+    Reason.CANARY: _FORBIDDEN,
+    Reason.EXFILTRATION_BUDGET: _FORBIDDEN,
+    Reason.EXFILTRATION_LINK: _FORBIDDEN,
+    Reason.TOOL_DENIED: _FORBIDDEN,
+    Reason.TOOL_HIDDEN: _FORBIDDEN,
+    Reason.TOOL_ARGUMENTS: _NOT_VALID,
+    Reason.TOOL_POISONED: _FORBIDDEN,
+    Reason.TOOL_CHANGED: _FORBIDDEN,
+    Reason.TOOL_CHAIN: _FORBIDDEN,
+    Reason.SERVER_REQUEST: _FORBIDDEN,
+    Reason.OUTPUT_SCHEMA: _NOT_VALID,
+    Reason.OUTPUT_UNSAFE: _FORBIDDEN,
+    Reason.TOKEN_BUDGET: _BUDGET,
+    Reason.COST_BUDGET: _BUDGET,
+    Reason.RATE_BUDGET: Outcome(429, retry_after=10, close_code=1013),
+    Reason.CONCURRENCY_BUDGET: Outcome(429, retry_after=1, close_code=1013),
+    Reason.MODEL_DENIED: _FORBIDDEN,
+    Reason.LOOP_REPEAT: _FORBIDDEN,
+    Reason.LOOP_LIMIT: _FORBIDDEN,
+    Reason.PROMPT_DRIFT: _FORBIDDEN,
+    Reason.TOOLSET_DRIFT: _FORBIDDEN,
+    Reason.DETECTOR_FLAGGED: _FORBIDDEN,
+    Reason.DETECTOR_UNAVAILABLE: Outcome(503, retry_after=5, close_code=1013),
+    Reason.BEC_SUSPECTED: _FORBIDDEN,
+    Reason.GENAI_UNREADABLE: _NOT_VALID,
     Reason.CHECK_ERROR: Outcome(500, close_code=1011),
     Reason.CHECK_TIMEOUT: Outcome(503, retry_after=1, close_code=1013),
     Reason.OVERFLOW: Outcome(503, retry_after=1, close_code=1013),

@@ -44,6 +44,39 @@ class Reason(StrEnum):
     # identity
     IDENTITY_REQUIRED = "identity_required"
     IDENTITY_REJECTED = "identity_rejected"
+    # what agents say and do
+    PROMPT_INJECTION = "prompt_injection"
+    INDIRECT_INJECTION = "indirect_injection"
+    JAILBREAK = "jailbreak"
+    PROMPT_EXTRACTION = "prompt_extraction"
+    OBFUSCATED_INSTRUCTION = "obfuscated_instruction"
+    SECRET = "secret"  # noqa: S105 - a word
+    PERSONAL_DATA = "personal_data"
+    CANARY = "canary"
+    EXFILTRATION_BUDGET = "exfiltration_budget"
+    EXFILTRATION_LINK = "exfiltration_link"
+    TOOL_DENIED = "tool_denied"
+    TOOL_HIDDEN = "tool_hidden"
+    TOOL_ARGUMENTS = "tool_arguments"
+    TOOL_POISONED = "tool_poisoned"
+    TOOL_CHANGED = "tool_changed"
+    TOOL_CHAIN = "tool_chain"
+    SERVER_REQUEST = "server_request"  # a tool server asks the client for sampling or elicitation
+    OUTPUT_SCHEMA = "output_schema"
+    OUTPUT_UNSAFE = "output_unsafe"
+    TOKEN_BUDGET = "token_budget"  # noqa: S105 - a word
+    COST_BUDGET = "cost_budget"
+    RATE_BUDGET = "rate_budget"
+    CONCURRENCY_BUDGET = "concurrency_budget"
+    MODEL_DENIED = "model_denied"
+    LOOP_REPEAT = "loop_repeat"
+    LOOP_LIMIT = "loop_limit"
+    PROMPT_DRIFT = "prompt_drift"
+    TOOLSET_DRIFT = "toolset_drift"
+    DETECTOR_FLAGGED = "detector_flagged"
+    DETECTOR_UNAVAILABLE = "detector_unavailable"
+    BEC_SUSPECTED = "bec_suspected"
+    GENAI_UNREADABLE = "genai_unreadable"  # unknown shape, or too large to be looked at
     # the house itself
     CHECK_ERROR = "check_error"  # a check raised or returned garbage
     CHECK_TIMEOUT = "check_timeout"

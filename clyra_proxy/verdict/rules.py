@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from clyra_proxy.verdict import genai_rules
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase, Severity
 from clyra_proxy.verdict.reasons import Reason
 
@@ -220,9 +221,15 @@ _CATALOGUE = (
         "The proxy is stopping; ask again and another worker answers.",
         fixed=True,
     ),
+    *(Rule(*row) for row in genai_rules.ROWS),
 )
 
-SPEAKS_FOR: Mapping[str, frozenset[str]] = MappingProxyType({"schema": frozenset({"json", "schema", "body"})})
+SPEAKS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "schema": frozenset({"json", "schema", "body"}),
+        "genai": frozenset(row[0].partition(".")[0] for row in genai_rules.ROWS),
+    }
+)
 """Check -> families whose rules it applies, where these are more than its own."""
 
 

@@ -1,0 +1,1 @@
+"""GenAI security: what agents say and do, as the protocol means it."""

@@ -1,0 +1,1 @@
+"""The small local classifier: features, model file, scoring."""

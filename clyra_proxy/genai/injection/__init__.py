@@ -1,0 +1,1 @@
+"""Prompt injection: normalisation, rule packs, and their combination with the classifier."""

@@ -1,0 +1,1 @@
+"""Data leaving: secrets, personal data, canaries, links, budgets."""

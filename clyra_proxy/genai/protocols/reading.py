@@ -1,0 +1,100 @@
+"""What a protocol must offer: reading whole bodies, streams and messages into the one model.
+
+Rules: unknown fields pass; an unknown shape raises `UnreadableError` with a word for coverage, and policy decides what
+becomes of it; nothing here judges. Readers never raise anything else on untrusted input, never recurse without bound,
+and take time linear in the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from clyra_proxy.genai.model import Conversation
+
+
+class UnreadableError(Exception):
+    """The shape is not known. reason: a word for coverage (`not_json`, `unknown_shape`, `too_many_parts`)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class DeltaKind(StrEnum):
+    TEXT = "text"  # more text of a block
+    ARGUMENTS = "arguments"  # more of the JSON text of a tool call's arguments
+    CALL = "call"  # a tool call begins; text is the tool's name
+    BLOCK_END = "block_end"  # the block is complete
+    FINISH = "finish"  # the answer is complete (stop reason, [DONE], message_stop)
+    MESSAGE = "message"  # `conversation` is a complete message in itself (MCP and A2A over SSE)
+    OTHER = "other"  # nothing a check reads: ids, usage, pings
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One step of a stream. block: stable key of the content block it belongs to. path: JSON pointer of the string
+    `text` in the event's JSON, "" when it cannot be edited there."""
+
+    kind: DeltaKind
+    block: str = ""
+    text: str = ""
+    path: str = ""
+    conversation: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event of a stream with its place in the decoded body.
+
+    start, end: offsets of the event, its separator included, counted from the start of the decoded body.
+    data: (start, end) of its one JSON text, in the same count; None when there is none or it is not contiguous.
+    """
+
+    start: int
+    end: int
+    deltas: tuple[Delta, ...]
+    data: tuple[int, int] | None = None
+
+
+class StreamReader(Protocol):
+    """Reads one streamed answer: framing (SSE, NDJSON, AWS event stream) and deltas. Any split gives the same events.
+
+    `feed` and `finish` raise UnreadableError; what was read before stays read. `conversation()` is everything so far,
+    assembled per content block, with the same segments, calls, provenance and order that the provider's non-streamed
+    answer of the same content would give (paths are "" there: they would lead nowhere).
+    """
+
+    def feed(self, data: bytes) -> Sequence[StreamEvent]: ...
+
+    def finish(self) -> Sequence[StreamEvent]: ...
+
+    def conversation(self) -> Conversation: ...
+
+
+class Reading(Protocol):
+    """One API of one provider. Stateless and shared; what a session must remember (WebSocket, MCP) is in `Memory`."""
+
+    id: str
+
+    def request(self, body: bytes) -> Conversation:
+        """A request body. Raises UnreadableError."""
+        ...
+
+    def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
+        """A whole response body. Raises UnreadableError."""
+        ...
+
+    def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
+        """A reader when a response of this media type is a stream of events in this API, else None."""
+        ...
+
+
+class MessageReading(Protocol):
+    """An API over WebSocket. One object per session: later messages refer to earlier ones."""
+
+    def message(self, data: bytes, *, from_client: bool, text: bool) -> Conversation | None:
+        """One message; None when it carries nothing a check reads. Raises UnreadableError."""
+        ...

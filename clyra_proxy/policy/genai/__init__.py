@@ -1,0 +1,1 @@
+"""The `genai_security` section, a module a subject."""
