@@ -1,0 +1,83 @@
+"""What is measured: the rules alone, the classifier alone, or both as they ship, all as `score` and `flagged`.
+
+Rule: the trained part is trained anew for every fold on that fold's training rows, by the very code that makes the
+shipped model; the shipped model file itself is only measured when asked for by name, because it has seen the corpus.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+from bench.detection.corpus import Row
+from bench.detection.folds import Fold
+from bench.detection.measuring import Scored
+from clyra_proxy.genai.model import Provenance
+
+type Placement = Callable[[Row], Provenance]
+
+
+def in_place(row: Row) -> Provenance:
+    """Where such a text stands in the field: indirect attacks and what carries them come out of tools."""
+    return Provenance.TOOL_RESULT if row.label and row.kind in {"indirect", "exfil"} else Provenance.UNKNOWN
+
+
+def placed_at(provenance: Provenance) -> Placement:
+    """Every text at the same place."""
+    return partial(_always, provenance)
+
+
+def _always(provenance: Provenance, _row: Row) -> Provenance:
+    return provenance
+
+
+def run_rules(rows: Sequence[Row], place: Placement, level: int) -> list[Scored]:
+    """The rule packs without the trained part."""
+    return _run(rows, place, level, None)
+
+
+def run_classifier(fold: Fold, seed: int) -> list[Scored]:
+    """The classifier alone, trained on the fold's training rows. Flagged: at the threshold it was calibrated to."""
+    from bench.detection.train import train
+
+    classifier = train(fold.train, seed=seed)
+    scores = classifier.score([row.text for row in fold.test])
+    return [
+        Scored(row, float(score), bool(score >= classifier.threshold))
+        for row, score in zip(fold.test, scores, strict=True)
+    ]
+
+
+def run_all(fold: Fold, place: Placement, level: int, seed: int) -> list[Scored]:
+    """Rules and classifier together, as the proxy combines them."""
+    from bench.detection.train import train
+
+    return _run(fold.test, place, level, train(fold.train, seed=seed))
+
+
+def run_shipped(rows: Sequence[Row], place: Placement, level: int) -> list[Scored]:
+    """Rules and the shipped model file. Honest only on rows that no training may use."""
+    from clyra_proxy.genai.classifier import Classifier
+
+    return _run(rows, place, level, Classifier.load())
+
+
+def _run(rows: Sequence[Row], place: Placement, level: int, classifier: object | None) -> list[Scored]:
+    workers = min(2, os.cpu_count() or 1)
+    size = max(1, len(rows) // (workers * 8))
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    judge = partial(_assess, place=place, level=level, classifier=classifier)
+    with ProcessPoolExecutor(workers) as pool:
+        return [one for part in pool.map(judge, parts) for one in part]
+
+
+def _assess(rows: Sequence[Row], place: Placement, level: int, classifier: object | None) -> list[Scored]:
+    from clyra_proxy.genai.injection.detector import Detector
+
+    detector = Detector.load(level=level, classifier=classifier)
+    assessed = [detector.assess(row.text, place(row)) for row in rows]
+    return [
+        Scored(row, float(one.score), one.score >= detector.threshold) for row, one in zip(rows, assessed, strict=True)
+    ]
