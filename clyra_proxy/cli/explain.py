@@ -130,9 +130,16 @@ def _mode_from(origins: PolicyOrigins, finding: dict[str, Any], route: str) -> s
 def _finding(finding: dict[str, Any], origins: PolicyOrigins | None, route: str) -> dict[str, Any]:
     from clyra_proxy.cli.remedies import remedy
     from clyra_proxy.verdict.rules import RULES
+    from clyra_proxy.verdict.taxonomy import name_of
 
     rule = str(finding["rule"])
-    told = {**finding, "description": RULES[rule].description if rule in RULES else "", "do": remedy(finding["reason"])}
+    labels = [*finding.get("owasp_llm", ()), *finding.get("atlas", ())]
+    told = {
+        **finding,
+        "known_as": [f"{label} {name_of(label)}".strip() for label in labels],
+        "description": RULES[rule].description if rule in RULES else "",
+        "do": remedy(finding["reason"]),
+    }
     if origins is not None:
         told["mode_from"] = _mode_from(origins, finding, route)
         if rule == "egress.destination":

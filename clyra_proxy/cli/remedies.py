@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from clyra_proxy.cli.genai_remedies import GENAI_REMEDIES
 from clyra_proxy.verdict.reasons import Reason
 
 _JSON = "Correct the producer of the document; `clyra check FILE` judges a body offline in the same way."
@@ -48,6 +49,7 @@ REMEDIES: Mapping[Reason, str] = MappingProxyType(
         Reason.EVIDENCE_UNAVAILABLE: "Look at the recorder with `clyra status`; nothing leaves unrecorded.",
         Reason.HALTED: "Somebody halted this traffic; ask them, then resume it.",
         Reason.SHUTTING_DOWN: _LATER,
+        **GENAI_REMEDIES,
     }
 )
 

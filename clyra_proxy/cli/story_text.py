@@ -94,6 +94,8 @@ def _finding_lines(number: int, finding: dict[str, Any], colour: bool) -> Iterat
     detail = "  ".join(f"{key}={value}" for key, value in finding["detail"].items())
     yield f"   asks for   {finding['action']} ({finding['mode']}), reason {finding['reason']}, {finding['severity']}"
     yield printable(f"   found in   {where}") + (printable(f"  {detail}") if detail else "")
+    for name in finding.get("known_as", ()):
+        yield printable(f"   known as   {name}")
     for label, key in (("mode from", "mode_from"), ("says so", "action_from"), ("do", "do")):
         if finding.get(key):
             yield f"   {label:<10} {finding[key]}"

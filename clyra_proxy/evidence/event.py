@@ -8,6 +8,7 @@ that answers it; an exchange without an intent writes one `whole` event.
 
 from __future__ import annotations
 
+import re
 import time
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,9 @@ ENGINE = f"clyra/{__version__}"
 TYPE = "pef.http_call"
 MAX_FINDINGS = 32
 MAX_HEADERS = 64
+MAX_LABELS = 16
 
+_LABEL = re.compile(r"[A-Za-z0-9.:_-]{1,64}")
 _DECISIONS = {
     Action.ALLOW: "allow",
     Action.MARK: "allow",
@@ -110,6 +113,7 @@ def _ending(exchange: Exchange, data: dict[str, Any]) -> dict[str, Any]:
         if verdict.findings:
             data["findings"] = [_finding(finding) for finding in verdict.findings[:MAX_FINDINGS]]
             data["findings_total"] = len(verdict.findings)
+            _add_labels(data, verdict)
     answer = _body(response)
     if exchange.response is not None:
         answer["status"] = min(max(exchange.response.status, 0), 999)
@@ -122,6 +126,16 @@ def _ending(exchange: Exchange, data: dict[str, Any]) -> dict[str, Any]:
         "bytes_out": response.released,
     }
     return {"verdict": _verdict(exchange), "io": {"req": _body(request), "res": answer}, "perf": perf, "data": data}
+
+
+def _add_labels(data: dict[str, Any], verdict: Verdict) -> None:
+    """OWASP LLM Top 10 and MITRE ATLAS ids of all findings, each once, those of the deciding finding first."""
+    deciding = verdict.deciding
+    ordered = verdict.findings if deciding is None else (deciding, *verdict.findings)
+    labels = {label: None for finding in ordered for label in (*finding.atlas, *finding.owasp_llm)}
+    known = [label for label in labels if _LABEL.fullmatch(label)]
+    if known:
+        data["taxonomy"] = known[:MAX_LABELS]
 
 
 def _result(exchange: Exchange) -> str:

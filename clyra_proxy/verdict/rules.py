@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from clyra_proxy.verdict import genai_rules
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase, Severity
 from clyra_proxy.verdict.reasons import Reason
+from clyra_proxy.verdict.taxonomy import Labels, labels_of_rules
 
 if TYPE_CHECKING:
     from clyra_proxy.policy.route import Route
@@ -35,6 +36,11 @@ class Rule:
     description: str
     fixed: bool = False
     never_off: bool = False
+
+    @property
+    def labels(self) -> Labels:
+        """Its OWASP LLM Top 10 and MITRE ATLAS ids; none for a rule that is not about models."""
+        return _LABELS.get(self.id, _NO_LABELS)
 
     @property
     def family(self) -> str:
@@ -69,6 +75,7 @@ class Rule:
         mode = self.mode(route, check)
         if mode is Mode.OFF:
             return None
+        labels = self.labels
         return Finding(
             check=check or self.family,
             rule=self.id,
@@ -79,9 +86,14 @@ class Rule:
             severity=self.severity,
             path=path,
             detail=detail or {},
+            owasp_llm=labels.owasp_llm,
+            atlas=labels.atlas,
             error=error,
         )
 
+
+_LABELS = labels_of_rules()
+_NO_LABELS = Labels()
 
 STRICTNESS = (Mode.OFF, Mode.SHADOW, Mode.ENFORCE)
 """Modes from mild to strict."""
