@@ -160,6 +160,10 @@ class Exchange:
     own_status: int = 0  # of an answer the engine gave by itself, neither denial nor the upstream's
     websocket: bool = False
     message: Message | None = None  # only while one is being judged (Phase.MESSAGE)
+    request_rewrite: bytes | None = None  # what goes upstream instead of a body of which nothing has left yet
+    response_rewrite: bytes | None = None  # the same for the client
+    response_events: bool = False  # its body leaves event by event, and some may be rewritten on the way
+    pending: bool = False  # a body session waits for `clyra_pending` before it lets go of more
     finished: bool = False
     started_ns: int = field(default_factory=time.perf_counter_ns)
     started_at: float = field(default_factory=time.time)

@@ -109,3 +109,14 @@ def has_length(message: http.Message) -> bool:
     """Whether the end of the body shows in the message itself (Content-Length or chunked)."""
     headers = message.headers
     return "content-length" in headers or "transfer-encoding" in headers
+
+
+_OF_THE_BODY = ("content-md5", "digest", "content-digest", "repr-digest", "etag", "accept-ranges")
+
+
+def fit_length(headers: http.Headers, length: int) -> None:
+    """Make the head fit another body of `length` bytes: its length, and nothing that vouches for the old one."""
+    for name in _OF_THE_BODY:
+        headers.pop(name, None)
+    headers.pop("transfer-encoding", None)
+    headers["content-length"] = str(length)

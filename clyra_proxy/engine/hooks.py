@@ -27,6 +27,14 @@ class ClyraReleaseHook(StartHook):
 
 
 @dataclass
+class ClyraPendingHook(StartHook):
+    """A session on the response body asks for something that takes time (`exchange.pending`). Awaited; then the gate
+    is resumed. Setting `exchange.denial` stops the exchange."""
+
+    flow: HTTPFlow
+
+
+@dataclass
 class ClyraRefusedHook(StartHook):
     """A gate raised BodyRefused. Addons put the Denial into `exchange.denial`."""
 

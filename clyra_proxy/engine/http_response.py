@@ -25,7 +25,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
-from clyra_proxy.engine.framing import has_length, message_problem, sound_trailers, strip_alternatives
+from clyra_proxy.engine.framing import fit_length, has_length, message_problem, sound_trailers, strip_alternatives
 from clyra_proxy.engine.http_events import Informational
 from clyra_proxy.engine.http_tunnel import SWITCHING, TunnelSide
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
@@ -87,6 +87,9 @@ class ResponseSide(TunnelSide):
         response = self.flow.response
         assert response is not None  # noqa: S101 - set with the head
         request = self.flow.request
+        if self.exchange is not None and self.exchange.response_events and not end_stream:
+            response = response.copy()
+            response.headers.pop("content-length", None)  # Events may be rewritten on the way, or end in our own.
         if not request.is_http2:
             response = self._for_http1(request, response, end_stream)
         yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream), self.context.client)
@@ -131,6 +134,27 @@ class ResponseSide(TunnelSide):
         except Exception as error:  # noqa: BLE001 - a fault in a gate is a declared outcome
             yield from self._response_gate_failed(error)
         else:
+            if released:
+                yield from self._send_down(released)
+            if self.exchange is not None and self.exchange.pending:
+                yield from self._wait_for_checks()
+
+    def _wait_for_checks(self) -> layer.CommandGenerator[None]:
+        """A check on a stream of events takes its time; what comes meanwhile waits, bounded, in front of us."""
+        while self.exchange is not None and self.exchange.pending:
+            self.exchange.pending = False
+            if (waiting := self.state.call("clyra_pending", self.flow)) is not None:
+                yield AwaitHook(waiting)
+            if self.stopped():
+                yield from self.deny(502)
+                return
+            if self.response_gate is None or self.pending(RequestProtocolError):
+                return
+            try:
+                released = self.response_gate.resume()
+            except BodyRefused:
+                yield from self._refuse_response()
+                return
             if released:
                 yield from self._send_down(released)
 
@@ -186,8 +210,20 @@ class ResponseSide(TunnelSide):
             yield AwaitHook(waiting)
         if self.stopped():
             yield from self.deny()
-        elif not self.pending(RequestProtocolError):
+            return
+        if self.exchange is not None and self.exchange.response_rewrite is not None and self.down is Side.IDLE:
+            tail = self._rewritten_response(self.exchange.response_rewrite)
+        if not self.pending(RequestProtocolError):
             yield from self._end_down(tail, paced)
+
+    def _rewritten_response(self, body: bytes) -> Iterable[bytes]:
+        """The body that the client gets instead of the upstream's, none of which has left; the head is made to fit."""
+        assert self.flow.response is not None  # noqa: S101 - a head came before
+        changed = self.flow.response.copy()
+        changed.headers.pop("content-encoding", None)
+        fit_length(changed.headers, len(body))
+        self.flow.response = changed
+        return (body,)
 
     def _end_down(self, tail: Iterable[bytes], paced: bool) -> layer.CommandGenerator[None]:
         try:

@@ -39,7 +39,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
-from clyra_proxy.engine.framing import has_length, request_problem, strip_h2c
+from clyra_proxy.engine.framing import fit_length, has_length, request_problem, strip_h2c
 from clyra_proxy.engine.http_events import Informational
 from clyra_proxy.engine.http_request_head import RequestHead
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
@@ -160,8 +160,17 @@ class GuardedHttpStream(RequestHead):
             yield AwaitHook(waiting)
         if self.stopped():
             yield from self.deny()
-        else:
-            yield from self._end_up(tail)
+            return
+        if self.exchange is not None and self.exchange.request_rewrite is not None and self.up is Side.IDLE:
+            tail = self._rewritten(self.exchange.request_rewrite)
+        yield from self._end_up(tail)
+
+    def _rewritten(self, body: bytes) -> Iterable[bytes]:
+        """The body that goes upstream instead of what came, none of which has left; the head is made to fit it."""
+        headers = self.flow.request.headers
+        headers.pop("content-encoding", None)
+        fit_length(headers, len(body))
+        return (body,)
 
     def _end_up(self, tail: Iterable[bytes]) -> layer.CommandGenerator[None]:
         """Send what was held back and end the message upstream."""

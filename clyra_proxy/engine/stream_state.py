@@ -119,12 +119,27 @@ class StreamState(HttpStream):
         yield from self.cut_up()
         if self.down is Side.IDLE:
             yield from self._send_denial(status or (502 if self.flow.response else 503))
+        elif self.down is Side.OPEN and self._closing:
+            yield from self._send_closing(self._closing)
         elif self.down is Side.OPEN:
             self.down = Side.CUT
             yield SendHttp(ResponseProtocolError(self.stream_id, "refused", ErrorCode.KILL), self.context.client)
             yield from self.finish()
             return
         yield from self._discard_rest()
+
+    @property
+    def _closing(self) -> bytes:
+        """The protocol's own error event, for an answer that leaves event by event; b"" when there is none."""
+        exchange = self.exchange
+        return exchange.denial.closing if exchange is not None and exchange.denial and exchange.response_events else b""
+
+    def _send_closing(self, event: bytes) -> layer.CommandGenerator[None]:
+        """End a stream of events with the denial, in the words that the client's library understands as an error."""
+        client = self.context.client
+        yield SendHttp(ResponseData(self.stream_id, event), client)
+        self.down = Side.DONE
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), client)
 
     def _send_denial(self, status: int) -> layer.CommandGenerator[None]:
         denial = self.exchange.denial if self.exchange is not None else None

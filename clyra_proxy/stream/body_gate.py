@@ -119,8 +119,32 @@ class CheckingGate:
             self._held.released += len(raw)
             return [raw]
         self._held.push(raw, before)
+        return self._release()
+
+    def resume(self) -> Sequence[bytes]:
+        """A session that waited may go on; return what may leave now. Raises BodyRefused."""
+        if self._refused is not None:
+            raise self._refused
+        try:
+            for watch in self._watches:
+                if watch.attached:
+                    watch.feed(b"", self._decoded, self)
+        except BodyRefused as refused:
+            self._settle(refused)
+            raise
+        return [] if self.mode is Mode.SHADOW or self._spool is not None else self._release()
+
+    def _release(self) -> list[bytes]:
+        self._take_edits()
         cleared = self._cleared()
         return self._held.release(cleared, self._tail()) if cleared else []
+
+    def _take_edits(self) -> None:
+        """What an enforcing session replaces in the bytes it has cleared."""
+        for watch in self._watches:
+            if watch.enforcing and watch.attached and (edits := getattr(watch.session, "edits", None)):
+                self._held.edit(edits)
+                edits.clear()
 
     def finish(self) -> Iterable[bytes]:
         """The body ended; return all that was held back. Raises BodyRefused."""
@@ -143,6 +167,7 @@ class CheckingGate:
             self._tally.complete = True
             self._settle()
             return self._spool.read()
+        self._take_edits()
         leaving = self._held.drain()
         self._tally.complete = True
         self._settle()

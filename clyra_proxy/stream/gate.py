@@ -4,7 +4,8 @@ Guarantees: (1) in enforce mode no byte leaves before every enforcing session's 
 byte of the body never leaves before `finish()` succeeded, so an upstream never receives a complete bad document (a
 body of rows or events without a declared length is the exception: each row leaves once judged, and the end of the
 message, which the engine withholds until `finish()`, is what completes it);
-(2) in shadow mode bytes leave unchanged and at once; (3) bytes that leave are the bytes that came, in order.
+(2) in shadow mode bytes leave unchanged and at once; (3) bytes that leave are the bytes that came, in order, but for
+the edits of an enforcing session, which replace ranges of an uncoded body (a redaction inside of a stream of events).
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class BodyGate(Protocol):
 
     def feed(self, raw: bytes) -> Sequence[bytes]:
         """Take the next raw bytes; return what may leave now (possibly nothing). Raises BodyRefused."""
+        ...
+
+    def resume(self) -> Sequence[bytes]:
+        """A session that waited may go on; return what may leave now. Raises BodyRefused."""
         ...
 
     def finish(self) -> Iterable[bytes]:

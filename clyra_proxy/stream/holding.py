@@ -3,11 +3,19 @@
 An uncoded body leaves byte by byte: raw offset and decoded offset are the same. Of a coded body a chunk leaves when
 every decoded byte it contributes to is cleared. For codings that decode eagerly (inflate, brotli) those are the bytes
 decoded up to the end of the chunk; otherwise (zstd blocks) they reach to the next chunk that decoded anything.
+
+Edits replace ranges of an uncoded body as it leaves. They come in order, none overlaps another, and each is given
+before the watermark reaches it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clyra_proxy.stream.content_coding import Decoder
+
+type ByteEdit = tuple[int, int, bytes]
+"""(start, end, replacement): offsets count from the start of the decoded body."""
 
 
 class Holding:
@@ -16,12 +24,13 @@ class Holding:
     released: raw bytes handed out so far. seen: raw bytes pushed so far.
     """
 
-    __slots__ = ("_chunks", "_decoder", "_waiting", "released", "seen")
+    __slots__ = ("_chunks", "_decoder", "_edits", "_waiting", "released", "seen")
 
     def __init__(self, decoder: Decoder | None) -> None:
         self._chunks: list[tuple[bytes, int]] = []
         self._waiting: list[bytes] = []  # chunks of a lazy coding whose last decoded byte is not known yet
         self._decoder = decoder
+        self._edits: list[ByteEdit] = []
         self.released = 0
         self.seen = 0
 
@@ -40,6 +49,32 @@ class Holding:
                 self._waiting.clear()
             self._waiting.append(raw)
 
+    def edit(self, edits: Iterable[ByteEdit]) -> None:
+        """Replace these ranges when they leave. Raises ValueError for a coded body, or for what has left already."""
+        for start, end, replacement in edits:
+            last = self._edits[-1][1] if self._edits else self.released
+            if self._decoder is not None or start < last or end < start:
+                raise ValueError("an edit that cannot be made any more")
+            self._edits.append((start, end, replacement))
+
+    def _leave(self, raw: bytes) -> bytes:
+        """`raw`, which begins at `released`, as it leaves."""
+        start, end = self.released, self.released + len(raw)
+        self.released = end
+        if not self._edits or self._edits[0][0] >= end:
+            return raw
+        parts: list[bytes] = []
+        at = start
+        while self._edits and self._edits[0][0] < end:
+            first, last, replacement = self._edits.pop(0)
+            parts += (raw[at - start : first - start], replacement)
+            at = min(last, end)
+            if last > end:
+                self._edits.insert(0, (end, last, b""))
+                break
+        parts.append(raw[at - start :])
+        return b"".join(parts)
+
     def release(self, cleared: int, hold: int) -> list[bytes]:
         """Take what may leave when decoded bytes up to `cleared` are cleared and `hold` raw bytes stay."""
         leaving: list[bytes] = []
@@ -52,24 +87,21 @@ class Holding:
             if allowed < end:
                 if allowed > self.released:
                     part = allowed - self.released
-                    leaving.append(raw[:part])
+                    leaving.append(self._leave(raw[:part]))
                     self._chunks[gone] = (raw[part:], needs)
-                    self.released = allowed
                 break
             gone += 1
-            leaving.append(raw)
-            self.released = end
+            leaving.append(self._leave(raw))
         if gone:
             del self._chunks[:gone]
         return leaving
 
     def drain(self) -> list[bytes]:
         """Take everything: the body ended well."""
-        leaving = [raw for raw, _ in self._chunks]
-        leaving += self._waiting
+        leaving = [self._leave(raw) for raw, _ in self._chunks]
+        leaving += [self._leave(raw) for raw in self._waiting]
         self._chunks.clear()
         self._waiting.clear()
-        self.released += sum(map(len, leaving))
         return leaving
 
     def drop(self) -> None:

@@ -36,7 +36,8 @@ _TRANSPORT_REASONS = frozenset({Reason.IDENTITY_REQUIRED, Reason.IDENTITY_REJECT
 class Denial:
     """What the client gets instead of the upstream's answer. headers: in order, already encoded.
 
-    close_code, close_reason: the same for a WebSocket that is open already (RFC 6455 section 7.4).
+    close_code, close_reason: the same for a WebSocket that is open already (RFC 6455 section 7.4). closing: the same
+    for a stream of events that has begun, as the event that the protocol has for errors; b"" when it has none.
     """
 
     status: int
@@ -44,6 +45,7 @@ class Denial:
     body: bytes
     close_code: int = 1008
     close_reason: str = ""
+    closing: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
