@@ -7,18 +7,42 @@ event loop. A store that fails raises StateError; what then happens is declared 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+SLOTS = 20
+"""A window is counted in this many slots and the one that is ending: a total covers the window and at most a twentieth
+more, never less, so that nothing inside a window is ever forgotten."""
+
+LONGEST_KEY = 512
+LONGEST_VALUE = 1 << 20
+"""In characters. A longer key or value is refused with StateError: the store is bounded."""
 
 
 class StateError(Exception):
     """The store could not be read or written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What became of a conditional addition. total: the counter after it (before it, when it was refused)."""
+
+    admitted: bool
+    total: int
+
+
 class StateStore(Protocol):
     """Windows and lifetimes in seconds. `now`: seconds since the epoch, given by the caller: tests can move it."""
 
     def add(self, key: str, amount: int, window_s: int, now: float) -> int:
-        """Add to a sliding-window counter (error at most a twentieth of the window); the total after adding."""
+        """Add to a sliding-window counter (error at most a twentieth of the window); the total after adding.
+
+        A correction of an earlier addition is added with that addition's `now`, so that both leave the window at once.
+        """
+        ...
+
+    def add_within(self, key: str, amount: int, limit: int, window_s: int, now: float) -> Admission:
+        """As `add`, only when the total stays at or below `limit`; asking and adding are one step."""
         ...
 
     def total(self, key: str, window_s: int, now: float) -> int: ...
@@ -33,8 +57,28 @@ class StateStore(Protocol):
 
     def delete(self, key: str) -> None: ...
 
+    def entries(self, prefix: str, now: float, limit: int = 1000) -> list[tuple[str, str]]:
+        """Keys that begin with `prefix` and their values, in order of keys, at most `limit` of them."""
+        ...
+
     def acquire(self, key: str, holder: str, limit: int, lease_s: int, now: float) -> bool:
-        """Take one of `limit` places; false when none is free. A lease ends by itself."""
+        """Take one of `limit` places; false when none is free. A lease ends by itself. Who holds one renews it."""
         ...
 
     def release(self, key: str, holder: str) -> None: ...
+
+
+def slot_of(window_s: int, now: float) -> int:
+    """Number of the slot that `now` falls into, counted from the epoch."""
+    return int(now * SLOTS // max(window_s, 1))
+
+
+def refuse_unstorable(key: str, value: str = "") -> None:
+    """Raise StateError for a key or value that is too long to be stored, or is not Unicode text."""
+    if len(key) > LONGEST_KEY or len(value) > LONGEST_VALUE:
+        raise StateError("a key or value is too long to be stored")
+    try:
+        key.encode()
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise StateError("a key or value holds a lone surrogate") from error

@@ -1,0 +1,254 @@
+"""One suite for every store: counters, values, leases, expiry, bounds, and atomicity between threads and processes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clyra_proxy.state.memory import MemoryState
+from clyra_proxy.state.sqlite import SqliteState
+from clyra_proxy.state.store import SLOTS, StateError, StateStore
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+    if request.param == "memory":
+        yield MemoryState()
+        return
+    opened = SqliteState(tmp_path / "state.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_counter_adds_and_forgets(store: StateStore) -> None:
+    assert store.total("k", 60, NOW) == 0
+    assert store.add("k", 2, 60, NOW) == 2
+    assert store.add("k", 3, 60, NOW + 30) == 5
+    assert store.total("k", 60, NOW + 59) == 5
+    assert store.total("k", 60, NOW + 64) == 3
+    assert store.total("k", 60, NOW + 200) == 0
+
+
+def test_windows_of_one_key_are_counted_apart(store: StateStore) -> None:
+    store.add("k", 1, 60, NOW)
+    assert store.total("k", 3600, NOW) == 0
+
+
+def test_correction_leaves_the_window_with_what_it_corrects(store: StateStore) -> None:
+    store.add("k", 100, 60, NOW)
+    assert store.add("k", -90, 60, NOW) == 10
+    store.add("k", 5, 60, NOW + 55)
+    assert store.total("k", 60, NOW + 70) == 5
+
+
+def test_add_within_refuses_without_counting(store: StateStore) -> None:
+    assert store.add_within("k", 6, 10, 60, NOW).admitted
+    refused = store.add_within("k", 5, 10, 60, NOW)
+    assert (refused.admitted, refused.total) == (False, 6)
+    exact = store.add_within("k", 4, 10, 60, NOW)
+    assert (exact.admitted, exact.total) == (True, 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    additions=st.lists(st.tuples(st.floats(0, 500), st.integers(0, 50)), max_size=30),
+    window=st.sampled_from([10, 60, 86_400]),
+)
+def test_total_is_the_window_and_at_most_a_twentieth_more(additions: list[tuple[float, int]], window: int) -> None:
+    store, moment = MemoryState(), NOW
+    for step, amount in additions:
+        moment += step
+        store.add("k", amount, window, moment)
+    total = store.total("k", window, moment)
+    times, clock = [], NOW
+    for step, amount in additions:
+        clock += step
+        times.append((clock, amount))
+    least = sum(amount for time, amount in times if time > moment - window)
+    most = sum(amount for time, amount in times if time >= moment - window * (SLOTS + 1) / SLOTS)
+    assert least <= total <= most
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "within", "put", "new", "get", "delete", "acquire", "release", "entries"]),
+        st.sampled_from(["a", "b", "a/x"]),
+        st.integers(0, 6),
+        st.floats(0, 40),
+    ),
+    max_size=40,
+)
+
+
+def _do(store: StateStore, kind: str, key: str, number: int, now: float) -> object:
+    operations: dict[str, Callable[[], object]] = {
+        "add": lambda: store.add(key, number, 60, now),
+        "within": lambda: store.add_within(key, number, 9, 60, now),
+        "put": lambda: store.put(key, str(number), now, number * 10 or None),
+        "new": lambda: store.put_new(key, str(number), now, number * 10 or None),
+        "get": lambda: store.get(key, now),
+        "delete": lambda: store.delete(key),
+        "acquire": lambda: store.acquire(key, str(number), 2, 30, now),
+        "release": lambda: store.release(key, str(number)),
+        "entries": lambda: store.entries("a", now),
+    }
+    return operations[kind]()
+
+
+@settings(max_examples=80, deadline=None)
+@given(OPERATIONS)
+def test_both_stores_give_the_same_answers(
+    tmp_path_factory: pytest.TempPathFactory, operations: list[tuple[str, str, int, float]]
+) -> None:
+    memory, sqlite = MemoryState(), SqliteState(tmp_path_factory.mktemp("same") / "state.sqlite")
+    moment = NOW
+    for kind, key, number, step in operations:
+        moment += step
+        assert _do(memory, kind, key, number, moment) == _do(sqlite, kind, key, number, moment)
+    sqlite.close()
+
+
+def test_values_come_and_go(store: StateStore) -> None:
+    assert store.get("k", NOW) is None
+    store.put("k", "v", NOW, 10)
+    assert store.get("k", NOW + 9) == "v"
+    assert store.get("k", NOW + 10) is None
+    assert store.put_new("k", "w", NOW + 11) == "w"
+    assert store.put_new("k", "x", NOW + 12) == "w"
+    assert store.get("k", NOW + 1e9) == "w"
+    store.delete("k")
+    assert store.get("k", NOW) is None
+
+
+def test_entries_are_those_of_the_prefix_in_order(store: StateStore) -> None:
+    for key in ("pin/b", "pin/a", "pine", "pin", "other", "pin/\U0010fffe"):
+        store.put(key, key.upper(), NOW)
+    store.put("pin/gone", "", NOW, 5)
+    assert [key for key, _ in store.entries("pin/", NOW + 6)] == ["pin/a", "pin/b", "pin/\U0010fffe"]
+    assert len(store.entries("pin/", NOW, limit=1)) == 1
+
+
+def test_leases_are_limited_renewed_and_end(store: StateStore) -> None:
+    assert store.acquire("k", "one", 2, 30, NOW)
+    assert store.acquire("k", "two", 2, 30, NOW)
+    assert not store.acquire("k", "three", 2, 30, NOW)
+    assert store.acquire("k", "one", 2, 30, NOW + 20)
+    assert store.acquire("k", "three", 2, 30, NOW + 31)
+    assert not store.acquire("k", "two", 2, 30, NOW + 31)
+    store.release("k", "one")
+    store.release("k", "never")
+    assert store.acquire("k", "two", 2, 30, NOW + 31)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("k" * 513, "v"), ("k", "v" * (1 << 20) + "v"), ("\ud800", "v"), ("k", "\ud800")]
+)
+def test_what_cannot_be_stored_is_an_error(store: StateStore, key: str, value: str) -> None:
+    with pytest.raises(StateError):
+        store.put(key, value, NOW)
+
+
+def test_threads_do_not_overshoot(store: StateStore) -> None:
+    def take(_: int) -> bool:
+        return store.add_within("k", 3, 100, 60, NOW).admitted
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = sum(pool.map(take, range(200)))
+    assert taken == 33
+    assert store.total("k", 60, NOW) == 99
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from clyra_proxy.state.sqlite import SqliteState
+store = SqliteState(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+taken = sum(store.add_within("limit", 7, 1000, 60, 1.8e9).admitted for _ in range(150))
+for _ in range(150):
+    store.add("sum", 1, 60, 1.8e9)
+first = store.put_new("first", sys.argv[2], 1.8e9)
+leases = sum(store.acquire("lease", f"{sys.argv[2]}-{n}", 10, 60, 1.8e9) for n in range(10))
+print(taken, first, leases)
+"""
+
+
+def test_processes_do_not_overshoot(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
+    answers = [child.communicate(timeout=60)[0].split() for child in children]
+    assert sum(int(answer[0]) for answer in answers) == 142
+    assert len({answer[1] for answer in answers}) == 1
+    assert sum(int(answer[2]) for answer in answers) == 10
+    store = SqliteState(path)
+    assert store.total("limit", 60, NOW) == 994
+    assert store.total("sum", 60, NOW) == 600
+
+
+def test_forked_child_has_its_own_connection(tmp_path: Path) -> None:
+    store = SqliteState(tmp_path / "state.sqlite")
+    store.add("k", 1, 60, NOW)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if store.add("k", 1, 60, NOW) == 2 else 1
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.add("k", 1, 60, NOW) == 3
+
+
+def test_file_is_private_and_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    store = SqliteState(path)
+    store.put("k", "v", NOW)
+    for file in tmp_path.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    elsewhere = tmp_path / "link"
+    elsewhere.symlink_to(path)
+    with pytest.raises(StateError):
+        SqliteState(elsewhere).get("k", NOW)
+
+
+def test_wider_permissions_are_narrowed(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    path.touch(0o644)
+    SqliteState(path).put("k", "v", NOW)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_broken_file_is_an_error_for_every_operation(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(b"this is no database, whatever its name says" * 100)
+    store = SqliteState(path)
+    for kind in ("add", "within", "put", "new", "get", "delete", "acquire", "release", "entries"):
+        with pytest.raises(StateError):
+            _do(store, kind, "k", 1, NOW)
