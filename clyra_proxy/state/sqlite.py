@@ -11,8 +11,11 @@ parent's. Losing power may lose the last moments, never the file (https://sqlite
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,23 +197,44 @@ def _end(now: float, ttl_s: int | None) -> float | None:
 
 def _open(path: Path) -> sqlite3.Connection:
     """Connect, making file and tables when needed. Raises sqlite3.Error or OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with _alone(path.with_name(f"{path.name}.lock")):
+        _make_private(path)
+        run = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+        try:
+            run.execute("PRAGMA journal_mode = WAL")
+            run.execute("PRAGMA synchronous = NORMAL")
+            run.execute("PRAGMA temp_store = MEMORY")
+            run.execute(f"PRAGMA max_page_count = {MAX_PAGES}")
+            for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
+                run.execute(statement)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time makes the file: SQLite does not wait for its lock while it turns to WAL."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        if os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
-    run = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+
+
+def _make_private(path: Path) -> None:
+    """Make the file 0600, unless it is. It is never opened when it exists: closing it would drop SQLite's locks on it.
+
+    Raises OSError for what is not a plain file.
+    """
     try:
-        run.execute("PRAGMA journal_mode = WAL")
-        run.execute("PRAGMA synchronous = NORMAL")
-        run.execute("PRAGMA temp_store = MEMORY")
-        run.execute(f"PRAGMA max_page_count = {MAX_PAGES}")
-        run.execute("BEGIN IMMEDIATE")
-        for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
-            run.execute(statement)
-        run.execute("COMMIT")
-    except BaseException:
-        run.close()
-        raise
-    return run
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a plain file")
+    if mode & 0o077:
+        path.chmod(0o600)
