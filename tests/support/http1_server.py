@@ -77,6 +77,10 @@ class Answers(Protocol):
 
     def when_read(self, message: Message) -> Reply: ...
 
+    def talk(self, message: Message, text: str) -> Iterable[str] | None:
+        """What to say over a WebSocket to one text, or at its opening (""); None: there is none at this path."""
+        ...
+
 
 async def serve_http1(wire: Wire, journal: Journal, answers: Answers) -> None:
     """Serve requests one after the other until the connection ends."""
@@ -91,10 +95,12 @@ async def serve_http1(wire: Wire, journal: Journal, answers: Answers) -> None:
             journal.touch()
             wire.die("close")
             return
-        if (message.header("upgrade") or "").lower() == "websocket" and message.path.startswith("/ws"):
-            await serve_websocket(
-                wire.reader, wire.writer, head + bytes(wire.buffer), message, journal, wire.connection
-            )
+        opening = None
+        if (message.header("upgrade") or "").lower() == "websocket":
+            opening = answers.talk(message, "")
+        if opening is not None:
+            start = head + bytes(wire.buffer)
+            await serve_websocket(wire.reader, wire.writer, start, message, journal, wire.connection, answers.talk)
             return
         if not await exchange(wire, journal, message, answers):
             return

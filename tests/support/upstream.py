@@ -18,6 +18,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections.abc import Iterable
 from types import TracebackType
 
 from tests.support.builtin import builtin_reply, early_reply
@@ -147,6 +148,9 @@ class Upstream:
         if route is None:
             return early_reply(message)
         return route if isinstance(route, Reply) else None
+
+    def talk(self, message: Message, text: str) -> Iterable[str] | None:
+        return () if message.path.startswith("/ws") else None
 
     def when_read(self, message: Message) -> Reply:
         route = self.routes.table.get(message.path)

@@ -8,6 +8,7 @@ counts the payload bytes of those that did not, too; `Message.closing` is the cl
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +27,9 @@ from wsproto.extensions import PerMessageDeflate
 
 from tests.support.journal import Connection, Journal, Message
 
+type Talk = Callable[[Message, str], Iterable[str] | None]
+"""What is said to one text (`tests.support.http1_server.Answers.talk`)."""
+
 
 async def serve_websocket(
     reader: asyncio.StreamReader,
@@ -34,10 +38,11 @@ async def serve_websocket(
     message: Message,
     journal: Journal,
     connection: Connection,
+    talk: Talk,
 ) -> None:
     """Speak WebSocket until either side closes. `head`: the request head and whatever followed it."""
     message.protocol = "websocket"
-    session = _Session(message)
+    session = _Session(message, talk)
     data = head
     try:
         while not session.closed:
@@ -61,8 +66,9 @@ async def serve_websocket(
 class _Session:
     """The protocol machine: bytes in, bytes out."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, talk: Talk) -> None:
         self.message = message
+        self._talk = talk
         self.closed = False
         self._ws = WSConnection(ConnectionType.SERVER)
         self._parts: list[Any] = []
@@ -81,6 +87,7 @@ class _Session:
                 opening: list[Event] = [AcceptConnection(subprotocol=wanted, extensions=[PerMessageDeflate()])]
                 size = int(self._query.get("size", "16"))
                 count = int(self._query.get("count", "0")) if self._path == "/ws/push" else 0
+                opening += [TextMessage(data=text) for text in self._talk(self.message, "") or ()]
                 return opening + [TextMessage(data=f"{number:08d}".ljust(size, ".")) for number in range(count)]
             case TextMessage() | BytesMessage():
                 return self._collect(event)
@@ -100,6 +107,9 @@ class _Session:
         if isinstance(event, TextMessage):
             text = "".join(self._parts)
             self.message.frames.append(("text", text.encode()))
+            if not self._path.startswith("/ws"):
+                self._parts = []
+                return [TextMessage(data=said) for said in self._talk(self.message, text) or ()]
             reply: Event = TextMessage(data=text)
         else:
             payload = b"".join(bytes(part) for part in self._parts)

@@ -1,0 +1,46 @@
+"""A proxy that enforces the GenAI checks, and an upstream that is every model provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.certificates import Authority
+from tests.support.genai.upstream import ModelUpstream
+from tests.support.proxy import RunningProxy, local_policy
+
+
+@pytest.fixture(scope="package")
+def shared_models(authority: Authority) -> Iterator[ModelUpstream]:
+    with ModelUpstream(authority.leaf()) as server:
+        yield server
+
+
+@pytest.fixture
+def models(shared_models: ModelUpstream) -> ModelUpstream:
+    shared_models.begin_anew()
+    return shared_models
+
+
+@pytest.fixture(scope="package")
+def genai_proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningProxy]:
+    with RunningProxy.start(tmp_path_factory.mktemp("genai"), local_policy(authority)) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def genai_env(genai_proxy: RunningProxy) -> dict[str, str]:
+    """The variables `clyra run` sets for a child."""
+    return genai_proxy.client_env()
+
+
+@pytest.fixture
+def through_proxy(
+    genai_env: dict[str, str], genai_proxy: RunningProxy, monkeypatch: pytest.MonkeyPatch
+) -> RunningProxy:
+    """SDKs of this process find the proxy as a child of `clyra run` does: in the environment, and nowhere else."""
+    for name, value in genai_env.items():
+        monkeypatch.setenv(name, value)
+    genai_proxy.begin_anew()
+    return genai_proxy
