@@ -2,8 +2,134 @@
 
 from __future__ import annotations
 
-from clyra_proxy.policy.section import Section
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from clyra_proxy.policy.genai.selecting import NamePattern, Selection
+from clyra_proxy.policy.section import FilePath, Name, Section
+
+Positive = Annotated[int, Field(ge=1, le=1 << 53)]
+Seconds = Annotated[int, Field(ge=1, le=31 * 86_400)]
+
+
+class Per(StrEnum):
+    """What is counted together."""
+
+    AGENT = "agent"
+    TENANT = "tenant"
+    SESSION = "session"
+    RUN = "run"
+    DESTINATION = "destination"
+    ALL = "all"
+
+
+class Budget(Selection):
+    """A limit on model calls."""
+
+    name: Name = Field(description="Name of the budget; findings carry it.")
+    models: list[NamePattern] = Field(default_factory=list, description="Models it is for; empty: any.")
+    per: Per = Field(
+        Per.AGENT,
+        description="What is counted together: each `agent`, `tenant`, `session`, `run` or `destination`, or `all`.",
+    )
+    window_s: Seconds = Field(3600, description="Sliding window of tokens, cost and calls, in seconds.")
+    tokens: Positive | None = Field(None, description="Most tokens, input and output together, in the window.")
+    cost: Annotated[float, Field(gt=0, le=1e9)] | None = Field(
+        None, description="Most cost in the window, in the currency of the price table."
+    )
+    calls: Positive | None = Field(None, description="Most calls in the window.")
+    concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Most calls at once.")
+    input_tokens: Positive | None = Field(None, description="Most input tokens of one call, estimated.")
+    output_tokens: Positive | None = Field(
+        None, description="Most output tokens one call may ask for; a call that names no limit asks for more."
+    )
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Budget:
+        limits = (self.tokens, self.cost, self.calls, self.concurrent, self.input_tokens, self.output_tokens)
+        if all(limit is None for limit in limits):
+            raise ValueError(
+                "a budget limits nothing; give `tokens`, `cost`, `calls`, `concurrent`, `input_tokens` or "
+                "`output_tokens`"
+            )
+        return self
+
+
+class ModelRule(Selection):
+    """Which models some callers may use."""
+
+    allow: list[NamePattern] = Field(
+        min_length=1, description="Models that may be used; `*` and `?` are wildcards, case is ignored."
+    )
+
+
+class LoopLimits(Section):
+    """When a run counts as caught in a loop. What a run is: the caller's run, its session, or its conversation."""
+
+    repeated_calls: Positive | None = Field(
+        25, description="Most calls of one tool with equal arguments within `window_s` (`loop.repeat`)."
+    )
+    repeated_prompts: Positive | None = Field(25, description="Most equal prompts within `window_s` (`loop.repeat`).")
+    similar_prompts: Positive | None = Field(
+        200, description="Most prompts that differ in numbers and ids alone, within `window_s` (`loop.repeat`)."
+    )
+    window_s: Seconds = Field(600, description="Window in which repetitions are counted, in seconds.")
+    calls: Positive | None = Field(2000, description="Most model calls of one run (`loop.limit`).")
+    tool_calls: Positive | None = Field(5000, description="Most tool calls of one run (`loop.limit`).")
+    tokens: Positive | None = Field(None, description="Most tokens of one run (`loop.limit`).")
+    seconds: Seconds | None = Field(None, description="Longest time between first and last call of a run, in seconds.")
+    cool_off_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        60, description="How long a run that was caught stays stopped (`loop.limit`), in seconds; 0: not at all."
+    )
+
+
+class LoopRule(LoopLimits, Selection):
+    """Limits of their own for some callers. They replace `budgets.loops` for them; the first that matches wins."""
+
+
+class Loops(LoopLimits):
+    """The loop breaker."""
+
+    enabled: bool = Field(True, description="Count calls and repetitions of runs.")
+    agents: list[LoopRule] = Field(default_factory=list, description="Limits of their own for some callers.")
+
+
+class Drift(Section):
+    """Changes of what an agent is told and of what it can do."""
+
+    enabled: bool = Field(
+        True,
+        description="Remember salted hashes of system prompts and tool sets per agent, never their text; a new one is "
+        "`drift.prompt` or `drift.tools` until `clyra genai drift accept`.",
+    )
+    learn_s: Annotated[int, Field(ge=0, le=31 * 86_400)] = Field(
+        86_400, description="How long after an agent was first seen new ones are learned silently, in seconds."
+    )
+    most: Annotated[int, Field(ge=1, le=1000)] = Field(
+        64, description="System prompts and tool sets learned per agent; an agent with more is not tracked."
+    )
 
 
 class Budgets(Section):
     """Tokens, cost, rate, concurrency, models; loops and drift."""
+
+    limits: list[Budget] = Field(default_factory=list, description="Budgets; every one that matches counts.")
+    models: list[ModelRule] = Field(
+        default_factory=list,
+        description="Model allow-lists; the first that matches the caller decides (`budget.model`). None: any model.",
+    )
+    prices: FilePath | None = Field(
+        None,
+        description="YAML file of prices laid over `policies/rules/prices.yaml`: model pattern -> price of a million "
+        "input and output tokens.",
+    )
+    unpriced: Annotated[float, Field(ge=0, le=1e6)] = Field(
+        30.0, description="Price of a million tokens of a model that is in no table."
+    )
+    output_estimate: Positive = Field(
+        1024, description="Output tokens reserved for a call that names no limit, until the real count is known."
+    )
+    loops: Loops = Field(default_factory=Loops, description=Loops.__doc__)
+    drift: Drift = Field(default_factory=Drift, description=Drift.__doc__)
