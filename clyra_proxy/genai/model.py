@@ -59,6 +59,23 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """An image, a sound, a film or a file that a conversation carries or points at.
+
+    kind: `image`, `audio`, `video` or `file`. url: where it is, when it is not inline. base64: the content as the body
+    has it (RFC 4648, without the `data:` prefix), when it is inline. path: JSON pointer of the string that holds it.
+    """
+
+    kind: str
+    provenance: Provenance
+    media_type: str = ""
+    url: str = ""
+    base64: str = ""
+    path: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolDefinition:
     """A tool as declared to the model or by a server. schema: JSON Schema of the arguments, None when not given.
 
@@ -125,3 +142,4 @@ class Conversation:
     structured: Mapping[str, Any] | None = None
     unread: tuple[str, ...] = ()
     error: bool = False
+    media: tuple[Media, ...] = ()

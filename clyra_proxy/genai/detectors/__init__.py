@@ -1,1 +1,1 @@
-"""External detectors over HTTP."""
+"""External detectors: asking others over HTTP, without ever trusting their answer more than their silence."""
