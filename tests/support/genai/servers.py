@@ -9,8 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from a2a.helpers import new_text_message
+from a2a.server.agent_execution import AgentExecutor, RequestContext
+from a2a.server.events import EventQueue
+from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.routes import create_jsonrpc_routes
+from a2a.server.tasks import InMemoryTaskStore
+from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
 from mcp.server.fastmcp import Context, FastMCP
 from mcp.types import SamplingMessage, TextContent
+from starlette.applications import Starlette
 
 from tests.support.certificates import Leaf
 
@@ -64,3 +72,44 @@ class Tools:
         message = SamplingMessage(role="user", content=TextContent(type="text", text=about))
         made = await context.session.create_message(messages=[message], max_tokens=50)
         return made.content.text  # type: ignore[union-attr]
+
+
+class _Echo(AgentExecutor):
+    """Answers with the agent's text, as one artifact in two pieces when streaming."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
+        self._agent.asked.append(context.get_user_input())
+        await event_queue.enqueue_event(new_text_message(self._agent.text, context_id=context.context_id))
+
+    async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
+        raise NotImplementedError
+
+
+class Agent:
+    """An A2A agent (protocol 1.0, and 0.3 on the same endpoint). text: what it answers. asked: what it was told."""
+
+    def __init__(self) -> None:
+        self.text = "It rains in Bergen."
+        self.asked: list[str] = []
+
+    def card(self, url: str, version: str) -> AgentCard:
+        interface = AgentInterface(protocol_binding="JSONRPC", url=f"{url}/a2a", protocol_version=version)
+        skill = AgentSkill(id="weather", name="weather", description=WEATHER, tags=["weather"])
+        return AgentCard(
+            name="weather",
+            description=WEATHER,
+            version="1",
+            supported_interfaces=[interface],
+            capabilities=AgentCapabilities(streaming=True),
+            default_input_modes=["text/plain"],
+            default_output_modes=["text/plain"],
+            skills=[skill],
+        )
+
+    def application(self) -> Starlette:
+        card = self.card("http://placeholder.invalid", "1.0")
+        handler = DefaultRequestHandler(_Echo(self), InMemoryTaskStore(), card)
+        return Starlette(routes=create_jsonrpc_routes(handler, "/a2a", enable_v0_3_compat=True))
