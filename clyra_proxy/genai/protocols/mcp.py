@@ -1,0 +1,186 @@
+"""The Model Context Protocol over streamable HTTP, its older SSE transport and stdio: JSON-RPC 2.0 both ways.
+
+Source: MCP 2025-06-18, 2025-11-25 ("Transports", "Server features", "Client features"); JSON-RPC 2.0; batches from MCP
+2025-03-26. Rule: a message is read by its own content. What the client asks (`tools/call`, `resources/read`,
+`prompts/get`) is a call with arguments; what the server asks of the client (sampling, elicitation) is a call of kind
+`mcp_sampling` or `mcp_elicitation`, its texts foreign; answers either way are read as results. A call's `id` is that of
+its JSON-RPC request as text, so that an answer finds the name of its tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from clyra_proxy.genai.model import Conversation, Direction, Provenance
+from clyra_proxy.genai.protocols.answers import read_error
+from clyra_proxy.genai.protocols.draft import Draft, word
+from clyra_proxy.genai.protocols.framing import EventFraming, Frame
+from clyra_proxy.genai.protocols.json_text import parse_json, pointer
+from clyra_proxy.genai.protocols.mcp_results import read_content, read_messages, read_result
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
+from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, without_paths
+
+_CALLS = {"tools/call": ("mcp_tool", "name"), "resources/read": ("mcp_resource", "uri"),
+          "prompts/get": ("mcp_prompt", "name"), "resources/subscribe": ("mcp_resource", "uri")}  # fmt: skip
+_SERVER_ASKS = {"sampling/createMessage": "mcp_sampling", "elicitation/create": "mcp_elicitation"}
+
+
+class McpReading:
+    """Messages of one MCP endpoint, whichever way they go."""
+
+    id = "mcp"
+
+    def request(self, body: bytes) -> Conversation:
+        """What a client posts: a message or a batch. Raises UnreadableError."""
+        return self.messages(parse_json(body), Direction.REQUEST, None)
+
+    def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
+        if not body.strip():
+            return self._draft(Direction.RESPONSE, request).conversation()
+        if status >= 400:
+            return self._refusal(body, request)
+        return self.messages(parse_json(body), Direction.RESPONSE, request)
+
+    def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
+        return McpStream(self, request) if is_event_stream(media) else None
+
+    def messages(self, value: Any, direction: Direction, request: Conversation | None) -> Conversation:
+        """One message, or a batch, from its JSON."""
+        draft = self._draft(direction, request)
+        if isinstance(value, list):
+            if not value:
+                raise UnreadableError("unknown_shape")
+            for at, message in enumerate(value):
+                self.read(draft, message, f"/{at}", f"message/{at}", request)
+        else:
+            self.read(draft, value, "", "message/0", request)
+        return draft.conversation()
+
+    def read(self, draft: Draft, message: Any, path: str, block: str, request: Conversation | None) -> None:
+        """Add one JSON-RPC message."""
+        if not isinstance(message, dict) or not ({"method", "result", "error"} & message.keys()):
+            raise UnreadableError("unknown_shape")
+        if "method" in message:
+            method = message["method"]
+            if not isinstance(method, str):
+                raise UnreadableError("unknown_shape")
+            draft.operation = draft.operation or method
+            self._ask(draft, method, message, f"{path}/params", block)
+        if "result" in message:
+            asked = request.calls if request is not None else ()
+            name = next((call.name for call in asked if call.id == _id(message)), "")
+            read_result(draft, message["result"], f"{path}/result", name, block)
+            draft.finish_reason = draft.finish_reason or word(_member(message["result"], "stopReason"))
+            draft.error = draft.error or _member(message["result"], "isError") is True
+        if "error" in message:
+            draft.error = True
+            draft.texts(message["error"], Provenance.TOOL_RESULT, f"{path}/error", block=block)
+
+    def _ask(self, draft: Draft, method: str, message: dict[str, Any], path: str, block: str) -> None:
+        params = message.get("params")
+        held: dict[str, Any] = params if isinstance(params, dict) else {}
+        if method in _CALLS:
+            kind, member = _CALLS[method]
+            draft.call(
+                held.get(member),
+                held.get("arguments", {}),
+                f"{path}/arguments",
+                id=_id(message),
+                kind=kind,
+                block=block,
+            )
+            draft.text(held.get("uri"), Provenance.ARGUMENTS, f"{path}/uri", block=block)
+            _read_rest(draft, held, path, block, ("arguments", "uri", member), Provenance.ARGUMENTS)
+        elif method in _SERVER_ASKS:
+            self._server_asks(draft, method, message, held, path, block)
+        elif not isinstance(params, dict):
+            draft.texts(params, Provenance.UNKNOWN, path, block=block)
+        else:
+            client = draft.direction is Direction.REQUEST
+            _read_rest(draft, held, path, block, (), Provenance.ARGUMENTS if client else Provenance.TOOL_RESULT)
+
+    def _server_asks(
+        self, draft: Draft, method: str, message: dict[str, Any], held: dict[str, Any], path: str, block: str
+    ) -> None:
+        """Sampling and elicitation. The arguments are read as the texts they are, not as arguments of a model."""
+        before = len(draft.segments)
+        draft.call(method, held, path, id=_id(message), kind=_SERVER_ASKS[method], block=block)
+        del draft.segments[before:]
+        read_messages(draft, held.get("messages"), f"{path}/messages", "", block)
+        tools = held.get("tools")
+        for at, tool in enumerate(tools if isinstance(tools, list) else ()):
+            draft.tool(tool, f"{path}/tools/{at}", kind="mcp_tool", schema="inputSchema")
+        draft.max_output_tokens = max(draft.max_output_tokens, _count(held.get("maxTokens")))
+        _read_rest(draft, held, path, block, ("messages", "tools"), Provenance.TOOL_RESULT)
+
+    def _refusal(self, body: bytes, request: Conversation | None) -> Conversation:
+        """An HTTP error; its body may be a JSON-RPC error, or anything."""
+        try:
+            return self.messages(parse_json(body), Direction.RESPONSE, request)
+        except UnreadableError:
+            return read_error(self.id, body, request)
+
+    def _draft(self, direction: Direction, request: Conversation | None) -> Draft:
+        return Draft(self.id, direction, request.operation if request is not None else "")
+
+
+class McpStream:
+    """Messages of a server, each an event of its own: answers, notifications and questions to the client."""
+
+    def __init__(self, reading: McpReading, request: Conversation | None) -> None:
+        self._reading = reading
+        self._request = request
+        self._framing = EventFraming()
+        self._messages: list[Any] = []
+
+    def feed(self, data: bytes) -> Sequence[StreamEvent]:
+        return [self._event(frame) for frame in self._framing.feed(data)]
+
+    def finish(self) -> Sequence[StreamEvent]:
+        return [self._event(frame) for frame in self._framing.finish()]
+
+    def conversation(self) -> Conversation:
+        """All messages so far as one; a single one reads as if it had come whole."""
+        if not self._messages:
+            return without_paths(self._reading._draft(Direction.RESPONSE, self._request).conversation(), stream=True)
+        value = self._messages if len(self._messages) > 1 else self._messages[0]
+        return without_paths(self._reading.messages(value, Direction.RESPONSE, self._request), stream=True)
+
+    def _event(self, frame: Frame) -> StreamEvent:
+        data = None if frame.data is None else frame.data.strip(b" \t\r\n")
+        if not data or frame.name == "endpoint":  # the older transport tells where to post
+            return StreamEvent(frame.start, frame.end, OTHER)
+        value = parse_json(data)
+        conversation = self._reading.messages(value, Direction.RESPONSE, self._request)
+        block = f"message/{len(self._messages)}"
+        self._messages.extend(value if isinstance(value, list) else [value])
+        deltas: list[Delta] = [Delta(DeltaKind.MESSAGE, block, conversation=conversation)]
+        return StreamEvent(frame.start, frame.end, tuple(deltas), frame.span)
+
+
+def _read_rest(
+    draft: Draft, held: dict[str, Any], path: str, block: str, known: Iterable[str], provenance: Provenance
+) -> None:
+    """Add the strings of members that have no reader of their own. `_meta` tokens and cursors are no prose."""
+    for member, value in held.items():
+        if member in known:
+            continue
+        place = pointer(path, member)
+        if member == "content":
+            read_content(draft, value, provenance, place, "", block)
+        elif member not in ("_meta", "cursor", "protocolVersion", "requestId", "progressToken"):
+            draft.texts(value, provenance, place, block=block)
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _id(message: dict[str, Any]) -> str:
+    held = message.get("id")
+    return str(held) if isinstance(held, (str, int)) and not isinstance(held, bool) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -1,0 +1,168 @@
+"""Chunks of a streamed chat completion, put together as the official SDKs do it.
+
+Source: OpenAI API reference "Chat Completions: streaming". Rules: strings grow, tool calls are told apart by `index`
+(by `id` where a server sends none), anything else is overwritten by what comes later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from clyra_proxy.genai.protocols.growing import Growing
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
+from clyra_proxy.genai.protocols.streams import event_object, objects
+
+_GROWING = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "tool_plan")
+
+
+class _Call:
+    """One tool call in the making."""
+
+    def __init__(self, block: str) -> None:
+        self.block = block
+        self.head: dict[str, Any] = {}
+        self.kind = "function"
+        self.name = Growing()
+        self.arguments = Growing()
+
+    def whole(self) -> dict[str, Any]:
+        member = "input" if self.kind == "custom" else "arguments"
+        return {**self.head, self.kind: {"name": self.name.text, member: self.arguments.text}}
+
+
+class _Choice:
+    """One choice in the making."""
+
+    def __init__(self, number: int) -> None:
+        self.block = f"choice/{number}"
+        self.number = number
+        self.strings: dict[str, Growing] = {}
+        self.parts: list[Any] = []
+        self.calls: dict[object, _Call] = {}
+        self.older: _Call | None = None
+        self.transcript: Growing | None = None
+        self.annotations: list[Any] = []
+        self.finish_reason: object = None
+        self.open: dict[str, None] = {}  # blocks that grow, all of them until the choice is finished
+
+    def grow(self, member: str, text: str) -> None:
+        self.strings.setdefault(member, Growing()).add(text)
+
+    def whole(self) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant"}
+        message.update((member, held.text) for member, held in self.strings.items() if member != "text")
+        if self.parts:
+            spoken = self.strings.get("content")
+            message["content"] = [*self.parts, *([{"type": "text", "text": spoken.text}] if spoken else [])]
+        if self.calls:
+            message["tool_calls"] = [call.whole() for call in self.calls.values()]
+        if self.older is not None:
+            message["function_call"] = self.older.whole()["function"]
+        if self.transcript is not None:
+            message["audio"] = {"transcript": self.transcript.text}
+        if self.annotations:
+            message["annotations"] = self.annotations
+        made: dict[str, Any] = {"index": self.number, "message": message, "finish_reason": self.finish_reason}
+        if "text" in self.strings:
+            made["text"] = self.strings["text"].text
+        return made
+
+
+class ChatAssembler:
+    """Rebuilds a chat completion, or an older text completion, from its chunks."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Choice] = {}
+        self._head: dict[str, Any] = {}
+        self._error: Any = None
+
+    def take(self, name: str, value: Any) -> Sequence[Delta]:
+        event = event_object(value)
+        if event.get("error") and "choices" not in event:
+            self._error = event
+            return [Delta(DeltaKind.FINISH)]
+        self._head.update((key, held) for key, held in event.items() if key != "choices" and held is not None)
+        return [delta for at, choice in objects(event.get("choices")) for delta in self._choice(at, choice)]
+
+    def whole(self) -> Any:
+        choices = [self._choices[number].whole() for number in sorted(self._choices)]
+        made = {**self._head, "choices": choices}
+        return {**made, **self._error} if self._error is not None else made
+
+    def _choice(self, at: int, event: dict[str, Any]) -> Iterable[Delta]:
+        number = event.get("index")
+        number = number if isinstance(number, int) else at
+        choice = self._choices.setdefault(number, _Choice(number))
+        path = f"/choices/{at}"
+        if isinstance(text := event.get("text"), str) and text:
+            choice.grow("text", text)
+            choice.open[choice.block] = None
+            yield Delta(DeltaKind.TEXT, choice.block, text, f"{path}/text")
+        for member in ("delta", "message"):  # some servers end with, or only send, whole messages
+            if isinstance(event.get(member), dict):
+                yield from self._delta(choice, event[member], f"{path}/{member}")
+        if (reason := event.get("finish_reason")) is not None:
+            choice.finish_reason = reason
+            yield from (Delta(DeltaKind.BLOCK_END, block) for block in choice.open)
+            choice.open.clear()
+            if all(each.finish_reason is not None for each in self._choices.values()):
+                yield Delta(DeltaKind.FINISH)
+
+    def _delta(self, choice: _Choice, delta: dict[str, Any], path: str) -> Iterable[Delta]:
+        for member in _GROWING:
+            held = delta.get(member)
+            block = choice.block if member == "content" else f"{choice.block}/{member}"
+            if isinstance(held, str) and held:
+                choice.grow(member, held)
+                choice.open[block] = None
+                yield Delta(DeltaKind.TEXT, block, held, f"{path}/{member}")
+            elif isinstance(held, list):  # Mistral: parts
+                yield from self._parts(choice, held, f"{path}/{member}")
+        audio = delta.get("audio")
+        if isinstance(audio, dict):
+            choice.transcript = choice.transcript or Growing()
+            if isinstance(spoken := audio.get("transcript"), str):
+                choice.transcript.add(spoken)
+                choice.open[f"{choice.block}/audio"] = None
+                yield Delta(DeltaKind.TEXT, f"{choice.block}/audio", spoken, f"{path}/audio/transcript")
+        if isinstance(notes := delta.get("annotations"), list):
+            choice.annotations.extend(notes)
+        yield from self._calls(choice, delta, path)
+
+    def _parts(self, choice: _Choice, parts: list[Any], path: str) -> Iterable[Delta]:
+        for at, part in objects(parts):
+            text = part.get("text")
+            if part.get("type") == "text" and isinstance(text, str):
+                choice.grow("content", text)
+                yield Delta(DeltaKind.TEXT, choice.block, text, f"{path}/{at}/text")
+            else:
+                choice.parts.append(part)
+
+    def _calls(self, choice: _Choice, delta: dict[str, Any], path: str) -> Iterable[Delta]:
+        for at, piece in objects(delta.get("tool_calls")):
+            call = self._call_of(choice, piece, at)
+            kind = "custom" if isinstance(piece.get("custom"), dict) else "function"
+            call.kind = "custom" if kind == "custom" else call.kind
+            call.head.update((key, piece[key]) for key in ("id", "type") if piece.get(key) is not None)
+            yield from self._call(choice, call, piece.get(kind), f"{path}/tool_calls/{at}/{kind}")
+        if isinstance(older := delta.get("function_call"), dict):
+            choice.older = choice.older or _Call(f"{choice.block}/call")
+            yield from self._call(choice, choice.older, older, f"{path}/function_call")
+
+    def _call_of(self, choice: _Choice, piece: dict[str, Any], at: int) -> _Call:
+        index = piece.get("index")
+        key: object = index if isinstance(index, int) else piece.get("id") or at
+        return choice.calls.setdefault(key, _Call(f"{choice.block}/call/{len(choice.calls)}"))
+
+    def _call(self, choice: _Choice, call: _Call, body: object, path: str) -> Iterable[Delta]:
+        if not isinstance(body, dict):
+            return
+        member = "input" if call.kind == "custom" else "arguments"
+        choice.open[call.block] = None
+        if isinstance(name := body.get("name"), str) and name:
+            call.name.add(name)
+            yield Delta(DeltaKind.CALL, call.block, name, f"{path}/name")
+        if isinstance(text := body.get(member), str) and text:
+            call.arguments.add(text)
+            yield Delta(DeltaKind.ARGUMENTS, call.block, text, f"{path}/{member}")

@@ -1,0 +1,122 @@
+"""Reading streamed answers: framing, then one assembler per API that rebuilds the provider's own whole answer.
+
+Rule: `conversation()` reads that rebuilt answer with the very function that reads whole answers, so a text is judged
+alike however it came. It costs a pass over everything so far: ask for it at decisions, not at every event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from clyra_proxy.genai.model import Conversation, Segment, ToolCall, ToolDefinition
+from clyra_proxy.genai.protocols.framing import EventFraming, Frame, Framing
+from clyra_proxy.genai.protocols.json_text import parse_json
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, UnreadableError
+
+OTHER = (Delta(DeltaKind.OTHER),)
+FINISH = (Delta(DeltaKind.FINISH),)
+
+
+class Assembler(Protocol):
+    """Rebuilds the whole answer from the events of one API."""
+
+    def take(self, name: str, value: Any) -> Sequence[Delta]:
+        """One event. name: its type in the framing. value: its JSON. Raises UnreadableError."""
+        ...
+
+    def whole(self) -> Any:
+        """The answer so far, as the provider would have sent it whole."""
+        ...
+
+
+class AssembledStream:
+    """A `StreamReader` made of a framing, an assembler and a reading of whole answers."""
+
+    def __init__(self, framing: Framing, assembler: Assembler, read: Callable[[Any], Conversation]) -> None:
+        self._framing = framing
+        self._assembler = assembler
+        self._read = read
+
+    def feed(self, data: bytes) -> Sequence[StreamEvent]:
+        return [self._event(frame) for frame in self._framing.feed(data)]
+
+    def finish(self) -> Sequence[StreamEvent]:
+        return [self._event(frame) for frame in self._framing.finish()]
+
+    def conversation(self) -> Conversation:
+        return without_paths(self._read(self._assembler.whole()), stream=True)
+
+    def _event(self, frame: Frame) -> StreamEvent:
+        data = None if frame.data is None else frame.data.strip(b" \t\r\n")
+        if not data:
+            return StreamEvent(frame.start, frame.end, OTHER)
+        if data == b"[DONE]":
+            return StreamEvent(frame.start, frame.end, FINISH)
+        deltas = tuple(self._assembler.take(frame.name, parse_json(data))) or OTHER
+        return StreamEvent(frame.start, frame.end, deltas, frame.span)
+
+
+def sse_reader(assembler: Assembler, read: Callable[[Any], Conversation]) -> AssembledStream:
+    return AssembledStream(EventFraming(), assembler, read)
+
+
+def is_event_stream(media: str) -> bool:
+    return media.partition(";")[0].strip().lower() == "text/event-stream"
+
+
+def is_json_lines(media: str) -> bool:
+    return media.partition(";")[0].strip().lower() in (
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/stream+json",
+    )
+
+
+def without_paths(conversation: Conversation, *, stream: bool) -> Conversation:
+    """The same conversation, its parts nowhere in a body."""
+    return Conversation(
+        protocol=conversation.protocol,
+        direction=conversation.direction,
+        operation=conversation.operation,
+        model=conversation.model,
+        stream=stream or conversation.stream,
+        segments=tuple(_bare_segment(segment) for segment in conversation.segments),
+        tools=tuple(_bare_tool(tool) for tool in conversation.tools),
+        calls=tuple(_bare_call(call) for call in conversation.calls),
+        usage=conversation.usage,
+        max_output_tokens=conversation.max_output_tokens,
+        finish_reason=conversation.finish_reason,
+        structured=conversation.structured,
+        unread=conversation.unread,
+        error=conversation.error,
+        media=tuple(replace(medium, path="") for medium in conversation.media),
+    )
+
+
+def event_object(value: Any) -> dict[str, Any]:
+    """An event that must be a JSON object."""
+    if not isinstance(value, dict):
+        raise UnreadableError("unknown_shape")
+    return value
+
+
+def objects(value: object) -> Iterable[tuple[int, dict[str, Any]]]:
+    """The objects in an array with their places; nothing for other values."""
+    if isinstance(value, list):
+        for at, item in enumerate(value):
+            if isinstance(item, dict):
+                yield at, item
+
+
+def _bare_segment(segment: Segment) -> Segment:
+    return Segment(segment.text, segment.provenance, "", segment.name, segment.block, segment.history)
+
+
+def _bare_tool(tool: ToolDefinition) -> ToolDefinition:
+    return ToolDefinition(tool.name, tool.description, tool.schema, tool.kind, "", tool.declared)
+
+
+def _bare_call(call: ToolCall) -> ToolCall:
+    return ToolCall(call.name, call.arguments, call.raw, call.id, call.kind, "", call.block, call.history)
