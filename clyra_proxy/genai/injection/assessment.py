@@ -20,12 +20,15 @@ _RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A rule matched in a view. worth: its points there. start: where, as a share of nothing but the view itself."""
+    """A rule matched in a view. worth: its points there. start: byte of the plain view, roughly. tricks, hidden: of
+    the view."""
 
     rule: Rule
     view: View
     worth: int
     start: int
+    tricks: tuple[str, ...] = ()
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Assessment:
     """score: points of the worst window, classifier included. flagged: score reaches the threshold.
 
     category: of the pattern that weighs most; None without any. rule: id in the rule catalogue. patterns: ids of the
-    rules that matched in the worst window, heaviest first. spans: places that matched in the whole text.
-    level: the paranoia level the text was judged at. ms: time spent.
+    rules that matched in the worst window, heaviest first. tricks: what hid them (`base64`, `tags`).
+    spans: places that matched in the whole text. level: the paranoia level it was judged at. ms: time spent.
     """
 
     score: float = 0.0
@@ -42,6 +45,7 @@ class Assessment:
     category: Category | None = None
     rule: str = ""
     patterns: tuple[str, ...] = ()
+    tricks: tuple[str, ...] = ()
     spans: int = 0
     level: int = 1
     ms: float = 0.0
@@ -57,5 +61,5 @@ def rule_of(category: Category, provenance: Provenance, *, hidden: bool) -> str:
     if provenance.foreign:
         return "injection.indirect"
     if category is Category.TOOL_POISONING:
-        return "injection.indirect"
+        return "injection.indirect"  # tool words outside a tool's description
     return "injection.obfuscated" if hidden else _RULES[category]

@@ -1,47 +1,87 @@
 """Judging one text: views, rules, windows, score.
 
-Guarantees: `assess` is pure and safe to call from several threads; its time is linear in the text; equal texts of
-equal provenance get equal answers. Scores of rules that match within one window add up, as in the OWASP Core Rule
-Set; a long text is as bad as its worst window, so a short attack in a long document is not diluted.
+Guarantees: `assess` is safe to call from several threads; its time is linear in the text; equal texts of equal
+provenance get equal answers, remembered by hash. Scores of rules that match within one window add up, as in the OWASP
+Core Rule Set; a long text is as bad as its worst window, so a short attack in a long document is not diluted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any, Protocol
 
 from clyra_proxy.genai.injection.assessment import Assessment, Found, rule_of
+from clyra_proxy.genai.injection.folding import WordFolder, words_of
 from clyra_proxy.genai.injection.matching import RuleSet
-from clyra_proxy.genai.injection.packs import View, load_packs, rules_folder
-from clyra_proxy.genai.injection.views import views_of
+from clyra_proxy.genai.injection.memory import Memory
+from clyra_proxy.genai.injection.packs import Rule, View, load_packs, rules_folder
+from clyra_proxy.genai.injection.views import Look, looks
 from clyra_proxy.genai.model import Provenance
 
 WINDOW = 1000
-"""Bytes of a view in which scores add up."""
+"""Bytes of the plain view in which scores add up."""
 THRESHOLD = 5.0
+_TEXTS = (View.PLAIN, View.DECODED, View.FOLDED)
+
+
+class Scorer(Protocol):
+    """A trained classifier. score: one logit a text. points: what a logit is worth beside the rules, 0 to 5."""
+
+    def score(self, texts: Sequence[str]) -> Any: ...
+
+    def points(self, logit: float) -> float: ...
 
 
 class Detector:
-    """Rules of one paranoia level, compiled."""
+    """Rules of one paranoia level, compiled, and the classifier."""
 
-    def __init__(self, *, level: int = 1, threshold: float = THRESHOLD, folder: Path | None = None) -> None:
-        """level: 1 to 4. threshold: points from which a text is flagged. folder: of the packs; default: shipped."""
-        self.level, self.threshold = level, threshold
-        rules = [rule for rule in load_packs(folder or rules_folder()).rules if rule.level <= level]
-        self._sets = {view: RuleSet([rule for rule in rules if view in rule.views]) for view in View}
+    def __init__(
+        self,
+        *,
+        level: int = 1,
+        threshold: float = THRESHOLD,
+        rules: Sequence[Rule] | None = None,
+        classifier: Scorer | None = None,
+    ) -> None:
+        """level: 1 to 4. threshold: points from which a text is flagged. rules: default: the shipped packs."""
+        self.level, self.threshold, self._classifier = level, threshold, classifier
+        known = load_packs(rules_folder()).rules if rules is None else rules
+        rules = [rule for rule in known if rule.level <= level]
+        texts = RuleSet([rule for rule in rules if set(_TEXTS) & set(rule.views)])
+        self._sets = dict.fromkeys(_TEXTS, texts) | {
+            View.LATIN: RuleSet([rule for rule in rules if View.LATIN in rule.views]),
+            View.DESPACED: RuleSet([rule for rule in rules if View.DESPACED in rule.views], despaced=True),
+        }
+        self._folder = WordFolder(words_of(pattern for rule in rules for pattern in rule.any))
+        self._memory: Memory[Assessment] = Memory()
+
+    @classmethod
+    def load(cls, *, level: int = 1, classifier: Scorer | None = None) -> Detector:
+        """The shipped packs at a level, with a classifier or without."""
+        return cls(level=level, classifier=classifier)
 
     def assess(self, text: str, provenance: Provenance = Provenance.UNKNOWN) -> Assessment:
         """Judge a text. Never raises on any text."""
         begun = time.perf_counter()
-        found = [
-            Found(hit.rule, view, hit.rule.worth(provenance), hit.start)
-            for view, content in views_of(text)
-            for hit in self._sets[view].hits(content.encode("utf-8", "replace"))
-        ]
-        judged = self._judged(found, provenance)
-        return replace(judged, ms=(time.perf_counter() - begun) * 1000)
+        key = self._memory.key(text, provenance)
+        known = self._memory.get(key)
+        if known is None:
+            known = self._judged(list(self._found(text, provenance)), provenance)
+            self._memory.put(key, known)
+        return replace(known, ms=(time.perf_counter() - begun) * 1000)
+
+    def matching(self, text: str) -> frozenset[str]:
+        """Ids of all rules that match anywhere in the text, whatever they are worth."""
+        return frozenset(found.rule.id for found in self._found(text, Provenance.UNKNOWN))
+
+    def _found(self, text: str, provenance: Provenance) -> Iterator[Found]:
+        for look in looks(text, self._folder):
+            for hit in self._sets[look.view].hits(look.content):
+                if _applies(hit.rule, look):
+                    worth = hit.rule.worth(provenance)
+                    yield Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden)
 
     def _judged(self, found: list[Found], provenance: Provenance) -> Assessment:
         worst = worst_window(found)
@@ -49,16 +89,20 @@ class Detector:
             return Assessment(level=self.level)
         heaviest = max(worst, key=lambda item: item.worth)
         score = float(sum(item.worth for item in worst))
-        hidden = all(item.view in (View.DECODED, View.DESPACED, View.FOLDED) for item in worst)
         return Assessment(
             score=score,
             flagged=score >= self.threshold,
             category=heaviest.rule.category,
-            rule=rule_of(heaviest.rule.category, provenance, hidden=hidden),
+            rule=rule_of(heaviest.rule.category, provenance, hidden=all(item.hidden for item in worst)),
             patterns=tuple(item.rule.id for item in sorted(worst, key=lambda item: -item.worth)),
+            tricks=tuple(dict.fromkeys(trick for item in worst for trick in item.tricks)),
             spans=len(found),
             level=self.level,
         )
+
+
+def _applies(rule: Rule, look: Look) -> bool:
+    return look.view in rule.views or (look.view in _TEXTS and View.PLAIN in rule.views)
 
 
 def worst_window(found: Iterable[Found]) -> list[Found]:

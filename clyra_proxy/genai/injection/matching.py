@@ -15,7 +15,7 @@ from typing import Any
 import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.errors import PolicyError
-from clyra_proxy.genai.injection.packs import Rule
+from clyra_proxy.genai.injection.packs import BETWEEN, Rule
 
 _PER_SET = 96
 _SET_MEMORY = 64 << 20
@@ -63,10 +63,10 @@ class _Compiled:
 
 
 class RuleSet:
-    """The rules of one view, compiled."""
+    """The rules of one view, compiled. despaced: for text without blanks and punctuation."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._patterns = [compiled for rule in rules for compiled in _compile(rule)]
+    def __init__(self, rules: Sequence[Rule], *, despaced: bool = False) -> None:
+        self._patterns = [compiled for rule in rules for compiled in _compile(rule, despaced)]
         self._sets = [
             (start, _compile_set(self._patterns[start : start + _PER_SET]))
             for start in range(0, len(self._patterns), _PER_SET)
@@ -83,14 +83,16 @@ class RuleSet:
         ]
 
 
-def _compile(rule: Rule) -> Iterator[_Compiled]:
-    further = tuple(_compiled(pattern, rule) for pattern in rule.all)
-    unless = tuple(_compiled(pattern, rule) for pattern in rule.unless)
+def _compile(rule: Rule, despaced: bool) -> Iterator[_Compiled]:
+    further = tuple(_compiled(pattern, rule, despaced) for pattern in rule.all)
+    unless = tuple(_compiled(pattern, rule, despaced) for pattern in rule.unless)
     for pattern in rule.any:
-        yield _Compiled(rule, _compiled(pattern, rule), further, unless)
+        yield _Compiled(rule, _compiled(pattern, rule, despaced), further, unless)
 
 
-def _compiled(pattern: str, rule: Rule) -> Any:
+def _compiled(pattern: str, rule: Rule, despaced: bool) -> Any:
+    if despaced:
+        pattern = pattern.replace(BETWEEN, "").replace(r"\b", "")
     try:
         compiled = re2._Regexp(pattern, _options(_PATTERN_MEMORY))  # past the module's cache of 128
     except re2.error as error:

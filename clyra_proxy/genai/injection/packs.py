@@ -99,15 +99,20 @@ def rules_folder() -> Path:
 
 
 @lru_cache(maxsize=4)
-def load_packs(folder: Path) -> Packs:
-    """Every pack of a folder. Raises PolicyError naming file and rule for anything that is not right."""
-    words = _load_words(sorted(folder.glob("words*.yaml")))
+def load_packs(folder: Path, beside: Path | None = None) -> Packs:
+    """Every pack of a folder. beside: a folder whose word lists they may use, and whose ids they may not.
+
+    Raises PolicyError naming file and rule for anything that is not right.
+    """
+    paths = sorted(folder.glob("words*.yaml"))
+    words = _load_words([*sorted(beside.glob("words*.yaml")), *paths] if beside else paths)
+    taken = {rule.id for rule in load_packs(beside).rules} if beside else set()
     rules: dict[str, Rule] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name.startswith("words"):
             continue
         for rule in _load_pack(path).rules:
-            if rule.id in rules:
+            if rule.id in rules or rule.id in taken:
                 raise PolicyError(f"{path.name}: rule `{rule.id}` exists twice.")
             rules[rule.id] = _written_out(rule, words, path.name)
     return Packs(tuple(rules.values()))

@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from clyra_proxy.errors import PolicyError
+from clyra_proxy.genai.injection.detector import Detector
 from clyra_proxy.genai.injection.matching import RuleSet
 from clyra_proxy.genai.injection.packs import Rule, load_packs, rules_folder
-from clyra_proxy.genai.injection.views import views_of
 
 RULES = load_packs(rules_folder()).rules
 
 
 def matches(rule: Rule, text: str) -> bool:
-    compiled = RuleSet([rule])
-    return any(compiled.hits(content.encode()) for view, content in views_of(text) if view in rule.views)
+    return rule.id in Detector(level=4, rules=[rule]).matching(text)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

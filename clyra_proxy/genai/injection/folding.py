@@ -1,0 +1,91 @@
+"""Words written with other signs: look-alikes, leetspeak, shuffled and mistyped letters, brought back to plain letters.
+
+Rule: folding only rewrites what is not plain already; where a sign can be two letters (`1`) or a word can be a slip,
+the words that the rule packs look for decide. Linear: each word is looked at once, a mistyped word against a table.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from clyra_proxy.genai.injection.lookalikes import LEET, folding
+
+_LEET_WORD = re.compile(r"[A-Za-z0-9@$+!|(€]*(?:[A-Za-z][0-9@$+!|(€]|[0-9@$+|(€][A-Za-z])[A-Za-z0-9@$+!|(€]*")
+_WORD = re.compile(r"[A-Za-z]{5,14}")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LITERAL = re.compile(r"(?<![\\a-z])[a-z]{3,14}(?![a-z])")
+_LEAST_TYPO = 6
+_INFLECTED = ("ed", "es", "er", "ers", "ing", "ings", "al", "ally", "ly", "d", "s")
+
+
+def without_lookalikes(text: str) -> str:
+    """Letters of other alphabets that look Latin become Latin; diacritics and other combining marks go."""
+    return unicodedata.normalize("NFKD", text).translate(folding())
+
+
+class WordFolder:
+    """Knows the words of the packs. words: lower-case ASCII."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = frozenset(words)
+        self._shuffled: dict[str, str] = {}
+        self._slips: dict[str, str] = {}
+        for word in sorted(self._words):
+            if len(word) >= _LEAST_TYPO and not word.endswith(_INFLECTED[:-1]):
+                self._shuffled.setdefault(_shuffle_key(word), word)
+                for slip in _slips_of(word):
+                    self._slips.setdefault(slip, word)
+
+    def without_leet(self, text: str) -> str:
+        """Words with digits and signs for letters, written with letters."""
+        return _LEET_WORD.sub(lambda match: self._unleeted(match[0]), text)
+
+    def _unleeted(self, word: str) -> str:
+        body = word.rstrip("!|(+")
+        tail = word[len(body) :]
+        letters = body.lower().translate(LEET)
+        if "1" in letters:
+            letters = self._chosen(letters)
+        elif "i" in letters and letters not in self._words:
+            letters = self._chosen(letters.replace("i", "1")) if "!" in body or "|" in body else letters
+        return letters + tail
+
+    def _chosen(self, letters: str) -> str:
+        """`1` as i or l: as one of the words, else i."""
+        for first, rest in (("i", "i"), ("l", "l"), ("i", "l"), ("l", "i")):
+            word = letters.replace("1", first, 1).replace("1", rest)
+            if word in self._words:
+                return word
+        return letters.replace("1", "i")
+
+    def without_slips(self, text: str) -> str:
+        """Shuffled or mistyped words of the packs written right. The same text when there are fewer than two."""
+        repaired: dict[str, str] = {}
+        for word in set(_WORD.findall(text)):
+            lower = word.lower()
+            if len(lower) >= _LEAST_TYPO - 1 and lower not in self._words:
+                right = self._slips.get(lower) or self._shuffled.get(_shuffle_key(lower))
+                if right is not None:
+                    repaired[word] = right
+        if len(repaired) < 2:
+            return text
+        return _WORD.sub(lambda match: repaired.get(match[0], match[0]), text)
+
+
+def words_of(patterns: Iterable[str]) -> set[str]:
+    """The plain words in patterns."""
+    return {word for pattern in patterns for word in _LITERAL.findall(pattern)}
+
+
+def _shuffle_key(word: str) -> str:
+    return word[0] + "".join(sorted(word[1:-1])) + word[-1]
+
+
+def _slips_of(word: str) -> Iterable[str]:
+    """The word with one letter dropped, doubled or changed places, unless that is an inflection of it."""
+    for place in range(1, len(word)):
+        yield word[:place] + word[place + 1 :]
+        yield word[:place] + word[place] + word[place:]
+        yield word[: place - 1] + word[place] + word[place - 1] + word[place + 1 :]

@@ -1,0 +1,79 @@
+"""Characters that look like Latin letters, and what they look like.
+
+Rule: only what a reader would take for the letter: other scripts' twins (Cyrillic, Greek, Armenian, Cherokee, Coptic),
+small capitals, letters in circles and squares, regional indicators, Braille, and the signs of leetspeak. What Unicode
+itself calls compatible (full width, mathematical alphabets) is left to NFKC. After the idea of
+https://www.unicode.org/reports/tr39/#Confusable_Detection, with a table of our own for the twenty-six letters.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from functools import lru_cache
+
+_TWINS = {
+    "a": "аɑαᴀАΑᎪⲁⲀ⍺ӑɐ",
+    "b": "ЬьВвʙβΒƅᏴɓбҍ",
+    "c": "сϲᴄСϹᏟⅽ¢ⲥϾҫ",
+    "d": "ԁɗđᴅᎠժԀɖ",
+    "e": "еєεҽ℮ᴇЕΕᎬɛэəǝ€ⲉ",
+    "f": "ғƒſꜰϜẝ",
+    "g": "ɡɢցԌԍǥᏀ",
+    "h": "һʜНΗհᎻн",
+    "i": "іıɪιІΙ¡ᎥїӀɩ",
+    "j": "јϳЈᴊᎫյ",
+    "k": "кκĸᴋКΚᏦҝⲕ",
+    "l": "ӏʟⅬℓɭłᏞԼŀ∣",
+    "m": "мᴍМΜᎷⲙɱ",
+    "n": "пոɴηΝռиŋռᴎ",
+    "o": "оοօᴏОΟøσөჿ〇০०ⲟⲞ°",
+    "p": "рρᴘРΡᏢþⲣ",
+    "q": "ԛզɋǫԚ",
+    "r": "гʀɾᏒяᴦꭇꭈ",
+    "s": "ѕꜱЅᏚʂ§",
+    "t": "тτᴛТΤᎢ†ŧⲧ",
+    "u": "υսᴜµμцʋ",
+    "v": "νѵᴠᏙѴ",
+    "w": "ԝѡᴡωᎳшѿ",
+    "x": "хχХΧ×ⲭ",
+    "y": "уүγʏУΥᎩɣ¥ⲩ",
+    "z": "ᴢʐΖᏃȥʒ",
+}
+_BRAILLE = "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵"
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_UPSIDE_DOWN = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞןlɯuodbɹsʇnʌʍxʎz", "abcdefgghiijkllmnopqrstuvwxyz", strict=True))
+_UPSIDE_DOWN_ONLY = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
+LEET = str.maketrans("03457@$89+6!|(", "oeastasbgtgiic")
+"""Signs of leetspeak, but for `1`, which is an i or an l."""
+QUOTES = str.maketrans(
+    {"‘": "'", "’": "'", "‛": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‹": "'", "›": "'"}
+    | {"–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "\u2028": "\n", "\u2029": "\n", "＂": '"'}
+)
+
+
+@lru_cache(maxsize=1)
+def folding() -> dict[int, str | None]:
+    """Table for `str.translate` on NFKD text: look-alikes to letters, combining marks to nothing."""
+    table: dict[int, str | None] = {ord(mark): None for mark in combining_marks()}
+    for letter, twins in _TWINS.items():
+        table.update((ord(twin), letter) for twin in twins)
+    for index, letter in enumerate(_ALPHABET):
+        table[ord(_BRAILLE[index])] = letter
+        for first in (0x1F150, 0x1F170, 0x1F1E6):  # negative circled, negative squared, regional indicators
+            table[first + index] = letter
+    table[0x2800] = " "
+    return table
+
+
+@lru_cache(maxsize=1)
+def combining_marks() -> str:
+    """Every character of a non-zero combining class."""
+    return "".join(chr(code) for code in range(0x300, min(0x1F000, sys.maxunicode)) if unicodedata.combining(chr(code)))
+
+
+def turned_over(text: str) -> str | None:
+    """Text written upside down, set right; None when it is not."""
+    if len(_UPSIDE_DOWN_ONLY.intersection(text)) < 4:
+        return None
+    return "".join(_UPSIDE_DOWN.get(character, character) for character in reversed(text))
