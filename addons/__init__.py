@@ -1,15 +1,15 @@
 """The data path, one small mitmproxy addon a concern, in the order an exchange meets them.
 
-    client -> identify -> egress -> schema -> gate -> record -> upstream
-                                                        |
-    client <- gate <- schema <---------------------- upstream
+    client -> identify -> egress -> schema -> genai -> gate -> record -> upstream
+                                                                 |
+    client <- gate <- genai <- schema <---------------------- upstream
                        at the end: gate (final verdict) -> record (outcome) -> telemetry (log line)
 
 Every hook runs down this list. Checks only add findings to the `Exchange`; `gate` alone turns findings into a
 decision; `guard` hears of everything that fails. Hooks, in the order of one exchange: `http_connect`,
-`tls_clienthello`, `requestheaders`, (body through its gate: `clyra_refused`), `clyra_release`, `clyra_dial`,
-`responseheaders`, (body), `websocket_message` or `clyra_oversize`, `clyra_done`. What is passed on unread goes by
-`opaque` instead.
+`tls_clienthello`, `requestheaders`, (body through its gate: `clyra_refused`), `request`, `clyra_release`, `clyra_dial`,
+`responseheaders`, (body: `clyra_pending`), `response`, `websocket_message` or `clyra_oversize`, `clyra_done`. What is
+passed on unread goes by `opaque` instead.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     """The data path of one worker. checks: body checks in order; by default all that Clyra has, learning last."""
     from addons.egress import Egress
     from addons.gate import Gate
+    from addons.genai import GenAi
     from addons.guard import Guard
     from addons.identify import Identify
     from addons.messages import Messages
@@ -34,8 +35,10 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.record import Record
     from addons.schema import Schema
     from addons.telemetry import Telemetry
+    from clyra_proxy.genai.wire.check import GenAiCheck
 
     checks = (*default_checks(), runtime.learning) if checks is None else checks
+    checks = (*checks, GenAiCheck(lambda: runtime.policy.current.genai))
     return [
         Guard(),
         Identify(runtime),
@@ -43,6 +46,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         Opaque(runtime),
         Schema(runtime, checks),
         Messages(runtime, checks),
+        GenAi(runtime),
         Gate(),
         Record(runtime),
         Telemetry(runtime),

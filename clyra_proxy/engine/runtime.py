@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from clyra_proxy.genai.wire.scanning import ScanningRoom
+
 if TYPE_CHECKING:
     from clyra_proxy.engine.selftest_pass import SelfTestPass
     from clyra_proxy.engine.settings import EngineSettings
@@ -49,6 +51,7 @@ class Runtime:
     verdict_log: VerdictLog
     metrics: WorkerMetrics
     learning: TrafficLearning
+    scanning: ScanningRoom = field(default_factory=ScanningRoom)
     worker: int = 0
     selftest: SelfTestPass | None = field(default=None)
 

@@ -22,14 +22,18 @@ from clyra_proxy.engine.selftest import SelfTestWatch, run_selftest
 from clyra_proxy.engine.settings import EngineSettings, Listener, Mode
 from clyra_proxy.errors import StartupError
 from clyra_proxy.evidence.client import RecorderClient
+from clyra_proxy.genai.inspection import Workshop
 from clyra_proxy.home import Home
 from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.schemalock.traffic_learning import SAVE_EVERY_S, TrafficLearning
+from clyra_proxy.state.secret import SECRET_FILE, shared_secret
+from clyra_proxy.state.sqlite import STATE_FILE, SqliteState
 from clyra_proxy.telemetry.metrics import WorkerMetrics
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 
 SELFTEST_AGAIN_S = 2.0
+RETIRE_S = 600.0
 _RECORDER_STATES = {
     "down": "the recorder is not reachable",
     "refusing": "the recorder refuses records",
@@ -54,6 +58,8 @@ class WorkerEngine:
         self._recorded = False
         self._proving: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._tools: Workshop | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def start(self) -> Message:
         """Load, check, prove, then accept. Returns what to report; raises ClyraError with the reason it cannot."""
@@ -82,6 +88,7 @@ class WorkerEngine:
                 return {"ok": True, "sha256": policy.sha256}
             case "commit" if self._prepared is not None:
                 self.master.reload_certificates()
+                self._retire(self.runtime.policy.current)
                 self.runtime.policy.swap(self._prepared)
                 self._prepared = None
             case "discard":
@@ -114,6 +121,11 @@ class WorkerEngine:
         if self._saving is not None:
             self._saving.cancel()
             self._save_learned()
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.to_thread(self.runtime.scanning.close)
+        if (genai := self.runtime.policy.current.genai) is not None and genai.detectors is not None:
+            await genai.detectors.aclose()
         await self.runtime.recorder.close()
         await asyncio.to_thread(self.runtime.verdict_log.close)
         self._metering.close()
@@ -122,7 +134,15 @@ class WorkerEngine:
 
     def _compile(self, policy_json: str, generation: int) -> CompiledPolicy:
         document = PolicyDocument.model_validate_json(policy_json, by_alias=True)
-        return compile_policy(document, Path(self._config.policy_folder), generation)
+        return compile_policy(document, Path(self._config.policy_folder), generation, self._workshop())
+
+    def _workshop(self) -> Workshop:
+        """What the GenAI checks are compiled with: the state that all workers share, and this folder's secret."""
+        if self._tools is None:
+            self._tools = Workshop(
+                SqliteState(self._home.root / STATE_FILE), shared_secret(self._home.root / SECRET_FILE)
+            )
+        return self._tools
 
     def _settings(self, document: PolicyDocument) -> EngineSettings:
         folder = Path(self._config.policy_folder)
@@ -146,6 +166,18 @@ class WorkerEngine:
         holder, metrics = PolicyHolder(policy), WorkerMetrics(slot)
         learning = TrafficLearning(self._home.learned, lambda: holder.current.document.data_platform.schemalock.learn)
         return Runtime(self._home, holder, settings, recorder, verdict_log, metrics, learning, worker=slot)
+
+    def _retire(self, policy: CompiledPolicy) -> None:
+        """Close what a replaced policy had open, once no exchange can still be judged by it."""
+
+        async def close() -> None:
+            await asyncio.sleep(RETIRE_S)
+            if policy.genai is not None and policy.genai.detectors is not None:
+                await policy.genai.detectors.aclose()
+
+        task = asyncio.create_task(close(), name="retire policy")
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     async def _accept(self, slot: int) -> None:
         if slot not in self._servers:

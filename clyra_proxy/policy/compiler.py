@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
@@ -25,6 +25,10 @@ from clyra_proxy.policy.models import Egress, PolicyDocument
 from clyra_proxy.policy.paths import normalise_path
 from clyra_proxy.policy.route import EvidenceClass, Route, Tls
 from clyra_proxy.verdict.model import Action, Mode
+
+if TYPE_CHECKING:
+    from clyra_proxy.genai.compiled import CompiledGenAi
+    from clyra_proxy.genai.inspection import Workshop
 
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 section 9.2.1, without TRACE, which is not a read of a resource)."""
@@ -56,10 +60,11 @@ class _Destination:
 class CompiledPolicy:
     """A policy in force. sha256: hex, over the effective policy and the files it names. generation: counts reloads.
 
-    callers: tells who is calling, by the policy's `identity` section.
+    callers: tells who is calling, by the policy's `identity` section. genai: what looks at conversations, None when
+    that is switched off or was not compiled.
     """
 
-    __slots__ = ("_cached", "_default", "_hosts", "callers", "document", "generation", "sha256")
+    __slots__ = ("_cached", "_default", "_hosts", "callers", "document", "genai", "generation", "sha256")
 
     def __init__(
         self,
@@ -69,8 +74,10 @@ class CompiledPolicy:
         hosts: HostTable[_Destination],
         default: _Pair,
         callers: IdentityResolver,
+        genai: CompiledGenAi | None = None,
     ) -> None:
         self.document = document
+        self.genai = genai
         self.callers = callers
         self.sha256 = sha256
         self.generation = generation
@@ -104,8 +111,13 @@ class CompiledPolicy:
             return None
 
 
-def compile_policy(document: PolicyDocument, base_dir: Path, generation: int = 1) -> CompiledPolicy:
-    """Compile for the data path. base_dir: folder that file names start from. Raises PolicyError, SchemaError."""
+def compile_policy(
+    document: PolicyDocument, base_dir: Path, generation: int = 1, workshop: Workshop | None = None
+) -> CompiledPolicy:
+    """Compile for the data path. base_dir: folder that file names start from. Raises PolicyError, SchemaError.
+
+    workshop: what the GenAI checks are compiled with; without one they are left out, as where no traffic is judged.
+    """
     compiler = _Compiler(document, base_dir)
     hosts: HostTable[_Destination] = HostTable()
     for name, settings in document.destinations.items():
@@ -120,7 +132,14 @@ def compile_policy(document: PolicyDocument, base_dir: Path, generation: int = 1
                 )
     sha256 = policy_hash(document, base_dir)
     callers = IdentityResolver(document.identity, base_dir)
-    return CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers)
+    genai = _compile_genai(document, base_dir, workshop) if workshop is not None else None
+    return CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers, genai)
+
+
+def _compile_genai(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledGenAi | None:
+    from clyra_proxy.genai.compiled import compile_genai
+
+    return compile_genai(document.genai_security, base_dir, workshop)
 
 
 class _Compiler:
@@ -188,6 +207,7 @@ class _Compiler:
             media=frozenset(binding.media) if binding is not None else frozenset(),
             request_schema=request_schema,
             response_schema=response_schema,
+            genai=next((layer.genai for layer in layers if layer.genai is not None), "auto"),
             on_error=Action[enforcement.on_error.name],
         )
 
@@ -230,7 +250,7 @@ def file_digests(document: PolicyDocument, base_dir: Path) -> dict[str, str]:
 
 def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
     """Every file the policy names, as written, sorted."""
-    files = {document.identity.client_ca, document.enforcement.upstream_ca}
+    files = {document.identity.client_ca, document.enforcement.upstream_ca, document.genai_security.exceptions}
     for destination in document.destinations.values():
         for layer in (destination, *destination.rules):
             if layer.schema_ is not None:

@@ -75,6 +75,11 @@ class RouteSettings(Section):
         description="`required`: the intent record is durable before the first byte goes upstream. `queued`: recorded "
         "soon after. Default: `evidence.writes` or `evidence.reads`, by method.",
     )
+    genai: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")] | None = Field(
+        None,
+        description="How exchanges are read as conversations with models and tool servers: `auto` recognises the API, "
+        "`off` reads none, or the id of one (see docs/genai.md). Default: `auto`.",
+    )
     modes: RuleModes = Field(
         default_factory=dict,
         description="Rule id or family -> `off`, `shadow` or `enforce`, laid over `enforcement.rules`.",

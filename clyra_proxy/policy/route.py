@@ -42,7 +42,8 @@ class Route:
     allow_private: private, loopback and shared addresses may be dialled (metadata services never).
     limits: SchemaLock's body limits. media: content types allowed for requests with a body, lower case without
     parameters (empty: any). request_schema / response_schema: opaque to policy, compiled by SchemaLock at load
-    (None: admission only).
+    (None: admission only). genai: how exchanges are read as conversations: `auto` (recognised), `off`, or the id of a
+    reading (`openai-chat`, `generic`, ...).
     """
 
     id: str
@@ -59,6 +60,7 @@ class Route:
     media: frozenset[str] = frozenset()
     request_schema: object | None = None
     response_schema: object | None = None
+    genai: str = "auto"
     on_error: Action = Action.BLOCK
     mode: Mode = field(init=False)
 

@@ -25,7 +25,7 @@ class GenAiSecurity(Section):
         description="Largest body or streamed answer that is read as a conversation, in bytes; larger ones are "
         "`genai.unreadable`.",
     )
-    budget_ms: Annotated[int, Field(ge=10, le=60_000)] = Field(
+    budget_ms: Annotated[int, Field(ge=10, le=4000)] = Field(
         2000, description="Longest time the checks of one body may take, waiting included, in milliseconds."
     )
     exceptions: FilePath | None = Field(

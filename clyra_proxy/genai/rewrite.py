@@ -1,0 +1,148 @@
+"""Edits in a JSON text: strings replaced in part, array elements taken out, every other byte as it was.
+
+Guarantees: linear in the text; only the string literals and elements that an edit names are touched, so numbers, key
+order and white space of the rest survive; an edit whose place is not found raises `RewriteError`, and nothing is
+half-written. Pointers are RFC 6901.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from clyra_proxy.genai.inspection import Edit, Removal, TextEdit
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
+
+type Pointer = tuple[str, ...]
+
+
+class RewriteError(Exception):
+    """The text has no such place, or a place is not a string."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A container being walked. key: of the member or element that comes next. start: its offset."""
+
+    array: bool
+    key: str
+    start: int = 0
+
+
+def rewrite(text: bytes, edits: Iterable[Edit]) -> bytes:
+    """`text` with all edits made. Raises RewriteError."""
+    strings: dict[Pointer, list[TextEdit]] = {}
+    removed: set[Pointer] = set()
+    for edit in edits:
+        if isinstance(edit, Removal):
+            removed.add(parse_pointer(edit.path))
+        else:
+            strings.setdefault(parse_pointer(edit.path), []).append(edit)
+    places = _locate(text, strings.keys() | removed)
+    if missing := (strings.keys() | removed) - places.keys():
+        raise RewriteError(f"{len(missing)} places are not in the text")
+    pieces = [(*places[pointer], _edited(text[slice(*places[pointer])], strings[pointer])) for pointer in strings]
+    pieces += [(start, end, b"") for start, end in _without(text, [places[pointer] for pointer in removed])]
+    return _splice(text, sorted(pieces))
+
+
+def parse_pointer(pointer: str) -> Pointer:
+    """The reference tokens of a JSON pointer. Raises RewriteError."""
+    if pointer and not pointer.startswith("/"):
+        raise RewriteError("not a JSON pointer")
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def edit_text(text: str, edits: Sequence[TextEdit]) -> str:
+    """`text` with all edits made; where two overlap, both ranges go and the first replacement stays."""
+    parts: list[str] = []
+    at = 0
+    for edit in sorted(edits, key=lambda one: (one.start, -one.end)):
+        if edit.start >= at:
+            parts += (text[at : edit.start], edit.replacement)
+        at = max(at, edit.end)
+    parts.append(text[at:])
+    return "".join(parts)
+
+
+def _locate(text: bytes, wanted: Iterable[Pointer]) -> dict[Pointer, tuple[int, int]]:
+    """Byte ranges of the values at `wanted`."""
+    places: dict[Pointer, tuple[int, int]] = {}
+    targets = set(wanted)
+    path: list[_Open] = []
+    expects_key = False
+
+    def note(start: int, end: int) -> None:
+        pointer = tuple(one.key for one in path)
+        if pointer in targets:
+            places[pointer] = (start, end)
+
+    for token in _TOKEN.finditer(text):
+        first = token[0][:1]
+        if first in b"{[":
+            path.append(_Open(first == b"[", "0", token.start()))
+            expects_key = first == b"{"
+        elif first in b"}]":
+            if not path:
+                raise RewriteError("not a JSON text")
+            closed = path.pop()
+            note(closed.start, token.end())
+            expects_key = False
+        elif first == b",":
+            if path and path[-1].array:
+                path[-1].key = str(int(path[-1].key) + 1)
+            expects_key = bool(path) and not path[-1].array
+        elif first == b":":
+            expects_key = False
+        elif expects_key:
+            path[-1].key = orjson.loads(token[0])
+        else:
+            note(*token.span())
+    return places
+
+
+def _edited(literal: bytes, edits: Sequence[TextEdit]) -> bytes:
+    if not literal.startswith(b'"'):
+        raise RewriteError("the place is not a string")
+    return orjson.dumps(edit_text(orjson.loads(literal), edits))
+
+
+def _without(text: bytes, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The ranges to cut so that the elements in `spans` go with one comma each.
+
+    An element goes with the comma after it; the last of its array with the one before, unless that went already.
+    """
+    cuts: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        after = _skip(text, end)
+        if text[after : after + 1] == b",":
+            cuts.append((start, _skip(text, after + 1)))
+            continue
+        before = len(text[:start].rstrip())
+        while cuts and cuts[-1][1] >= start:  # all elements before it go as well, up to the one that stays
+            start = cuts.pop()[0]
+            before = len(text[:start].rstrip())
+        cuts.append((before - 1 if text[before - 1 : before] == b"," else start, end))
+    return cuts
+
+
+def _skip(text: bytes, at: int) -> int:
+    while text[at : at + 1] in (b" ", b"\t", b"\r", b"\n"):
+        at += 1
+    return at
+
+
+def _splice(text: bytes, pieces: Sequence[tuple[int, int, bytes]]) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    for start, end, replacement in pieces:
+        if start < at:
+            continue  # inside of what was taken out
+        parts += (text[at:start], replacement)
+        at = end
+    parts.append(text[at:])
+    return b"".join(parts)

@@ -1,0 +1,1 @@
+"""Where conversations meet bodies: collecting, judging, holding back, rewriting."""

@@ -1,0 +1,64 @@
+"""The body check `genai`: a session for every body of an exchange with a model or a tool server.
+
+It recognises the protocol on the request head, once; what it opens only collects whole bodies, or reads streams of
+events. Judging takes time and happens where it can be waited for (`clyra_proxy.genai.wire.steps`); until then an
+enforcing session lets nothing go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clyra_proxy.checks import BodySession
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.compiled import CompiledGenAi
+from clyra_proxy.genai.protocols.recognise import recognise
+from clyra_proxy.genai.wire.collecting import CollectingSession
+from clyra_proxy.genai.wire.state import KEY, GenAiState, state_of
+from clyra_proxy.genai.wire.streaming import EventSession
+from clyra_proxy.verdict.model import Action, Mode, Phase
+from clyra_proxy.verdict.rules import mode_of_failure, rules_applied_by
+
+CHECK_ID = "genai"
+
+
+class GenAiCheck:
+    """policy: gives the compiled section in force, None when it is switched off; asked once per exchange."""
+
+    id = CHECK_ID
+    phases = frozenset({Phase.REQUEST_BODY, Phase.RESPONSE_BODY})
+    budget_ms = 20.0
+    on_error = Action.BLOCK
+
+    def __init__(self, policy: Callable[[], CompiledGenAi | None]) -> None:
+        self._policy = policy
+
+    def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
+        """A session for a body of this exchange, None when it is none of ours."""
+        if phase is Phase.REQUEST_BODY:
+            state = self._begin(exchange)
+            return CollectingSession(exchange, state, phase) if state is not None else None
+        state = state_of(exchange)
+        if state is None or exchange.response is None:
+            return None
+        media = exchange.response_body.media_type
+        reader = state.reading.stream(media, state.request) if exchange.response.status < 300 else None
+        if reader is None:
+            return CollectingSession(exchange, state, phase)
+        session = EventSession(exchange, state, reader)
+        state.stream = session
+        exchange.response_events = session.mode is Mode.ENFORCE
+        return session
+
+    def _begin(self, exchange: Exchange) -> GenAiState | None:
+        route = exchange.route
+        if route.genai == "off" or (compiled := self._policy()) is None:
+            return None
+        reading = recognise(exchange.request, exchange.destination, route.genai)
+        if reading is None:
+            return None
+        if all(rule.mode(route) is Mode.OFF for rule in rules_applied_by(CHECK_ID)):
+            return None
+        state = GenAiState(reading, compiled, mode_of_failure(route, CHECK_ID))
+        exchange.extensions[KEY] = state
+        return state

@@ -1,0 +1,77 @@
+"""What the GenAI checks remember of one exchange while it lasts. Nothing of it is logged or recorded."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.compiled import CompiledGenAi
+from clyra_proxy.genai.inspection import Caller, Inspection
+from clyra_proxy.genai.model import Conversation, Direction
+from clyra_proxy.genai.protocols.reading import MessageReading, Reading
+from clyra_proxy.verdict.model import Finding, Mode
+
+if TYPE_CHECKING:
+    from clyra_proxy.genai.wire.streaming import EventSession
+
+KEY = "genai"
+"""Key of the state in `Exchange.extensions`; absent when the exchange is none of ours."""
+
+
+@dataclass(slots=True)
+class Collected:
+    """A whole body waiting to be judged. excess: it outgrew what is looked at, and `body` is empty."""
+
+    body: bytes = b""
+    excess: bool = False
+
+
+@dataclass(slots=True)
+class GenAiState:
+    """mode: `enforce` when any rule of the checks can act on the route. request: once it was read.
+
+    request_body, response_body: whole bodies between their end and their judgement. answer: once it was read.
+    started: the request was judged and may have been sent, so that the end has something to settle.
+    """
+
+    reading: Reading
+    compiled: CompiledGenAi
+    mode: Mode
+    request: Conversation | None = None
+    request_body: Collected | None = None
+    response_body: Collected | None = None
+    stream: EventSession | None = None
+    messages: MessageReading | None = None
+    answer: Conversation | None = None
+    started: bool = False
+    _kinds: set[tuple[str, ...]] = field(default_factory=set)
+
+    def is_new(self, finding: Finding) -> bool:
+        """Whether a finding of this kind was not told before. Streams are looked at twice: as they grow and whole."""
+        named = (str(finding.detail.get(name, "")) for name in ("patterns", "kind", "tool", "exception"))
+        kind = (finding.rule, finding.phase, str(finding.action), *named)
+        known = kind in self._kinds
+        self._kinds.add(kind)
+        return not known
+
+
+def state_of(exchange: Exchange) -> GenAiState | None:
+    """The state of an exchange, None when it is none of ours."""
+    state: GenAiState | None = exchange.extensions.get(KEY)
+    return state
+
+
+def inspection_of(exchange: Exchange, state: GenAiState, conversation: Conversation) -> Inspection:
+    """One conversation of the exchange with its circumstances."""
+    who, where = exchange.identity, exchange.destination
+    return Inspection(
+        conversation,
+        Caller(who.agent, who.tenant, who.session, who.run),
+        destination=f"{where.host}:{where.port}",
+        route=exchange.route.id,
+        exchange=exchange.id,
+        request=state.request if conversation.direction is Direction.RESPONSE else None,
+        now=time.time(),
+    )

@@ -1,0 +1,154 @@
+"""The judgement of bodies and messages: read, ask every inspector, ask external detectors, conclude.
+
+What costs time runs in a scanning thread; what asks others is awaited on the loop; both within `budget_ms`. Whatever
+goes wrong is a finding with the declared outcome (`check.error`, `check.timeout`), never a silent pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.findings import Judgement, conclude, failure
+from clyra_proxy.genai.inspection import Inspection, Signal
+from clyra_proxy.genai.judge import Report, inspect_all
+from clyra_proxy.genai.model import Conversation
+from clyra_proxy.genai.protocols.reading import UnreadableError
+from clyra_proxy.genai.rewrite import RewriteError, rewrite
+from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
+from clyra_proxy.genai.wire.state import Collected, GenAiState, inspection_of
+from clyra_proxy.verdict.model import Action, Coverage, Finding, Mode, Phase, Seen
+from clyra_proxy.verdict.rules import RULES
+
+CHECK = "genai"
+DETECTORS = "detector"
+
+type Read = Callable[[], Conversation | None]
+
+
+async def judge_body(exchange: Exchange, state: GenAiState, room: ScanningRoom, phase: Phase) -> bytes | None:
+    """Judge the whole body that was collected. Findings go into the exchange. What to send instead of it, or None."""
+    request = phase is Phase.REQUEST_BODY
+    collected = state.request_body if request else state.response_body
+    if request:
+        state.request_body = None
+    else:
+        state.response_body = None
+    if collected is not None and collected.excess:
+        cover(exchange, phase, "too_large")
+    if collected is None or not collected.body:
+        return None
+    reader = _request_reader(state, collected) if request else _response_reader(exchange, state, collected)
+    editable = state.mode is Mode.ENFORCE and not _is_signed(exchange, phase)
+    judgement = await judge(exchange, state, room, phase, reader, editable=editable)
+    return rewritten(exchange, phase, judgement, collected.body)
+
+
+async def judge(
+    exchange: Exchange, state: GenAiState, room: ScanningRoom, phase: Phase, read: Read, *, editable: bool
+) -> Judgement:
+    """Read and judge one conversation. Its findings are in the exchange when this returns; it never raises."""
+    started = perf_counter_ns()
+    budget_s = state.compiled.settings.budget_ms / 1000
+    judgement = Judgement()
+    try:
+        found = await room.run(lambda: _look(exchange, state, phase, read), budget_s)
+        if found is not None:
+            inspection, report = found
+            await _ask_outside(state, inspection, report)
+            suppress = _Suppress(state, inspection)
+            judgement = conclude(report, exchange, phase, suppress, editable=editable)
+    except UnreadableError as error:
+        judgement = _unreadable(exchange, phase, error.reason)
+    except (ScanningTimeoutError, ScanningOverflowError) as error:
+        rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
+        late = rule.finding(exchange.route, phase, check=CHECK, error=True, detail={"why": type(error).__name__})
+        judgement = Judgement([late] if late is not None else [])
+    except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
+        judgement = Judgement([failure(CHECK, exchange, phase, type(error).__name__)])
+    exchange.findings.extend(finding for finding in judgement.findings if state.is_new(finding))
+    exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
+    return judgement
+
+
+def rewritten(exchange: Exchange, phase: Phase, judgement: Judgement, body: bytes) -> bytes | None:
+    """`body` with the edits that the judgement asks for, None when there are none. What cannot be made is a block."""
+    if not judgement.edits or any(_stops(finding) for finding in judgement.findings):
+        return None
+    try:
+        return rewrite(body, judgement.edits)
+    except (RewriteError, ValueError) as error:
+        exchange.findings.append(failure(CHECK, exchange, phase, type(error).__name__))
+        return None
+
+
+def _look(exchange: Exchange, state: GenAiState, phase: Phase, read: Read) -> tuple[Inspection, Report] | None:
+    """In a thread: read, then ask every inspector. Raises UnreadableError."""
+    conversation = read()
+    if conversation is None:
+        return None
+    if phase is Phase.REQUEST_BODY:
+        state.request = conversation
+    elif phase is Phase.RESPONSE_BODY:
+        state.answer = conversation
+    if conversation.unread:
+        cover(exchange, phase, conversation.unread[0])
+    inspection = inspection_of(exchange, state, conversation)
+    return inspection, inspect_all(state.compiled.inspectors, inspection)
+
+
+async def _ask_outside(state: GenAiState, inspection: Inspection, report: Report) -> None:
+    """External detectors; they answer within their own budgets."""
+    detectors = state.compiled.detectors
+    if detectors is not None:
+        signals: Sequence[Signal] = await detectors.ask(inspection)
+        for signal in signals:
+            report.take(DETECTORS, signal)
+
+
+class _Suppress:
+    """The policy's exceptions, for one inspection."""
+
+    def __init__(self, state: GenAiState, inspection: Inspection) -> None:
+        self._state = state
+        self._inspection = inspection
+
+    def __call__(self, signal: Signal) -> str | None:
+        exception: str | None = self._state.compiled.exceptions.suppress(signal, self._inspection)
+        return exception
+
+
+def _request_reader(state: GenAiState, collected: Collected) -> Read:
+    return lambda: state.reading.request(collected.body)
+
+
+def _response_reader(exchange: Exchange, state: GenAiState, collected: Collected) -> Read:
+    status = exchange.response.status if exchange.response is not None else 0
+    media = exchange.response_body.media_type
+    return lambda: state.reading.response(status, media, collected.body, state.request)
+
+
+def _unreadable(exchange: Exchange, phase: Phase, why: str) -> Judgement:
+    cover(exchange, phase, why)
+    finding = RULES["genai.unreadable"].finding(exchange.route, phase, check=CHECK, detail={"why": why})
+    return Judgement([finding] if finding is not None else [])
+
+
+def cover(exchange: Exchange, phase: Phase, why: str) -> None:
+    """Say that this direction was not, or not wholly, looked at, whatever other checks saw of its syntax."""
+    coverage = Coverage(Seen.SKIPPED, f"genai:{why}")
+    if phase is Phase.REQUEST_BODY:
+        exchange.request_coverage = coverage
+    elif phase is Phase.RESPONSE_BODY:
+        exchange.response_coverage = coverage
+
+
+def _stops(finding: Finding) -> bool:
+    return finding.enforced and finding.action >= Action.APPROVE
+
+
+def _is_signed(exchange: Exchange, phase: Phase) -> bool:
+    """Whether a signature covers the body, so that any edit would make the upstream refuse it (AWS Signature V4)."""
+    authorization = exchange.request.get("authorization") or ""
+    return phase is Phase.REQUEST_BODY and authorization.startswith("AWS4-")

@@ -1,0 +1,186 @@
+"""A streamed answer: read event by event, let go event by event, but for the undecided tail.
+
+What is held back, in an enforcing session:
+- an event whose text could still become part of a finding (`StreamScanner` says how much is decided);
+- the events of a tool call until the call is complete and was judged;
+- an event that is a message in itself (MCP, A2A) until it was judged, in the hook `clyra_pending`;
+- everything from the end of the answer on, until all of it was judged (hook `response`).
+Events leave in order, so what is held holds what comes after it. Edits are made in the one JSON text of an event;
+where that is not possible, what should be redacted is refused. A shadow session sees the same and holds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from clyra_proxy.checks import EVERYTHING, Violation
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.findings import escalate, make_finding
+from clyra_proxy.genai.inspection import Edit, Signal, TextEdit
+from clyra_proxy.genai.model import Conversation, Direction
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
+from clyra_proxy.genai.wire.blocks import Blocks
+from clyra_proxy.genai.wire.state import GenAiState, inspection_of
+from clyra_proxy.genai.wire.window import Held, Window
+from clyra_proxy.stream.holding import ByteEdit
+from clyra_proxy.stream.watch import refuses
+from clyra_proxy.verdict.model import Action, Coverage, Finding, Mode, Phase, Seen
+from clyra_proxy.verdict.rules import RULES
+
+SCANNER = "leak"
+"""The inspector whose scanner looks at text as it grows."""
+
+_MESSAGE = "\x00message"
+
+
+class EventSession:
+    """See the module. edits: in what was cleared last; the gate takes them. waiting: messages to be judged."""
+
+    check_id = "genai"
+    resumable = True
+    incremental = True
+
+    def __init__(self, exchange: Exchange, state: GenAiState, reader: StreamReader) -> None:
+        self.mode = state.mode
+        self.coverage = Coverage(Seen.STREAMED)
+        self.edits: list[ByteEdit] = []
+        self.waiting: deque[tuple[Held, Conversation]] = deque()
+        self.readable = True
+        self._exchange = exchange
+        self._state = state
+        self._reader = reader
+        self._most = state.compiled.settings.max_inspect_bytes
+        empty = Conversation(state.reading.id, Direction.RESPONSE, stream=True)
+        self._inspection = inspection_of(exchange, state, empty)
+        self._scanner = state.compiled.open_scanner(self._inspection)
+        self._blocks = Blocks()
+        self._window = Window(editable=self.mode is Mode.ENFORCE and not _is_coded(exchange))
+        self._refusal: Finding | None = None
+        self._size = 0
+
+    def conversation(self) -> Conversation:
+        """Everything read so far."""
+        return self._reader.conversation()
+
+    def feed(self, data: bytes) -> int:
+        """Read on; the watermark. Raises Violation."""
+        if data and self.readable:
+            self._size += len(data)
+            self._window.keep(data)
+            if self._size > self._most:
+                self._give_up("too_large")
+            else:
+                self._read(lambda: self._reader.feed(data))
+        if self._refusal is not None:
+            raise Violation(self._refusal)
+        if not self.readable:
+            self.edits.extend(self._window.all_edits())
+            return EVERYTHING
+        mark, edits = self._window.clear()
+        self.edits.extend(edits)
+        return mark
+
+    def finish(self) -> int:
+        """The stream ended: nothing more can join what is undecided; the whole is judged next. Raises Violation."""
+        if self.readable and not self._window.over:
+            self._window.over = True
+            self._read(self._reader.finish)
+            for block in self._blocks.all_blocks():
+                self._end_block(block)
+        if self._refusal is not None:
+            raise Violation(self._refusal)
+        self.edits.extend(self._window.all_edits())
+        return EVERYTHING
+
+    def settle(self, held: Held) -> None:
+        """A message that waited was judged and may leave."""
+        held.undecided.discard(_MESSAGE)
+
+    def edit(self, held: Held, edits: list[Edit]) -> bool:
+        """Change a message that waits; false when that cannot be done."""
+        return self._window.edit(held, edits)
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def _read(self, step: Callable[[], Sequence[StreamEvent]]) -> None:
+        try:
+            events = step()
+        except UnreadableError as error:
+            self._give_up(error.reason)
+            return
+        for event in events:
+            held = self._window.take(event)
+            for delta in event.deltas:
+                self._take(held, delta)
+
+    def _take(self, held: Held, delta: Delta) -> None:
+        match delta.kind:
+            case DeltaKind.TEXT if delta.text and self._scanner is not None:
+                self._blocks.grow_text(delta, held)
+                decided, found = self._scanner.feed(delta.block, delta.text)
+                self._note(found, delta.block)
+                self._blocks.decide(delta.block, decided)
+            case DeltaKind.CALL | DeltaKind.ARGUMENTS:
+                self._blocks.grow_call(delta)
+                self._window.wait_for(delta.block, held)
+            case DeltaKind.BLOCK_END:
+                self._end_block(delta.block)
+            case DeltaKind.FINISH:
+                self._window.end_from(held)
+            case DeltaKind.MESSAGE if delta.conversation is not None:
+                held.undecided.add(_MESSAGE)
+                self.waiting.append((held, delta.conversation))
+                self._exchange.pending = True
+            case _:
+                pass
+
+    def _end_block(self, block: str) -> None:
+        if self._scanner is not None and self._blocks.has_text(block):
+            self._note(self._scanner.end(block), block)
+            self._blocks.decide(block, EVERYTHING)
+        if (call := self._blocks.complete_call(block)) is not None:
+            for inspector, signal in self._state.compiled.judge_call(call, self._inspection):
+                self._signal(inspector, signal, block)
+            self._window.release(block)
+
+    # -- what was found ---------------------------------------------------------------------------------------------
+
+    def _note(self, found: Iterable[Signal | TextEdit], block: str) -> None:
+        for one in found:
+            if isinstance(one, Signal):
+                self._signal(SCANNER, one, block)
+            elif self.mode is Mode.ENFORCE:
+                self._blocks.edit(one, block, self._window)  # an undone redaction that cannot be made stays redacted
+
+    def _signal(self, inspector: str, signal: Signal, block: str) -> None:
+        exception = self._state.compiled.exceptions.suppress(signal, self._inspection)
+        finding = make_finding(inspector, signal, self._exchange, Phase.RESPONSE_BODY, exception)
+        if finding is None:
+            return
+        if finding.enforced and finding.action is Action.REDACT:
+            edits = [edit for edit in signal.edits if isinstance(edit, TextEdit)]
+            if not edits or not all(self._blocks.edit(edit, edit.block or block, self._window) for edit in edits):
+                finding = escalate(finding)
+        self._keep(finding)
+
+    def _keep(self, finding: Finding) -> None:
+        """Tell the exchange, once of a kind; remember the first that refuses, which the gate records."""
+        if refuses(finding) and finding.action > Action.REDACT:
+            self._refusal = self._refusal or finding
+        elif self._state.is_new(finding):
+            self._exchange.findings.append(finding)
+
+    def _give_up(self, why: str) -> None:
+        """The rest cannot be read: the rule `genai.unreadable` says whether it may pass."""
+        self.readable = False
+        self.coverage = Coverage(Seen.SKIPPED, f"genai:{why}")
+        rule, detail = RULES["genai.unreadable"], {"why": why}
+        finding = rule.finding(self._exchange.route, Phase.RESPONSE_BODY, check="genai", detail=detail)
+        if finding is not None:
+            self._keep(finding)
+
+
+def _is_coded(exchange: Exchange) -> bool:
+    coding = exchange.response.get("content-encoding") if exchange.response is not None else None
+    return coding not in (None, "", "identity")
