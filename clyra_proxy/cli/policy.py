@@ -14,6 +14,7 @@ import yaml
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
 from clyra_proxy.errors import CannotTellError, ClyraError, PolicyError, SchemaError
+from clyra_proxy.genai.inspection import Workshop
 from clyra_proxy.home import Home
 from clyra_proxy.identity.proxy_auth import is_agent_id, new_token
 from clyra_proxy.policy.compiler import compile_policy, effective_values
@@ -21,6 +22,8 @@ from clyra_proxy.policy.diff import diff_policies
 from clyra_proxy.policy.editor_schema import editor_schema
 from clyra_proxy.policy.load import InvalidPolicyError, LoadedPolicy, load_with_source
 from clyra_proxy.policy.testing import CaseResult, all_cases, run_cases
+from clyra_proxy.state.memory import MemoryState
+from clyra_proxy.state.secret import SECRET_BYTES
 
 app = typer.Typer(name="policy", no_args_is_help=True, help="Check, show, compare and test policy files.")
 
@@ -39,7 +42,7 @@ def check(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOpt
     file = _file(path, home)
     try:
         loaded = load_with_source(file)
-        policy = compile_policy(loaded.document, loaded.base_dir)
+        policy = compile_policy(loaded.document, loaded.base_dir, workshop=Workshop(MemoryState(), bytes(SECRET_BYTES)))
     except (PolicyError, SchemaError) as error:
         if not as_json:
             raise

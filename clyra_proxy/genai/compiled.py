@@ -6,25 +6,32 @@ cannot be compiled (a bad pattern, a missing file), so that it is never a surpri
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from clyra_proxy.genai.bec import inspector as bec
+from clyra_proxy.genai.budgets import inspector as budgets
+from clyra_proxy.genai.detectors.client import ExternalDetectors, compile_detectors
+from clyra_proxy.genai.exceptions import Exceptions, load_exceptions
+from clyra_proxy.genai.injection import inspector as injection
 from clyra_proxy.genai.inspection import Inspection, Inspector, Signal, StreamScanner, Workshop
+from clyra_proxy.genai.leaks import inspector as leaks
 from clyra_proxy.genai.model import ToolCall, Usage
+from clyra_proxy.genai.output import inspector as output
+from clyra_proxy.genai.tools import inspector as tools
 from clyra_proxy.policy.genai.section import GenAiSecurity
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledGenAi:
-    """inspectors: all that are configured, in order. detectors: external ones, None without any."""
+    """inspectors: all that are configured, in order. detectors: external ones, None without any. secret: the salt."""
 
     settings: GenAiSecurity
     inspectors: tuple[Inspector, ...]
-    exceptions: Any
-    detectors: Any
+    exceptions: Exceptions
+    detectors: ExternalDetectors | None
+    secret: bytes
 
     def open_scanner(self, inspection: Inspection) -> StreamScanner | None:
         """What looks at the text of a streamed answer as it grows."""
@@ -54,25 +61,18 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
     """None when the section is switched off. base_dir: folder that file names start from. Raises PolicyError."""
     if not settings.enabled:
         return None
-    made = []
-    for room in ("injection", "leaks", "tools", "output", "budgets", "bec"):
-        try:
-            module = importlib.import_module(f"clyra_proxy.genai.{room}.inspector")
-        except ModuleNotFoundError:
-            continue
-        made.append(module.compile_inspector(getattr(settings, room), base_dir, workshop))
-    try:
-        exceptions = importlib.import_module("clyra_proxy.genai.exceptions").load_exceptions(
-            base_dir / settings.exceptions if settings.exceptions else None
-        )
-    except ModuleNotFoundError:
-        exceptions = _NoExceptions()
-    detectors = importlib.import_module("clyra_proxy.genai.detectors.client").compile_detectors(
-        settings.detectors, base_dir
+    made = (
+        injection.compile_inspector(settings.injection, base_dir, workshop),
+        leaks.compile_inspector(settings.leaks, base_dir, workshop),
+        tools.compile_inspector(settings.tools, base_dir, workshop),
+        output.compile_inspector(settings.output, base_dir, workshop),
+        budgets.compile_inspector(settings.budgets, base_dir, workshop),
+        bec.compile_inspector(settings.bec, base_dir, workshop),
     )
-    return CompiledGenAi(settings, tuple(one for one in made if one is not None), exceptions, detectors)
-
-
-class _NoExceptions:
-    def suppress(self, signal: Signal, inspection: Inspection) -> str | None:
-        return None
+    return CompiledGenAi(
+        settings,
+        tuple(inspector for inspector in made if inspector is not None),
+        load_exceptions(base_dir / settings.exceptions if settings.exceptions else None),
+        compile_detectors(settings.detectors, base_dir),
+        workshop.secret,
+    )

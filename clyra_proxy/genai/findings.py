@@ -7,12 +7,13 @@ the body) is blocked instead, because letting it pass would be silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.inspection import Edit, Signal, TextEdit
 from clyra_proxy.genai.judge import Report
+from clyra_proxy.policy.genai.section import Unreadable
 from clyra_proxy.stream.watch import check_error
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
 from clyra_proxy.verdict.rules import RULES, mode_of_failure
@@ -70,6 +71,13 @@ def failure(inspector: str, exchange: Exchange, phase: Phase, why: str) -> Findi
     """An inspector failed: a block, in the strictest mode of what it would have applied."""
     mode = max(mode_of_failure(exchange.route, inspector), Mode.SHADOW, key=(Mode.SHADOW, Mode.ENFORCE).index)
     return check_error(inspector, Action.BLOCK, mode, phase, why)
+
+
+def unreadable(exchange: Exchange, phase: Phase, wanted: Unreadable, detail: Mapping[str, str | int]) -> list[Finding]:
+    """What policy says of a conversation that could not be looked at; empty where the rule is off."""
+    action = Action.BLOCK if wanted is Unreadable.BLOCK else Action.MARK
+    finding = RULES["genai.unreadable"].finding(exchange.route, phase, check="genai", action=action, detail=detail)
+    return [finding] if finding is not None else []
 
 
 def _can_edit(edits: Iterable[Edit]) -> bool:

@@ -207,7 +207,7 @@ class _Compiler:
             media=frozenset(binding.media) if binding is not None else frozenset(),
             request_schema=request_schema,
             response_schema=response_schema,
-            genai=next((layer.genai for layer in layers if layer.genai is not None), "auto"),
+            genai=_reading(route_id, next((layer.genai for layer in layers if layer.genai is not None), "auto")),
             on_error=Action[enforcement.on_error.name],
         )
 
@@ -221,6 +221,20 @@ class _Compiler:
             self._bound[key] = bind(binding, self._base_dir)
         bound = self._bound[key]
         return bound, bound
+
+
+def _reading(route_id: str, name: str) -> str:
+    """The name of a reading, if there is one of that name. Raises PolicyError."""
+    if name not in ("auto", "off"):
+        from clyra_proxy.genai.protocols.recognise import READINGS
+
+        if name not in READINGS:
+            raise PolicyError(
+                f"destinations: `genai: {name}` of `{route_id}` names no API that is known.",
+                "The bodies of this route could not be read as conversations.",
+                f"Choose `auto`, `off` or one of: {', '.join(sorted(READINGS))}.",
+            )
+    return name
 
 
 def overlay_modes(below: Mapping[str, Mode], above: Mapping[str, Mode]) -> Mapping[str, Mode]:
@@ -251,6 +265,7 @@ def file_digests(document: PolicyDocument, base_dir: Path) -> dict[str, str]:
 def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
     """Every file the policy names, as written, sorted."""
     files = {document.identity.client_ca, document.enforcement.upstream_ca, document.genai_security.exceptions}
+    files.update(document.genai_security.detectors.files)
     for destination in document.destinations.values():
         for layer in (destination, *destination.rules):
             if layer.schema_ is not None:

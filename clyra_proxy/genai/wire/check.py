@@ -14,27 +14,33 @@ from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.compiled import CompiledGenAi
 from clyra_proxy.genai.protocols.recognise import recognise
 from clyra_proxy.genai.wire.collecting import CollectingSession
+from clyra_proxy.genai.wire.sessions import open_message
 from clyra_proxy.genai.wire.state import KEY, GenAiState, state_of
 from clyra_proxy.genai.wire.streaming import EventSession
+from clyra_proxy.policy.route import Route
 from clyra_proxy.verdict.model import Action, Mode, Phase
 from clyra_proxy.verdict.rules import mode_of_failure, rules_applied_by
 
 CHECK_ID = "genai"
+_MOST_ROUTES = 4096
 
 
 class GenAiCheck:
     """policy: gives the compiled section in force, None when it is switched off; asked once per exchange."""
 
     id = CHECK_ID
-    phases = frozenset({Phase.REQUEST_BODY, Phase.RESPONSE_BODY})
+    phases = frozenset({Phase.REQUEST_BODY, Phase.RESPONSE_BODY, Phase.MESSAGE})
     budget_ms = 20.0
     on_error = Action.BLOCK
 
     def __init__(self, policy: Callable[[], CompiledGenAi | None]) -> None:
         self._policy = policy
+        self._modes: dict[int, tuple[Route, Mode]] = {}
 
     def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
         """A session for a body of this exchange, None when it is none of ours."""
+        if phase is Phase.MESSAGE:
+            return open_message(exchange)
         if phase is Phase.REQUEST_BODY:
             state = self._begin(exchange)
             return CollectingSession(exchange, state, phase) if state is not None else None
@@ -47,7 +53,7 @@ class GenAiCheck:
             return CollectingSession(exchange, state, phase)
         session = EventSession(exchange, state, reader)
         state.stream = session
-        exchange.response_events = session.mode is Mode.ENFORCE
+        exchange.response_events = session.mode is Mode.ENFORCE and not session.coded
         return session
 
     def _begin(self, exchange: Exchange) -> GenAiState | None:
@@ -57,8 +63,21 @@ class GenAiCheck:
         reading = recognise(exchange.request, exchange.destination, route.genai)
         if reading is None:
             return None
-        if all(rule.mode(route) is Mode.OFF for rule in rules_applied_by(CHECK_ID)):
+        mode = self._mode_on(route)
+        if mode is Mode.OFF:
             return None
-        state = GenAiState(reading, compiled, mode_of_failure(route, CHECK_ID))
+        state = GenAiState(reading, compiled, mode)
         exchange.extensions[KEY] = state
         return state
+
+    def _mode_on(self, route: Route) -> Mode:
+        """The strictest mode of all that could be found on a route."""
+        known = self._modes.get(id(route))
+        if known is not None and known[0] is route:
+            return known[1]
+        if len(self._modes) >= _MOST_ROUTES:
+            self._modes.clear()  # routes of policies that were replaced
+        off = all(rule.mode(route) is Mode.OFF for rule in rules_applied_by(CHECK_ID))
+        mode = Mode.OFF if off else mode_of_failure(route, CHECK_ID)
+        self._modes[id(route)] = (route, mode)
+        return mode

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from clyra_proxy.checks import EVERYTHING, Violation
 from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.findings import unreadable
 from clyra_proxy.genai.wire.state import Collected, GenAiState
-from clyra_proxy.verdict.model import Action, Coverage, Phase, Seen
-from clyra_proxy.verdict.rules import RULES
+from clyra_proxy.verdict.model import Coverage, Phase, Seen
 
 
 class CollectingSession:
@@ -43,8 +43,7 @@ class CollectingSession:
         self._parts.clear()
         self.coverage = Coverage(Seen.SKIPPED, "genai:too_large")
         detail: dict[str, str | int] = {"why": "too_large", "limit": self._most}
-        finding = RULES["genai.unreadable"].finding(self._exchange.route, self._phase, check="genai", detail=detail)
-        if finding is not None and finding.action > Action.ALLOW:
+        for finding in unreadable(self._exchange, self._phase, self._state.compiled.settings.unreadable, detail):
             raise Violation(finding)
         return EVERYTHING
 

@@ -6,11 +6,14 @@ goes wrong is a finding with the declared outcome (`check.error`, `check.timeout
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter_ns
 
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.findings import Judgement, conclude, failure
+from clyra_proxy.genai.exceptions import fingerprint
+from clyra_proxy.genai.findings import Judgement, conclude, failure, unreadable
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.judge import Report, inspect_all
 from clyra_proxy.genai.model import Conversation
@@ -50,17 +53,16 @@ async def judge(
 ) -> Judgement:
     """Read and judge one conversation. Its findings are in the exchange when this returns; it never raises."""
     started = perf_counter_ns()
-    budget_s = state.compiled.settings.budget_ms / 1000
     judgement = Judgement()
     try:
-        found = await room.run(lambda: _look(exchange, state, phase, read), budget_s)
+        found = await _look(exchange, state, room, phase, read)
         if found is not None:
             inspection, report = found
-            await _ask_outside(state, inspection, report)
             suppress = _Suppress(state, inspection)
             judgement = conclude(report, exchange, phase, suppress, editable=editable)
     except UnreadableError as error:
-        judgement = _unreadable(exchange, phase, error.reason)
+        cover(exchange, phase, error.reason)
+        judgement = Judgement(unreadable(exchange, phase, state.compiled.settings.unreadable, {"why": error.reason}))
     except (ScanningTimeoutError, ScanningOverflowError) as error:
         rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
         late = rule.finding(exchange.route, phase, check=CHECK, error=True, detail={"why": type(error).__name__})
@@ -83,8 +85,28 @@ def rewritten(exchange: Exchange, phase: Phase, judgement: Judgement, body: byte
         return None
 
 
-def _look(exchange: Exchange, state: GenAiState, phase: Phase, read: Read) -> tuple[Inspection, Report] | None:
-    """In a thread: read, then ask every inspector. Raises UnreadableError."""
+async def _look(
+    exchange: Exchange, state: GenAiState, room: ScanningRoom, phase: Phase, read: Read
+) -> tuple[Inspection, Report] | None:
+    """Read, then ask every inspector and, at the same time, who is outside. Raises UnreadableError."""
+    budget_s = state.compiled.settings.budget_ms / 1000
+    detectors = state.compiled.detectors
+    if detectors is None:
+        return await room.run(lambda: _inspect(state, _read(exchange, state, phase, read)), budget_s)
+    inspection = await room.run(lambda: _read(exchange, state, phase, read), budget_s)
+    asking = asyncio.ensure_future(detectors.ask(inspection)) if inspection is not None else None
+    try:
+        found = await room.run(lambda: _inspect(state, inspection), budget_s)
+        if found is not None and asking is not None:
+            for signal in await asking:
+                found[1].take(DETECTORS, _named(signal, found[0], state))
+    finally:
+        if asking is not None:
+            asking.cancel()
+    return found
+
+
+def _read(exchange: Exchange, state: GenAiState, phase: Phase, read: Read) -> Inspection | None:
     conversation = read()
     if conversation is None:
         return None
@@ -94,17 +116,21 @@ def _look(exchange: Exchange, state: GenAiState, phase: Phase, read: Read) -> tu
         state.answer = conversation
     if conversation.unread:
         cover(exchange, phase, conversation.unread[0])
-    inspection = inspection_of(exchange, state, conversation)
-    return inspection, inspect_all(state.compiled.inspectors, inspection)
+    return inspection_of(exchange, state, conversation)
 
 
-async def _ask_outside(state: GenAiState, inspection: Inspection, report: Report) -> None:
-    """External detectors; they answer within their own budgets."""
-    detectors = state.compiled.detectors
-    if detectors is not None:
-        signals: Sequence[Signal] = await detectors.ask(inspection)
-        for signal in signals:
-            report.take(DETECTORS, signal)
+def _inspect(state: GenAiState, inspection: Inspection | None) -> tuple[Inspection, Report] | None:
+    if inspection is None:
+        return None
+    report = inspect_all(state.compiled.inspectors, inspection)
+    report.signals = [(inspector, _named(signal, inspection, state)) for inspector, signal in report.signals]
+    return inspection, report
+
+
+def _named(signal: Signal, inspection: Inspection, state: GenAiState) -> Signal:
+    """The signal with the salted hash of the text it is about, so that an exception can be as narrow as that text."""
+    text = fingerprint(state.compiled.secret, signal, inspection)
+    return replace(signal, detail={**signal.detail, "text": text}) if text else signal
 
 
 class _Suppress:
@@ -127,12 +153,6 @@ def _response_reader(exchange: Exchange, state: GenAiState, collected: Collected
     status = exchange.response.status if exchange.response is not None else 0
     media = exchange.response_body.media_type
     return lambda: state.reading.response(status, media, collected.body, state.request)
-
-
-def _unreadable(exchange: Exchange, phase: Phase, why: str) -> Judgement:
-    cover(exchange, phase, why)
-    finding = RULES["genai.unreadable"].finding(exchange.route, phase, check=CHECK, detail={"why": why})
-    return Judgement([finding] if finding is not None else [])
 
 
 def cover(exchange: Exchange, phase: Phase, why: str) -> None:

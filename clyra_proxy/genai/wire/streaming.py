@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from clyra_proxy.checks import EVERYTHING, Violation
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.findings import escalate, make_finding
+from clyra_proxy.genai.findings import escalate, make_finding, unreadable
 from clyra_proxy.genai.inspection import Edit, Signal, TextEdit
 from clyra_proxy.genai.model import Conversation, Direction
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
@@ -26,7 +26,6 @@ from clyra_proxy.genai.wire.window import Held, Window
 from clyra_proxy.stream.holding import ByteEdit
 from clyra_proxy.stream.watch import refuses
 from clyra_proxy.verdict.model import Action, Coverage, Finding, Mode, Phase, Seen
-from clyra_proxy.verdict.rules import RULES
 
 SCANNER = "leak"
 """The inspector whose scanner looks at text as it grows."""
@@ -35,7 +34,10 @@ _MESSAGE = "\x00message"
 
 
 class EventSession:
-    """See the module. edits: in what was cleared last; the gate takes them. waiting: messages to be judged."""
+    """See the module. edits: in what was cleared last; the gate takes them. waiting: messages to be judged.
+
+    coded: the body is compressed, so nothing in it can be edited, nor can an event of ours follow it.
+    """
 
     check_id = "genai"
     resumable = True
@@ -55,7 +57,8 @@ class EventSession:
         self._inspection = inspection_of(exchange, state, empty)
         self._scanner = state.compiled.open_scanner(self._inspection)
         self._blocks = Blocks()
-        self._window = Window(editable=self.mode is Mode.ENFORCE and not _is_coded(exchange))
+        self.coded = _is_coded(exchange)
+        self._window = Window(editable=self.mode is Mode.ENFORCE and not self.coded)
         self._refusal: Finding | None = None
         self._size = 0
 
@@ -175,9 +178,8 @@ class EventSession:
         """The rest cannot be read: the rule `genai.unreadable` says whether it may pass."""
         self.readable = False
         self.coverage = Coverage(Seen.SKIPPED, f"genai:{why}")
-        rule, detail = RULES["genai.unreadable"], {"why": why}
-        finding = rule.finding(self._exchange.route, Phase.RESPONSE_BODY, check="genai", detail=detail)
-        if finding is not None:
+        wanted = self._state.compiled.settings.unreadable
+        for finding in unreadable(self._exchange, Phase.RESPONSE_BODY, wanted, {"why": why}):
             self._keep(finding)
 
 

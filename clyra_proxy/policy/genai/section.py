@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -16,6 +17,13 @@ from clyra_proxy.policy.genai.tools import Tools
 from clyra_proxy.policy.section import FilePath, Section
 
 
+class Unreadable(StrEnum):
+    """What `genai.unreadable` asks for."""
+
+    MARK = "mark"
+    BLOCK = "block"
+
+
 class GenAiSecurity(Section):
     """What agents say and do."""
 
@@ -24,6 +32,11 @@ class GenAiSecurity(Section):
         4 << 20,
         description="Largest body or streamed answer that is read as a conversation, in bytes; larger ones are "
         "`genai.unreadable`.",
+    )
+    unreadable: Unreadable = Field(
+        Unreadable.MARK,
+        description="What becomes of a conversation whose shape is not known or that is too large to be looked at: "
+        "`mark` lets it pass and says so, `block` refuses it.",
     )
     budget_ms: Annotated[int, Field(ge=10, le=4000)] = Field(
         2000, description="Longest time the checks of one body may take, waiting included, in milliseconds."

@@ -146,9 +146,8 @@ async def test_a_stream_in_shadow_is_not_touched(opened: Open) -> None:
 async def test_a_compressed_stream_that_cannot_be_edited_is_refused(opened: Open) -> None:
     parts = _stream(["a SECRET123 b"])
     async with opened("enforce") as (house, client):
-        answer = await client.post(_say(house, _events(parts, "gzip")), json=_asked("?", stream=True))
-        assert answer.status_code == 502
-        assert answer.json()["error"]["code"] == "secret"
+        with pytest.raises(httpx.HTTPError):
+            await client.post(_say(house, _events(parts, "gzip")), json=_asked("?", stream=True))
         assert "leak.secret" in await _rules(house)
 
 

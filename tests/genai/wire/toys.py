@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clyra_proxy.genai.compiled import CompiledGenAi
-from clyra_proxy.genai.compiled import _NoExceptions as load_exceptions
+from clyra_proxy.genai.exceptions import load_exceptions
 from clyra_proxy.genai.inspection import Inspection, Removal, Signal, TextEdit, Workshop
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.policy.genai.section import GenAiSecurity
@@ -97,4 +97,4 @@ class Tools:
 
 def compile_toys(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -> CompiledGenAi:
     """Stands in for `compile_genai`."""
-    return CompiledGenAi(settings, (Attacks(), Secrets(), Tools()), load_exceptions(), None)
+    return CompiledGenAi(settings, (Attacks(), Secrets(), Tools()), load_exceptions(None), None, workshop.secret)
