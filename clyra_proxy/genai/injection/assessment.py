@@ -25,10 +25,15 @@ class Found:
 
     rule: Rule
     view: View
-    worth: int
+    worth: float
     start: int
     tricks: tuple[str, ...] = ()
     hidden: bool = False
+
+    @property
+    def kind(self) -> tuple[str, float]:
+        """What counts once in a window."""
+        return self.rule.id, self.worth
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from clyra_proxy.genai.injection.assessment import Assessment, Found, rule_of
 from clyra_proxy.genai.injection.folding import WordFolder, words_of
-from clyra_proxy.genai.injection.matching import RuleSet
+from clyra_proxy.genai.injection.matching import Hit, RuleSet
 from clyra_proxy.genai.injection.memory import Memory
+from clyra_proxy.genai.injection.mention import MENTION, is_mention
 from clyra_proxy.genai.injection.packs import Rule, View, load_packs, rules_folder
 from clyra_proxy.genai.injection.views import Look, looks
 from clyra_proxy.genai.model import Provenance
@@ -23,6 +24,9 @@ from clyra_proxy.genai.model import Provenance
 WINDOW = 1000
 """Bytes of the plain view in which scores add up."""
 THRESHOLD = 5.0
+_ERROR = 4
+_STRICT = 3
+"""Level from which a mention counts like a use."""
 _TEXTS = (View.PLAIN, View.DECODED, View.FOLDED)
 
 
@@ -80,15 +84,22 @@ class Detector:
         for look in looks(text, self._folder):
             for hit in self._sets[look.view].hits(look.content):
                 if _applies(hit.rule, look):
-                    worth = hit.rule.worth(provenance)
+                    worth = self._worth(hit, look, provenance)
                     yield Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden)
 
+    def _worth(self, hit: Hit, look: Look, provenance: Provenance) -> float:
+        worth = float(hit.rule.worth(provenance))
+        if worth and self.level < _STRICT and look.view is not View.DESPACED:
+            return worth * (MENTION if is_mention(look.content, hit.start, hit.end, provenance) else 1)
+        return worth
+
     def _judged(self, found: list[Found], provenance: Provenance) -> Assessment:
-        worst = worst_window(found)
+        seen = [item for item in found if item.view is not View.DESPACED]
+        worst = worst_window(seen if any(item.rule.score >= _ERROR for item in seen) else found)
         if not worst:
             return Assessment(level=self.level)
         heaviest = max(worst, key=lambda item: item.worth)
-        score = float(sum(item.worth for item in worst))
+        score = round(sum(item.worth for item in worst), 2)
         return Assessment(
             score=score,
             flagged=score >= self.threshold,
@@ -109,17 +120,18 @@ def worst_window(found: Iterable[Found]) -> list[Found]:
     """The heaviest set of rules (each once) whose matches begin within WINDOW of one another, in one view or more."""
     places = sorted((item for item in found if item.worth > 0), key=lambda item: item.start)
     best: list[Found] = []
-    best_score = low = score = 0
-    counts: dict[str, int] = {}
+    low = 0
+    best_score = score = 0.0
+    counts: dict[tuple[str, float], int] = {}
     for high, item in enumerate(places):
-        counts[item.rule.id] = counts.get(item.rule.id, 0) + 1
-        score += item.worth if counts[item.rule.id] == 1 else 0
+        counts[item.kind] = counts.get(item.kind, 0) + 1
+        score += item.worth if counts[item.kind] == 1 else 0.0
         while item.start - places[low].start > WINDOW:
             left = places[low]
-            counts[left.rule.id] -= 1
-            score -= left.worth if counts[left.rule.id] == 0 else 0
+            counts[left.kind] -= 1
+            score -= left.worth if counts[left.kind] == 0 else 0.0
             low += 1
         if score > best_score:
             best_score = score
-            best = list({entry.rule.id: entry for entry in reversed(places[low : high + 1])}.values())
+            best = list({entry.kind: entry for entry in reversed(places[low : high + 1])}.values())
     return best

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from clyra_proxy.genai.injection.lookalikes import LEET, folding
 
-_LEET_WORD = re.compile(r"[A-Za-z0-9@$+!|(€]*(?:[A-Za-z][0-9@$+!|(€]|[0-9@$+|(€][A-Za-z])[A-Za-z0-9@$+!|(€]*")
+_LEET_WORD = re.compile(r"[A-Za-z0-9@$+!|€]*(?:[A-Za-z][0-9@$+!|€]|[0-9@$+|€][A-Za-z])[A-Za-z0-9@$+!|€]*")
 _WORD = re.compile(r"[A-Za-z]{5,14}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _LITERAL = re.compile(r"(?<![\\a-z])[a-z]{3,14}(?![a-z])")
@@ -43,7 +43,7 @@ class WordFolder:
         return _LEET_WORD.sub(lambda match: self._unleeted(match[0]), text)
 
     def _unleeted(self, word: str) -> str:
-        body = word.rstrip("!|(+")
+        body = word.rstrip("!|+")
         tail = word[len(body) :]
         letters = body.lower().translate(LEET)
         if "1" in letters:
@@ -85,7 +85,7 @@ def _shuffle_key(word: str) -> str:
 
 def _slips_of(word: str) -> Iterable[str]:
     """The word with one letter dropped, doubled or changed places, unless that is an inflection of it."""
-    for place in range(1, len(word)):
+    for place in range(1, len(word) - 1):
         yield word[:place] + word[place + 1 :]
         yield word[:place] + word[place] + word[place:]
         yield word[: place - 1] + word[place] + word[place - 1] + word[place + 1 :]

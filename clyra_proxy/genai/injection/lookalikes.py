@@ -44,7 +44,7 @@ _BRAILLE = "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧�
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _UPSIDE_DOWN = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞןlɯuodbɹsʇnʌʍxʎz", "abcdefgghiijkllmnopqrstuvwxyz", strict=True))
 _UPSIDE_DOWN_ONLY = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
-LEET = str.maketrans("03457@$89+6!|(", "oeastasbgtgiic")
+LEET = str.maketrans("03457@$89+6!|€", "oeastasbgtgiie")
 """Signs of leetspeak, but for `1`, which is an i or an l."""
 QUOTES = str.maketrans(
     {"‘": "'", "’": "'", "‛": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‹": "'", "›": "'"}

@@ -92,7 +92,7 @@ def _compile(rule: Rule, despaced: bool) -> Iterator[_Compiled]:
 
 def _compiled(pattern: str, rule: Rule, despaced: bool) -> Any:
     if despaced:
-        pattern = pattern.replace(BETWEEN, "").replace(r"\b", "")
+        pattern = pattern.replace(BETWEEN, "(?:)").replace(r"\b", "")
     try:
         compiled = re2._Regexp(pattern, _options(_PATTERN_MEMORY))  # past the module's cache of 128
     except re2.error as error:

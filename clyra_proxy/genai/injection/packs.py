@@ -28,7 +28,7 @@ from clyra_proxy.policy.profiles import policies_folder
 
 _NAME = re.compile(r"\$\{([a-z0-9_]+)\}")
 _DEPTH = 8
-BETWEEN = r"""[\s"'*_`~,]+"""
+BETWEEN = r"""(?:[\s"'*_`~,]+)"""
 """What a blank in a pattern matches."""
 
 

@@ -23,6 +23,7 @@ from clyra_proxy.genai.injection.packs import View
 
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
 _SPACED = re.compile(r"\b(?:\w[ \t._*|/\\~^-]{1,2}){4,}\w\b")
+_WIDE = re.compile(r"[ \t]{3,}")
 _GAP = re.compile(r"[ \t._*|/\\~^-]")
 
 
@@ -89,7 +90,7 @@ def _joined_letters(text: str) -> str:
     def joined(match: re.Match[str]) -> str:
         return _GAP.sub("", re.sub(r"[ \t]{2}", "\x00", match[0])).replace("\x00", " ")
 
-    return _SPACED.sub(joined, re.sub(r"[ \t]{3,}", "  ", text))
+    return _SPACED.sub(joined, _WIDE.sub("  ", text)) if _SPACED.search(text) else text
 
 
 def _despaced(text: str) -> bytes:

@@ -1,0 +1,46 @@
+"""Telling the use of an order from its mention: the same words in code, in tests and in writing about attacks.
+
+Rule: a match is a mention when it stands in quotes (or a code span) and the words around it talk about attacks,
+detection, tests or code; without quotes only when they plainly talk about attacks, and then never in text from
+strangers, who could write such words around a real order. A mention is worth MENTION of a use. What is looked at is
+NEAR bytes on each side, so the time for a match is constant.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clyra_proxy.genai.model import Provenance
+
+MENTION = 0.1
+NEAR = 400
+
+_OPENED = re.compile(rb"(?:[\"'`]|\xe2\x80\x9c|\xc2\xab)[^\"'`\n]{0,24}$")
+_CLOSED = re.compile(rb"^[^\n]{0,160}?[\"'`\xbb\x9d]")
+_ABOUT_ATTACKS = re.compile(
+    rb"(?i)prompt[ -]injections?|injection (?:attacks?|attempts?|patterns?|detect\w*|payloads?|techniques?|scan\w*)|"
+    rb"jailbreak(?:s|ing)? (?:attempts?|attacks?|prompts?|techniques?|detect\w*)|jailbreak detection|guard ?rails? |"
+    rb"red[- ]team(?:s|ing|ers?)|owasp|adversarial (?:prompts?|inputs?|attacks?|examples?)|threat models?|"
+    rb"attack (?:vectors?|patterns?|surface|success|scenarios?|types?|prompts?|techniques?)|an attacker|"
+    rb"attackers (?:can|may|could|might|use)|malicious (?:prompts?|users?|inputs?|instructions?|content|actors?)|"
+    rb"mitigat(?:e|es|ions?|ing)|vulnerabilit(?:y|ies)|detect(?:or|ors|ion|s|ed) |false positives?|safety classifier|"
+    rb"prompt[- ]leak(?:s|age|ing)"
+)
+_ABOUT_CODE = re.compile(
+    rb"(?i)\bdef |\bassert|\bimport |print\(|```|\btests?\b|\bexamples?\b|\be\.g\.|such as|for example|patterns?\b|"
+    rb"phrases?\b|keywords?\b|regex|\"(?:role|content|input|text|description|name)\"\s*:|\bpayload|\bscan|"
+    rb"documentation|attempts?\b|\bblock(?:s|ed|ing)?\b|attacks?\b|injections?\b|malicious|expected|const |let |=>|"
+    rb"curl |\| "
+)
+
+
+def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> bool:
+    """Whether the match at these bytes is spoken about rather than spoken."""
+    before, after = content[max(0, start - NEAR) : start], content[end : end + NEAR]
+    around = before + b"\n" + after
+    attacks = {found.lower() for found in _ABOUT_ATTACKS.findall(around)}
+    if len(attacks) >= 2 and not provenance.foreign:
+        return True
+    if not (_OPENED.search(before[-40:]) and _CLOSED.search(after)):
+        return False
+    return len(attacks | {found.lower() for found in _ABOUT_CODE.findall(around)}) >= 2
