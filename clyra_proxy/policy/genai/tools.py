@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from clyra_proxy.egress.hosts import InvalidHostError, normalise_pattern
 from clyra_proxy.policy.genai.selecting import Expression, NamePattern, Selection
 from clyra_proxy.policy.section import Name, Section
 
@@ -33,6 +34,14 @@ class Asks(StrEnum):
     MARK = "mark"
     APPROVE = "approve"
     BLOCK = "block"
+
+
+class Pin(StrEnum):
+    """When the definition of an MCP tool counts as known."""
+
+    OFF = "off"
+    FIRST_USE = "first_use"
+    APPROVED = "approved"
 
 
 class Suspect(StrEnum):
@@ -77,6 +86,16 @@ class ArgumentCondition(Section):
         description="The text is a file path or `file:` URL in one of these folders; traversal (`..`, encoded or not) "
         "is refused.",
     )
+
+    @field_validator("hosts")
+    @classmethod
+    def _readable_hosts(cls, hosts: list[str]) -> list[str]:
+        for host in hosts:
+            try:
+                normalise_pattern(host)
+            except InvalidHostError as error:
+                raise ValueError(str(error)) from error
+        return hosts
 
     @model_validator(mode="after")
     def _says_something(self) -> ArgumentCondition:
@@ -156,10 +175,11 @@ class Tools(Section):
         description="Look for hidden characters, orders and references to other servers' tools in declarations "
         "(`tools.poisoned`).",
     )
-    pin: bool = Field(
-        True,
-        description="Remember a salted hash of each MCP tool when it is first seen; a later difference is "
-        "`tools.changed` until `clyra genai tools approve`.",
+    pin: Pin = Field(
+        Pin.FIRST_USE,
+        description="`first_use` remembers a salted hash of each MCP tool when it is first seen; a later difference is "
+        "`tools.changed` until `clyra genai tools approve`. `approved`: a tool nobody approved is `tools.changed` too. "
+        "`off`: nothing is remembered.",
     )
     suspect: Suspect = Field(
         Suspect.REFUSE,

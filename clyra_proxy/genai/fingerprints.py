@@ -1,0 +1,82 @@
+"""Salted fingerprints of what must not be kept, and the scope that counters belong to.
+
+Guarantees: a fingerprint is a keyed BLAKE2b hash (RFC 7693) of length-prefixed parts under the data folder's secret, so
+that neither a guess nor another installation can confirm what was hashed; equal JSON values have equal fingerprints
+whatever the order of their members.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import orjson
+
+from clyra_proxy.genai.inspection import Inspection
+from clyra_proxy.genai.model import Provenance
+
+_BYTES = 16
+_ANONYMOUS = "anonymous"
+
+
+class Salt:
+    """Makes fingerprints. secret: 32 bytes, stable for the data folder."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret[:64]
+
+    def of(self, *parts: str | bytes) -> str:
+        """Fingerprint of some parts, in hex."""
+        digest = hashlib.blake2b(key=self._secret, digest_size=_BYTES)
+        for part in parts:
+            data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big"))
+            digest.update(data)
+        return digest.hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """One text for equal JSON values. Raises nothing on what a JSON parser gave."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, RecursionError):
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=repr).encode("utf-8", "surrogatepass")
+
+
+def agent_scope(salt: Salt, inspection: Inspection) -> str:
+    """Key of what belongs to one agent of one tenant."""
+    return salt.of("agent", inspection.caller.tenant, inspection.caller.agent)
+
+
+def run_scope(salt: Salt, inspection: Inspection) -> str:
+    """Key of what belongs to one run: the caller's run, its session, its conversation, or the agent itself.
+
+    A conversation is told by its system prompt and first message, which every later request of it repeats. Callers
+    that have no name, no session and no conversation are told apart by nothing; the empty text then.
+    """
+    caller = inspection.caller
+    who = (caller.tenant, caller.agent)
+    if caller.run:
+        return salt.of("run", *who, caller.run)
+    if caller.session:
+        return salt.of("session", *who, caller.session)
+    opening = _opening(inspection)
+    if opening:
+        return salt.of("conversation", *who, *opening)
+    return agent_scope(salt, inspection) if caller.agent != _ANONYMOUS else ""
+
+
+def _opening(inspection: Inspection) -> list[str]:
+    """The texts that a conversation began with: system prompts, then the first message."""
+    conversation = inspection.request or inspection.conversation
+    opening: list[str] = []
+    for segment in conversation.segments:
+        if segment.provenance is Provenance.SYSTEM:
+            opening.append(segment.text)
+        elif segment.provenance is Provenance.USER:
+            opening.append(segment.text)
+            return opening
+    return []

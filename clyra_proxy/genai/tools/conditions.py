@@ -1,0 +1,126 @@
+"""Conditions on the arguments of a call, compiled.
+
+Rule: a condition that cannot be judged (a text test on what is no text, too many values, arguments that are not JSON)
+is not satisfied. A list of scalars is judged element by element, so that `to: [a, b]` is no way round a test of `to`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import re2  # type: ignore[import-untyped]
+
+from clyra_proxy.egress.hosts import normalise_pattern
+from clyra_proxy.genai.tools.hosts_and_paths import covers, host_of, is_below, normalised_folder
+from clyra_proxy.genai.tools.places import TooManyError, steps_of, values_at
+from clyra_proxy.policy.genai.tools import ArgumentCondition
+
+type Test = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A condition that is not satisfied. path: as the policy writes it. test: the name of what failed."""
+
+    path: str
+    test: str
+
+
+class Condition:
+    """One compiled condition."""
+
+    __slots__ = ("_path", "_required", "_steps", "_tests")
+
+    def __init__(self, settings: ArgumentCondition) -> None:
+        self._path = settings.path
+        self._steps = steps_of(settings.path)
+        self._required = settings.required
+        self._tests = tuple(_tests(settings))
+
+    def broken_by(self, arguments: Any) -> Broken | None:
+        """What is wrong with the arguments, None when every value at the place passes every test."""
+        try:
+            values = values_at(arguments, self._steps)
+        except TooManyError:
+            return Broken(self._path, "count")
+        if not values:
+            return Broken(self._path, "required") if self._required else None
+        for name, test in self._tests:
+            if not all(test(value) for value in values):
+                return Broken(self._path, name)
+        return None
+
+    def applies_to(self, arguments: Any) -> bool:
+        """For `when`: some value at the place passes every test. What cannot be judged applies."""
+        try:
+            values = values_at(arguments, self._steps)
+        except TooManyError:
+            return True
+        return any(
+            all(test(part) for _, test in self._tests) for value in values for part in (value, *_elements(value))
+        )
+
+
+def all_apply(conditions: Iterable[Condition], arguments: Any) -> bool:
+    return all(condition.applies_to(arguments) for condition in conditions)
+
+
+def _elements(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _tests(settings: ArgumentCondition) -> Iterable[tuple[str, Test]]:
+    given = settings.model_fields_set
+    if "equals" in given:
+        yield "equals", lambda value: _same(value, settings.equals)
+    if settings.one_of:
+        yield "one_of", _each(lambda value: any(_same(value, one) for one in settings.one_of))
+    if settings.none_of:
+        yield "none_of", _each(lambda value: not any(_same(value, one) for one in settings.none_of))
+    yield from _text_tests(settings)
+    if (most := settings.max_length) is not None:
+        yield "max_length", lambda value: not isinstance(value, str | list | dict) or len(value) <= most
+    if (least := settings.min) is not None:
+        yield "min", _each(lambda value: _is_number(value) and value >= least)
+    if (largest := settings.max) is not None:
+        yield "max", _each(lambda value: _is_number(value) and value <= largest)
+
+
+def _text_tests(settings: ArgumentCondition) -> Iterable[tuple[str, Test]]:
+    if settings.matches is not None:
+        whole = re2.compile(settings.matches)
+        yield "matches", _text(lambda text: bool(whole.fullmatch(_bytes(text))))
+    if settings.lacks is not None:
+        part = re2.compile(settings.lacks)
+        yield "lacks", _text(lambda text: not part.search(_bytes(text)))
+    if settings.hosts:
+        hosts = tuple(normalise_pattern(pattern) for pattern in settings.hosts)
+        yield "hosts", _text(lambda text: (host := host_of(text)) is not None and any(covers(p, host) for p in hosts))
+    if settings.below:
+        folders = tuple(normalised_folder(folder) for folder in settings.below)
+        yield "below", _text(lambda text: is_below(text, folders))
+
+
+def _each(test: Test) -> Test:
+    """A test of a value, or of every element when it is a list."""
+    return lambda value: all(map(test, value)) if isinstance(value, list) else test(value)
+
+
+def _text(test: Callable[[str], bool]) -> Test:
+    return _each(lambda value: isinstance(value, str) and test(value))
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    if _is_number(value) and _is_number(wanted):
+        return bool(value == wanted)
+    return type(value) is type(wanted) and bool(value == wanted)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

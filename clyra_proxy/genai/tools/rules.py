@@ -1,0 +1,90 @@
+"""Which calls are allowed, and with what arguments: the rules of a policy, compiled.
+
+Guarantees: the first rule that matches decides; a name is denied in whatever case it is written and allowed only as it
+is written; arguments that are not JSON satisfy no condition, and no `when` lets a call slip past a rule that denies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clyra_proxy.genai.inspection import Inspection
+from clyra_proxy.genai.model import ToolCall
+from clyra_proxy.genai.selecting import Names, Selector
+from clyra_proxy.genai.tools.conditions import Broken, Condition, all_apply
+from clyra_proxy.policy.genai.tools import Permission, ToolRule, Tools
+
+DEFAULT = "default"
+"""Name of the rule that decides when none matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the rules say of a call. rule: name of the one that decided. broken: conditions that do not hold."""
+
+    allowed: bool
+    rule: str
+    broken: tuple[Broken, ...] = ()
+
+
+class _Rule:
+    __slots__ = ("_conditions", "_kinds", "_names", "_selector", "_when", "denies", "name")
+
+    def __init__(self, settings: ToolRule) -> None:
+        self.name = settings.name
+        self.denies = settings.action is Permission.DENY
+        self._selector = Selector(settings)
+        self._names = Names(settings.tools, fold=self.denies)
+        self._kinds = frozenset(str(kind) for kind in settings.kinds)
+        self._when = tuple(map(Condition, settings.when))
+        self._conditions = tuple(map(Condition, settings.arguments))
+
+    @property
+    def is_conditional(self) -> bool:
+        return bool(self._when)
+
+    def names(self, name: str, kind: str, inspection: Inspection) -> bool:
+        """Whether the rule is about this tool at all."""
+        return (
+            (not self._kinds or kind in self._kinds) and self._names.match(name) and self._selector.covers(inspection)
+        )
+
+    def applies(self, call: ToolCall) -> bool:
+        if not self._when:
+            return True
+        return all_apply(self._when, call.arguments) if call.arguments is not None else self.denies
+
+    def broken_by(self, arguments: Any) -> tuple[Broken, ...]:
+        if arguments is None and self._conditions:
+            return (Broken("", "json"),)
+        found = (condition.broken_by(arguments) for condition in self._conditions)
+        return tuple(broken for broken in found if broken is not None)
+
+
+class ToolRules:
+    """All rules of a policy."""
+
+    def __init__(self, settings: Tools) -> None:
+        self._rules = tuple(map(_Rule, settings.rules))
+        self._otherwise = Ruling(settings.default is Permission.ALLOW, DEFAULT)
+
+    def judge(self, call: ToolCall, inspection: Inspection) -> Ruling:
+        """What becomes of one call."""
+        for rule in self._rules:
+            if rule.names(call.name, call.kind, inspection) and rule.applies(call):
+                if rule.denies:
+                    return Ruling(False, rule.name)
+                return Ruling(True, rule.name, rule.broken_by(call.arguments))
+        return self._otherwise
+
+    def shows(self, name: str, kind: str, inspection: Inspection) -> bool:
+        """Whether a tool belongs into a list: some call of it could be allowed."""
+        for rule in self._rules:
+            if not rule.names(name, kind, inspection):
+                continue
+            if not rule.is_conditional:
+                return not rule.denies
+            if not rule.denies:
+                return True
+        return self._otherwise.allowed
