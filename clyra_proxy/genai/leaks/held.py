@@ -1,0 +1,76 @@
+"""How much of a growing text must wait, because what comes next could make it part of a leak.
+
+Rule: the last word always waits; more waits only while something is open that goes over blanks: digits in groups,
+single characters in a row, a private key without its end, strings joined by `+`, lines of one long code. Everything
+else may go. Costs the length of the tail, not of the text.
+"""
+
+from __future__ import annotations
+
+from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
+
+_TAIL = 2048  # characters looked at for what goes over blanks
+# Scripts without blanks between words: their characters end a word. (Full-width forms and look-alikes do not.)
+_WORDLESS = (("\u2e80", "\u9fff"), ("\uac00", "\ud7af"), ("\u0e00", "\u0e7f"))
+_BLANKS = " \t\n\r\f\v\u00a0\u2028\u2029"
+# From here to the end of the text, each an open construct. Matched on the last characters alone.
+_OPEN = Pattern(
+    r"(?:"
+    r"(?:[+(]?[0-9A-Z][0-9A-Za-z().*/\-]{0,10}[ \t.\-]{1,3}){1,12}[+(]?[0-9A-Za-z().*/\-]{0,12}|"  # groups of digits
+    r"(?:[!-~][ \t]{1,3}){2,}[!-~]?|"  # single characters in a row
+    r"[\"'][^\"'\n]{1,400}[\"']\s{0,4}[+.&|,\\]?\s{0,4}(?:[\"'][^\"'\n]{0,400})?|"  # strings being joined
+    r"(?:[A-Za-z0-9+/=_\-]{24,}[ \t]{0,16}\r?\n[ \t]{0,16}){1,}[A-Za-z0-9+/=_\-]*|"  # one code over lines
+    r"\\?\n?[ \t]{0,16}"
+    r")\z"
+)
+_BLOCK_HEADS = ("-----BEGIN", "---- BEGIN", "PuTTY-User-Key-File-", "$ANSIBLE_VAULT;")
+_BLOCK_ENDS = ("-----END", "---- END", "Private-MAC:", "\x00")
+_PHRASES = ("seed phrase", "recovery phrase", "mnemonic")
+
+
+def held_from(text: str) -> int:
+    """Where the undecided tail of `text` begins."""
+    held = _word_start(text, len(text))
+    held = _word_start(text, min(held, _open_construct(text, held)))
+    for head, end in zip(_BLOCK_HEADS, _BLOCK_ENDS, strict=True):
+        at = text.rfind(head)
+        if at >= 0 and _block_open(text, at, end):
+            held = min(held, at)
+    return _phrase(text, held)
+
+
+def _word_start(text: str, at: int) -> int:
+    while at > 0 and text[at - 1] not in _BLANKS and not _wordless(text[at - 1]):
+        at -= 1
+    return at
+
+
+def _wordless(character: str) -> bool:
+    return character > "\u0dff" and any(first <= character <= last for first, last in _WORDLESS)
+
+
+def _open_construct(text: str, held: int) -> int:
+    begin = max(0, len(text) - _TAIL)
+    data = as_bytes(text[begin:])
+    found = min((span[0] for span in _OPEN.spans(data)), default=len(data))
+    return min(held, begin + found)
+
+
+def _block_open(text: str, at: int, end: str) -> bool:
+    """What began at `at` may still be a key: its end is not there, its first line says so or is not complete."""
+    line = text.find("\n", at)
+    first = text[at : line if line >= 0 else len(text)]
+    if line >= 0 and "PRIVATE KEY" not in first and "PuTTY" not in first and "ANSIBLE" not in first:
+        return False
+    stop = text.find(end, at + 10)
+    return stop < 0 or text.find("\n", stop) < 0
+
+
+def _phrase(text: str, held: int) -> int:
+    """Words after `seed phrase` wait until something else than small words comes."""
+    small = text[-400:].lower()
+    for phrase in _PHRASES:
+        at = small.rfind(phrase)
+        if at >= 0 and all(c.isalpha() or c in " :='\"\n" for c in small[at:]):
+            held = min(held, len(text) - len(small) + at)
+    return held

@@ -1,0 +1,92 @@
+"""A text in overlapping windows whose borders depend on the text alone.
+
+Rule: a border is the first line end after 4 Ki characters, else the first blank after 6 Ki, else the 8 Ki-th character;
+each window is a piece with the piece before it, and owns the leaks that end in its own piece. So a text that arrives in
+any pieces meets the same windows, memory stays bounded, and every character is looked at twice at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from clyra_proxy.genai.leaks.held import held_from
+from clyra_proxy.genai.leaks.leak import Leak
+
+_SOFT, _MIDDLE, _HARD = 4096, 6144, 8192
+_BLANKS = " \t\n\r\f\v"
+
+type ScanWindow = Callable[[str], list[Leak]]
+
+
+def next_border(text: str, start: int) -> int | None:
+    """Where the piece that begins at `start` ends; None while the text so far does not decide it."""
+    line = text.find("\n", start + _SOFT, start + _MIDDLE)
+    if line >= 0:
+        return line + 1
+    if len(text) < start + _MIDDLE:
+        return None
+    stop = min(len(text), start + _HARD)
+    for at in range(start + _MIDDLE, stop):
+        if text[at] in _BLANKS:
+            return at + 1
+    return stop if stop == start + _HARD else None
+
+
+@dataclass(slots=True)
+class GrowingText:
+    """One text as it grows. decided: characters from its start that no later text can make part of a leak.
+
+    scan: gives the leaks of one window, without overlaps, in order.
+    """
+
+    scan: ScanWindow
+    decided: int = 0
+    _text: str = ""  # the window: the piece before and what there is of this one
+    _base: int = 0  # where the window begins in the whole
+    _border: int = 0  # where its own piece begins, in the window
+    _told: int = 0  # end of the last leak that was given
+
+    def feed(self, text: str, *, early: bool = True) -> list[Leak]:
+        """More of it; the leaks that are now certain, with offsets in the whole. early: also of an unfinished piece."""
+        self._text += text
+        found: list[Leak] = []
+        while (border := next_border(self._text, self._border)) is not None:
+            found += self._own(self.scan(self._text[:border]), border - 1)
+            self._text = self._text[self._border :]
+            self._base += self._border
+            self._border = border - self._border
+        if early:
+            held = held_from(self._text)
+            leaks = self.scan(self._text)
+            held = min([held, *(leak.start for leak in leaks if leak.end > held)])
+            found += self._own(leaks, held)
+            self.decided = max(self.decided, self._base + held, self._told)
+        return found
+
+    def end(self) -> list[Leak]:
+        """It is complete."""
+        found = self._own(self.scan(self._text), len(self._text))
+        self.decided = self._base + len(self._text)
+        return found
+
+    def _own(self, leaks: list[Leak], limit: int) -> list[Leak]:
+        """Those of a window's leaks that end in its own piece, no later than `limit`, and were not given yet."""
+        found = []
+        for leak in leaks:
+            start, end = leak.start + self._base, leak.end + self._base
+            if self._border <= leak.end <= limit and start >= self._told:
+                found.append(replace(leak, start=start, end=end))
+                self._told = end
+        return found
+
+
+def scan_whole(text: str, scan: ScanWindow) -> list[Leak]:
+    """The leaks of a complete text, in order."""
+    growing = GrowingText(scan)
+    found: list[Leak] = []
+    at = 0
+    while (border := next_border(text, at)) is not None:
+        found += growing.feed(text[at:border], early=False)
+        at = border
+    return found + growing.feed(text[at:], early=False) + growing.end()

@@ -1,0 +1,66 @@
+"""Any split of any text gives the same signals and edits as the whole, and no edit touches what was already let go."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clyra_proxy.genai.inspection import Inspection, Signal, TextEdit
+from clyra_proxy.genai.leaks.inspector import LeakInspector
+from clyra_proxy.genai.leaks.pack import load_packs
+from clyra_proxy.genai.model import Conversation, Direction
+from clyra_proxy.policy.genai.leaks import Leaks
+
+INSPECTOR = LeakInspector(Leaks())
+ANSWER = Inspection(Conversation("openai-chat", Direction.RESPONSE))
+_CHANCE = random.Random(4)
+TOKENS = [case for rule in load_packs() for case in rule.cases(_CHANCE)]
+WORDS = (
+    "password:", "my password is", "token=", "-----BEGIN", "12 34 5678", "4111 1111 1111 1111", "'a' +", "\n", "\n\n",
+    "AKIA", "seed phrase:", "http://", "![x](https://h/?d=", ")", '"', "é", "密码是", "\u200b", "hello",
+    "+1 415 555 2671", "g h p _",
+)  # fmt: skip
+PIECES = st.lists(st.one_of(st.sampled_from(WORDS), st.sampled_from(TOKENS), st.text(max_size=12)), max_size=40)
+
+
+def told(text: str, cuts: list[int]) -> list[tuple[str, str, tuple[tuple[int, int, str], ...]]]:
+    scanner = INSPECTOR.open_stream_scanner(ANSWER)
+    assert scanner is not None
+    reports: list[Signal | TextEdit] = []
+    decided = fed = 0
+    for cut in [*sorted(cuts), len(text)]:
+        before = decided
+        decided, some = scanner.feed("0", text[fed:cut])
+        fed = cut
+        assert before <= decided <= cut
+        assert all(edit.start >= before for edit in edits_of(some))
+        reports += some
+    last = scanner.end("0")
+    assert all(edit.start >= decided for edit in edits_of(last))
+    return [
+        (s.rule, str(s.detail["patterns"]), tuple((e.start, e.end, e.replacement) for e in edits_of([s])))
+        for s in [*reports, *last]
+        if isinstance(s, Signal)
+    ]
+
+
+def edits_of(reports: object) -> list[TextEdit]:
+    assert isinstance(reports, list)
+    return [e for r in reports if isinstance(r, Signal) for e in r.edits if isinstance(e, TextEdit)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(pieces=PIECES, blank=st.sampled_from([" ", "", "\n"]), data=st.data())
+def test_any_split_gives_the_same(pieces: list[str], blank: str, data: st.DataObject) -> None:
+    text = blank.join(pieces)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=20))
+    assert told(text, cuts) == told(text, [])
+
+
+def test_a_long_text_in_small_pieces() -> None:
+    chance = random.Random(5)
+    words = [chance.choice(TOKENS) if chance.random() < 0.02 else chance.choice(WORDS) for _ in range(4000)]
+    text = " ".join(words)
+    assert told(text, sorted(chance.sample(range(len(text)), 500))) == told(text, [])
