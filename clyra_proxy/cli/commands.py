@@ -54,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     "witness": Command("clyra_proxy.cli.witness", "Cosign the checkpoints of logs, as a C2SP witness."),
     "attest": Command("clyra_proxy.cli.attest", "Test a framework's controls against a bundle; sign what was found."),
     "report": Command("clyra_proxy.cli.report", "Report a day: denials, gaps, approvals, halts, open items."),
+    "threats": Command("clyra_proxy.cli.threats", "Show attacks in the evidence: over time, by agent, by technique."),
     "view": Command("clyra_proxy.cli.view", "Write one page that verifies a bundle and shows what is in it."),
     "replay": Command("clyra_proxy.cli.replay", "Judge recorded exchanges again under a policy."),
     "export": Command("clyra_proxy.cli.export", "Write evidence as OCSF, ECS, CSV, OTLP, in-toto or COSE receipts."),
