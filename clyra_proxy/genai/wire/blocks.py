@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-import orjson
-
 from clyra_proxy.genai.inspection import TextEdit
 from clyra_proxy.genai.model import ToolCall
+from clyra_proxy.genai.protocols.json_text import parse_embedded
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
 from clyra_proxy.genai.wire.window import Held, Window
 
@@ -82,11 +81,7 @@ class Blocks:
         if found is None:
             return None
         raw = "".join(found[1])
-        try:
-            arguments = orjson.loads(raw) if raw else {}
-        except orjson.JSONDecodeError:
-            arguments = None
-        return ToolCall(found[0], arguments, raw, block=block)
+        return ToolCall(found[0], parse_embedded(raw) if raw else {}, raw, block=block)
 
     def has_text(self, block: str) -> bool:
         return block in self._texts

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KEY = "genai"
 """Key of the state in `Exchange.extensions`; absent when the exchange is none of ours."""
+_MCP_SESSION = "mcp-session-id"
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ def inspection_of(exchange: Exchange, state: GenAiState, conversation: Conversat
     who, where = exchange.identity, exchange.destination
     return Inspection(
         conversation,
-        Caller(who.agent, who.tenant, who.session, who.run),
+        Caller(who.agent, who.tenant, who.session or exchange.request.get(_MCP_SESSION) or "", who.run),
         destination=f"{where.host}:{where.port}",
         route=exchange.route.id,
         exchange=exchange.id,
