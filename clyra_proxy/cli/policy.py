@@ -6,7 +6,7 @@ Exit codes: 0 pass, 1 the policy is wrong, the policies differ or a case failed,
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -14,16 +14,15 @@ import yaml
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
 from clyra_proxy.errors import CannotTellError, ClyraError, PolicyError, SchemaError
-from clyra_proxy.genai.inspection import Workshop
 from clyra_proxy.home import Home
 from clyra_proxy.identity.proxy_auth import is_agent_id, new_token
-from clyra_proxy.policy.compiler import compile_policy, effective_values
+from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy, effective_values
 from clyra_proxy.policy.diff import diff_policies
 from clyra_proxy.policy.editor_schema import editor_schema
 from clyra_proxy.policy.load import InvalidPolicyError, LoadedPolicy, load_with_source
-from clyra_proxy.policy.testing import CaseResult, all_cases, run_cases
-from clyra_proxy.state.memory import MemoryState
-from clyra_proxy.state.secret import SECRET_BYTES
+
+if TYPE_CHECKING:
+    from clyra_proxy.policy.testing import CaseResult
 
 app = typer.Typer(name="policy", no_args_is_help=True, help="Check, show, compare and test policy files.")
 
@@ -36,13 +35,22 @@ def _file(path: Path | None, home: Path | None) -> Path:
     return path if path is not None else Home.locate(home).policy
 
 
+def _compiled(loaded: LoadedPolicy) -> CompiledPolicy:
+    """The policy with everything it names, the GenAI checks included; nothing of it is kept. Raises ClyraError."""
+    from clyra_proxy.genai.inspection import Workshop
+    from clyra_proxy.state.memory import MemoryState
+    from clyra_proxy.state.secret import SECRET_BYTES
+
+    return compile_policy(loaded.document, loaded.base_dir, workshop=Workshop(MemoryState(), bytes(SECRET_BYTES)))
+
+
 @app.command()
 def check(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Say whether a policy, with every file it names, can be put in force."""
     file = _file(path, home)
     try:
         loaded = load_with_source(file)
-        policy = compile_policy(loaded.document, loaded.base_dir, workshop=Workshop(MemoryState(), bytes(SECRET_BYTES)))
+        policy = _compiled(loaded)
     except (PolicyError, SchemaError) as error:
         if not as_json:
             raise
@@ -135,6 +143,7 @@ def run_tests(path: PolicyArgument = None, home: HomeOption = None, as_json: Jso
 
 
 def _run(loaded: LoadedPolicy, file: Path) -> list[CaseResult]:
+    from clyra_proxy.policy.testing import all_cases
     from clyra_proxy.schemalock.check import SchemaCheck
 
     cases = all_cases(loaded.document, file)
@@ -144,7 +153,9 @@ def _run(loaded: LoadedPolicy, file: Path) -> list[CaseResult]:
             "There is nothing to judge.",
             f"Write them under `tests:`, or into {file.with_suffix('.tests.yaml').name} beside it.",
         )
-    policy = compile_policy(loaded.document, loaded.base_dir)
+    from clyra_proxy.policy.testing import run_cases
+
+    policy = _compiled(loaded)
     return run_cases(policy, cases, loaded.base_dir, [SchemaCheck()])
 
 

@@ -18,6 +18,8 @@ from clyra_proxy.egress.dial import approve_dial
 from clyra_proxy.egress.head import inspect_head
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.exchange import Destination, Exchange, RequestHead
+from clyra_proxy.genai.wire.check import GenAiCheck
+from clyra_proxy.genai.wire.offline import judge_offline
 from clyra_proxy.policy.compiler import CompiledPolicy
 from clyra_proxy.policy.load import read_text, validate
 from clyra_proxy.policy.models import PolicyDocument
@@ -69,7 +71,7 @@ def run_case(policy: CompiledPolicy, case: TestCase, base_dir: Path, checks: Seq
     """Judge one request and compare with what was expected."""
     body = _body(case.request, base_dir)
     exchange = _exchange(policy, case.request, len(body))
-    _judge(exchange, case.request, body, checks)
+    _judge(exchange, case.request, body, (*checks, GenAiCheck(lambda: policy.genai)))
     verdict = decide(exchange)
     return CaseResult(case.name, exchange.route.id, verdict, tuple(_differences(case.expect, exchange, verdict)))
 
@@ -111,6 +113,7 @@ def _judge(exchange: Exchange, request: CaseRequest, body: bytes, checks: Sequen
     except BodyRefused:
         pass  # the finding is in the exchange
     exchange.request_coverage = gate.coverage
+    judge_offline(exchange)
 
 
 def _body(request: CaseRequest, base_dir: Path) -> bytes:

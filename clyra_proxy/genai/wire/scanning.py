@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 THREADS = max(2, min(4, os.cpu_count() or 2))
-MOST_WAITING = 512
+MOST_WAITING = 256
 
 
 class ScanningOverflowError(Exception):
