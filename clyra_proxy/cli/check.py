@@ -1,7 +1,8 @@
-"""`clyra check FILE`: what the proxy would say about a body, without a proxy.
+"""`clyra check FILE`: what the proxy would say about a body or a text, without a proxy.
 
 Rule: the body goes through the gate and the check that judge live traffic, in pieces, so a file larger than memory is
-no problem. Exit 0 passes, 1 refused (or would be), 2 nothing looked at it, 64 usage.
+no problem; with `--text` the file is a prompt, a page, a mail (`text_check`). Exit 0 passes, 1 refused (or would be),
+2 nothing looked at it, 64 usage.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _TYPES = {
 _CODINGS = {".gz": "gzip", ".br": "br", ".zst": "zstd"}
 _EPILOG = (
     "Examples:  clyra check batch.json --schema batch.schema.json   |   "
-    "clyra check batch.json --route https://api.example.com/v2/contacts/batch   |   zcat dump.gz | clyra check - --json"
+    "clyra check batch.json --route https://api.example.com/v2/contacts/batch   |   "
+    "zcat dump.gz | clyra check - --json   |   clyra check --text page.html --provenance tool_result"
 )
 
 
@@ -48,9 +50,21 @@ def check(
     ] = None,
     route: Annotated[str | None, typer.Option("--route", help="URL; policy says which checks apply there.")] = None,
     method: Annotated[str, typer.Option("--method", "-X", help="With --route: method.")] = "POST",
+    text: Annotated[
+        bool, typer.Option("--text", help="FILE is a text: look for prompt injection, secrets, personal data, fraud.")
+    ] = False,
+    provenance: Annotated[
+        str, typer.Option("--provenance", help="With --text: user, tool_result, document, tool_description ...")
+    ] = "unknown",
+    level: Annotated[
+        int | None,
+        typer.Option("--level", min=1, max=4, help="With --text: paranoia level.", show_default="the policy's, else 1"),
+    ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option("--policy", help="With --route: policy file.", show_default="policy.yaml in the data folder"),
+        typer.Option(
+            "--policy", help="With --route or --text: policy file.", show_default="with --route: of the data folder"
+        ),
     ] = None,
     response: Annotated[bool, typer.Option("--response", help="The body is a response (status 200).")] = False,
     content_type: Annotated[
@@ -62,7 +76,16 @@ def check(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a body file against a schema or a route, offline. Without either only the JSON itself is judged."""
+    """Check a body file against a schema or a route, offline. Without either only the JSON itself is judged.
+
+    With --text the file is judged as what an agent reads or says, by the detectors of the GenAI checks.
+    """
+    if text:
+        from clyra_proxy.cli.text_check import check_text
+
+        if schema is not None or route is not None:
+            raise UsageError("--text judges a text, --schema and --route a body.", "", "Give one of them.")
+        raise typer.Exit(check_text(file, provenance, level, policy, as_json=as_json))
     from clyra_proxy.cli.offline import described_exchange, schema_exchange
 
     if schema is not None and route is not None:

@@ -1,0 +1,14 @@
+"""`clyra genai`: look at texts and traffic of models. Each command is in a module of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from clyra_proxy.cli.genai_scan import EPILOG as SCAN_EPILOG
+from clyra_proxy.cli.genai_scan import genai_scan
+from clyra_proxy.cli.genai_test import EPILOG as TEST_EPILOG
+from clyra_proxy.cli.genai_test import genai_test
+
+app = typer.Typer(name="genai", no_args_is_help=True, add_completion=False, help="Judge what agents say and do.")
+app.command("scan", epilog=SCAN_EPILOG)(genai_scan)
+app.command("test", epilog=TEST_EPILOG)(genai_test)
