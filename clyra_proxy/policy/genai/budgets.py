@@ -66,31 +66,41 @@ class ModelRule(Selection):
 
 
 class LoopLimits(Section):
-    """When a run counts as caught in a loop. What a run is: the caller's run, its session, or its conversation."""
+    """When a run counts as caught in a loop. What a run is: the caller's run, its session, or its conversation.
+
+    A limit that the policy writes asks for a block; a default only for a mark.
+    """
 
     repeated_calls: Positive | None = Field(
         25, description="Most calls of one tool with equal arguments within `window_s` (`loop.repeat`)."
     )
-    repeated_prompts: Positive | None = Field(25, description="Most equal prompts within `window_s` (`loop.repeat`).")
+    repeated_prompts: Positive | None = Field(
+        50, description="Most equal prompts of a user within `window_s` (`loop.repeat`)."
+    )
     similar_prompts: Positive | None = Field(
-        200, description="Most prompts that differ in numbers and ids alone, within `window_s` (`loop.repeat`)."
+        500,
+        description="Most prompts that differ in numbers, ids and blanks alone, within `window_s` (`loop.repeat`).",
     )
     window_s: Seconds = Field(600, description="Window in which repetitions are counted, in seconds.")
-    calls: Positive | None = Field(2000, description="Most model calls of one run (`loop.limit`).")
-    tool_calls: Positive | None = Field(5000, description="Most tool calls of one run (`loop.limit`).")
+    calls: Positive | None = Field(5000, description="Most model calls of one run (`loop.limit`).")
+    tool_calls: Positive | None = Field(10_000, description="Most tool calls of one run (`loop.limit`).")
     tokens: Positive | None = Field(None, description="Most tokens of one run (`loop.limit`).")
-    seconds: Seconds | None = Field(None, description="Longest time between first and last call of a run, in seconds.")
+    seconds: Seconds | None = Field(
+        None, description="Longest time from the first to the last call of a run, in seconds (`loop.limit`)."
+    )
     cool_off_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
-        60, description="How long a run that was caught stays stopped (`loop.limit`), in seconds; 0: not at all."
+        60,
+        description="How long a run that broke a limit of the policy stays stopped (`loop.limit`), in seconds; 0: not "
+        "at all.",
     )
 
 
 class LoopRule(LoopLimits, Selection):
-    """Limits of their own for some callers. They replace `budgets.loops` for them; the first that matches wins."""
+    """Limits of their own for some callers. They replace those of `loops`; the first that matches wins."""
 
 
 class Loops(LoopLimits):
-    """The loop breaker."""
+    """The loop breaker. A limit that the policy writes asks for a block; a default only for a mark."""
 
     enabled: bool = Field(True, description="Count calls and repetitions of runs.")
     agents: list[LoopRule] = Field(default_factory=list, description="Limits of their own for some callers.")
@@ -101,14 +111,16 @@ class Drift(Section):
 
     enabled: bool = Field(
         True,
-        description="Remember salted hashes of system prompts and tool sets per agent, never their text; a new one is "
-        "`drift.prompt` or `drift.tools` until `clyra genai drift accept`.",
+        description="Remember salted hashes of system prompts and tool sets per agent, never their text; one that "
+        "differs from the first is `drift.prompt` or `drift.tools` until `clyra genai drift accept`.",
     )
     learn_s: Annotated[int, Field(ge=0, le=31 * 86_400)] = Field(
-        86_400, description="How long after an agent was first seen new ones are learned silently, in seconds."
+        0, description="How long after an agent was first seen others are learned silently, in seconds."
     )
     most: Annotated[int, Field(ge=1, le=1000)] = Field(
-        64, description="System prompts and tool sets learned per agent; an agent with more is not tracked."
+        16,
+        description="System prompts, or tool sets, of an agent that are remembered. One that has more is told once and "
+        "then no longer tracked: it writes its prompts anew each time.",
     )
 
 

@@ -1,0 +1,157 @@
+"""The loop breaker: what one run repeats, and how much of everything it does.
+
+Rules: a call counts once, where it is made, however often later requests repeat it as history; equal arguments are
+equal whatever the order of their members; prompts are compared by salted hash, once as they are and once without
+numbers, ids and blanks. A limit that the policy writes asks for a block and starts a cool-off, in which every further
+call of the run is refused; a default asks for a mark. Callers that nothing tells apart are not counted together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import re2  # type: ignore[import-untyped]
+
+from clyra_proxy.genai.fingerprints import Salt, canonical, run_scope
+from clyra_proxy.genai.inspection import Inspection, Signal
+from clyra_proxy.genai.model import Conversation, Provenance, ToolCall
+from clyra_proxy.genai.selecting import Selector
+from clyra_proxy.genai.tools.telling import shown
+from clyra_proxy.policy.genai.budgets import LoopLimits, Loops
+from clyra_proxy.state.store import StateStore
+from clyra_proxy.verdict.model import Action
+
+RUN_S = 86_400
+"""How long a run that is silent is remembered, and the window its totals are counted in."""
+_CODE = re2.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{4,}|\b[0-9A-Fa-f]{8,}\b|[0-9]+")
+_BLANKS = re2.compile(r"[\s\pZ\pC]+")
+_MOST_CALLS = 256  # of one message that are counted one by one
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Limits for some callers. written: those the policy wrote itself."""
+
+    values: LoopLimits
+    written: frozenset[str]
+
+    def asks(self, name: str) -> Action | None:
+        return None if name in self.written else Action.MARK
+
+
+class LoopBreaker:
+    """Counts runs. Raises StateError from every method."""
+
+    def __init__(self, settings: Loops, state: StateStore, salt: Salt) -> None:
+        self._special = tuple((Selector(rule), _limits(rule)) for rule in settings.agents)
+        self._general = _limits(settings)
+        self._state = state
+        self._salt = salt
+
+    def count_request(self, inspection: Inspection) -> Iterator[Signal]:
+        """A model call is about to be made."""
+        scope = run_scope(self._salt, inspection)
+        if not scope:
+            return
+        limits = self._limits_of(inspection)
+        found = list(self._judge_request(scope, limits, inspection))
+        yield from found
+        yield from self._cool(scope, limits, found, inspection)
+
+    def count_calls(self, calls: Iterable[ToolCall], inspection: Inspection) -> Iterator[Signal]:
+        """Tool calls are being made, by a model's answer or to a server."""
+        calls = tuple(calls)
+        scope = run_scope(self._salt, inspection)
+        if not scope or not calls:
+            return
+        limits = self._limits_of(inspection)
+        found = list(self._judge_calls(calls, scope, limits, inspection))
+        yield from found
+        yield from self._cool(scope, limits, found, inspection)
+
+    def count_tokens(self, tokens: int, inspection: Inspection) -> None:
+        """An exchange used some tokens; the next call of its run is judged by the sum."""
+        scope = run_scope(self._salt, inspection)
+        if scope and tokens > 0 and self._limits_of(inspection).values.tokens is not None:
+            self._state.add(f"run/{scope}/tokens", min(tokens, 1 << 53), RUN_S, inspection.now)
+
+    def _judge_request(self, scope: str, limits: _Limits, inspection: Inspection) -> Iterator[Signal]:
+        values = limits.values
+        yield from self._judge_total("calls", 1, scope, limits, inspection)
+        if values.tokens is not None:
+            used = self._state.total(f"run/{scope}/tokens", RUN_S, inspection.now)
+            if used >= values.tokens:
+                yield _signal("loop.limit", "tokens", used, values.tokens, limits)
+        if values.seconds is not None:
+            first = float(self._state.put_new(f"run/{scope}/first", str(inspection.now), inspection.now, RUN_S))
+            if inspection.now - first > values.seconds:
+                yield _signal("loop.limit", "seconds", int(inspection.now - first), values.seconds, limits)
+        prompt = _prompt_of(inspection.conversation)
+        if prompt:
+            yield from self._judge_repeat("repeated_prompts", prompt, scope, limits, inspection)
+            yield from self._judge_repeat("similar_prompts", _similar(prompt), scope, limits, inspection)
+
+    def _judge_calls(
+        self, calls: tuple[ToolCall, ...], scope: str, limits: _Limits, inspection: Inspection
+    ) -> Iterator[Signal]:
+        yield from self._judge_total("tool_calls", len(calls), scope, limits, inspection)
+        for call in calls[:_MOST_CALLS]:
+            what = canonical(call.arguments) if call.arguments is not None else call.raw.encode("utf-8", "replace")
+            fingerprint = self._salt.of(inspection.destination, call.kind, call.name, what)
+            tool = shown(call.name, call.kind)
+            yield from self._judge_repeat("repeated_calls", fingerprint, scope, limits, inspection, tool)
+
+    def _judge_total(
+        self, name: str, amount: int, scope: str, limits: _Limits, inspection: Inspection
+    ) -> Iterator[Signal]:
+        most = getattr(limits.values, name)
+        if most is not None:
+            count = self._state.add(f"run/{scope}/{name}", amount, RUN_S, inspection.now)
+            if count > most:
+                yield _signal("loop.limit", name, count, most, limits)
+
+    def _judge_repeat(
+        self, name: str, what: str, scope: str, limits: _Limits, inspection: Inspection, tool: str = ""
+    ) -> Iterator[Signal]:
+        most = getattr(limits.values, name)
+        if most is not None:
+            key = f"loop/{scope}/{name}/{self._salt.of(what)}"
+            count = self._state.add(key, 1, limits.values.window_s, inspection.now)
+            if count > most:
+                yield _signal("loop.repeat", name, count, most, limits, tool)
+
+    def _cool(self, scope: str, limits: _Limits, found: list[Signal], inspection: Inspection) -> Iterator[Signal]:
+        """Start a cool-off when a limit of the policy was broken, else say that one is still on."""
+        pause = limits.values.cool_off_s
+        if not pause:
+            return
+        key = f"run/{scope}/cooling"
+        if any(signal.action is None for signal in found):
+            self._state.put_new(key, "", inspection.now, pause)
+        elif self._state.get(key, inspection.now) is not None:
+            yield Signal("loop.limit", detail={"kind": "cooling_off"})
+
+    def _limits_of(self, inspection: Inspection) -> _Limits:
+        return next((limits for selector, limits in self._special if selector.covers(inspection)), self._general)
+
+
+def _limits(values: LoopLimits) -> _Limits:
+    return _Limits(values, frozenset(values.model_fields_set))
+
+
+def _signal(rule: str, name: str, count: int, most: int, limits: _Limits, tool: str = "") -> Signal:
+    detail: dict[str, str | int] = {"kind": name, "count": count, "limit": most}
+    return Signal(rule, limits.asks(name), detail={**detail, "tool": tool} if tool else detail)
+
+
+def _prompt_of(conversation: Conversation) -> str:
+    """What the user says anew, as one text."""
+    new = (part for part in conversation.segments if part.provenance is Provenance.USER and not part.history)
+    return "\n".join(part.text for part in new)
+
+
+def _similar(prompt: str) -> str:
+    """The prompt without what differs between iterations of a loop: numbers, ids, blanks, case."""
+    coded: bytes = _CODE.sub(b"#", prompt.encode("utf-8", "replace"))
+    return str(_BLANKS.sub(b" ", coded).decode("utf-8", "replace")).strip().casefold()
