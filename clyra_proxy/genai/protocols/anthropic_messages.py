@@ -81,6 +81,9 @@ def read_message_answer(draft: Draft, value: Any) -> None:
     held = usage if isinstance(usage, dict) else value
     draft.usage = Usage(whole(held.get("input_tokens")), whole(held.get("output_tokens")))
     draft.finish_reason = word(value.get("stop_reason"))
+    if value.get("error"):
+        draft.error = True
+        draft.texts(value["error"], Provenance.UNKNOWN, "/error")
     read_blocks(draft, value.get("content"), Provenance.ASSISTANT, "/content", "", CallNames())
 
 

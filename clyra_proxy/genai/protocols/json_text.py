@@ -148,3 +148,8 @@ def _without_surrogates(value: Any) -> Any:
             else:
                 pending.append(inner)
     return value
+
+
+def dump(value: Any) -> str:
+    """`value` as compact JSON text, its own characters kept."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

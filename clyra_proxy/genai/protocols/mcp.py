@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from clyra_proxy.genai.model import Conversation, Direction, Provenance
+from clyra_proxy.genai.model import Conversation, Direction, Provenance, ToolCall
 from clyra_proxy.genai.protocols.answers import read_error
 from clyra_proxy.genai.protocols.draft import Draft, word
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame
@@ -23,6 +23,7 @@ from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, without_
 
 _CALLS = {"tools/call": ("mcp_tool", "name"), "resources/read": ("mcp_resource", "uri"),
           "prompts/get": ("mcp_prompt", "name"), "resources/subscribe": ("mcp_resource", "uri")}  # fmt: skip
+_MOST_ASKED = 1024  # calls of one session that wait for an answer
 _SERVER_ASKS = {"sampling/createMessage": "mcp_sampling", "elicitation/create": "mcp_elicitation"}
 
 
@@ -184,3 +185,27 @@ def _id(message: dict[str, Any]) -> str:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+class McpMessages:
+    """One session over WebSocket, or over the pipes of a local server: messages both ways, calls remembered by id."""
+
+    def __init__(self) -> None:
+        self._reading = McpReading()
+        self._asked: dict[bool, dict[str, ToolCall]] = {True: {}, False: {}}
+
+    def message(self, data: bytes, *, from_client: bool, text: bool) -> Conversation | None:
+        """One message or batch. Raises UnreadableError."""
+        direction = Direction.REQUEST if from_client else Direction.RESPONSE
+        other = self._asked[not from_client]
+        request = Conversation(self._reading.id, direction, calls=tuple(other.values())) if other else None
+        value = parse_json(data)
+        conversation = self._reading.messages(value, direction, request)
+        asked = self._asked[from_client]
+        asked.update((call.id, call) for call in conversation.calls if call.id)
+        for message in value if isinstance(value, list) else [value]:
+            if "method" not in message:
+                other.pop(_id(message), None)
+        while len(asked) > _MOST_ASKED:
+            asked.pop(next(iter(asked)))
+        return conversation

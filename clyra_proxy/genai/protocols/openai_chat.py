@@ -95,6 +95,9 @@ def read_completion(draft: Draft, value: Any) -> None:
     if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
         raise UnreadableError("unknown_shape")
     draft.model = word(value.get("model"))
+    if value.get("error"):
+        draft.error = True
+        draft.texts(value["error"], Provenance.UNKNOWN, "/error")
     draft.usage = read_usage(value.get("usage"))
     for at, choice in objects(value["choices"]):
         number = choice.get("index")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clyra_proxy.genai.protocols.growing import Growing
+from clyra_proxy.genai.protocols.json_text import ROOT, leaves
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
 from clyra_proxy.genai.protocols.streams import event_object, objects
 
@@ -39,6 +40,7 @@ class _Choice:
         self.number = number
         self.strings: dict[str, Growing] = {}
         self.parts: list[Any] = []
+        self.thought = Growing()
         self.calls: dict[object, _Call] = {}
         self.older: _Call | None = None
         self.transcript: Growing | None = None
@@ -52,9 +54,11 @@ class _Choice:
     def whole(self) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant"}
         message.update((member, held.text) for member, held in self.strings.items() if member != "text")
-        if self.parts:
+        if self.parts or self.thought.text:
+            thoughts = [{"type": "text", "text": self.thought.text}]
+            thinking = [{"type": "thinking", "thinking": thoughts}] if self.thought.text else []
             spoken = self.strings.get("content")
-            message["content"] = [*self.parts, *([{"type": "text", "text": spoken.text}] if spoken else [])]
+            message["content"] = [*thinking, *self.parts, *([{"type": "text", "text": spoken.text}] if spoken else [])]
         if self.calls:
             message["tool_calls"] = [call.whole() for call in self.calls.values()]
         if self.older is not None:
@@ -133,7 +137,12 @@ class ChatAssembler:
     def _parts(self, choice: _Choice, parts: list[Any], path: str) -> Iterable[Delta]:
         for at, part in objects(parts):
             text = part.get("text")
-            if part.get("type") == "text" and isinstance(text, str):
+            inner = part.get("thinking")
+            if part.get("type") == "thinking" and isinstance(inner, list):
+                for place, piece in leaves([each.get("text") for _, each in objects(inner)], ROOT):
+                    choice.thought.add(piece)
+                    yield Delta(DeltaKind.TEXT, f"{choice.block}/thought", piece, f"{path}/{at}/thinking{place}/text")
+            elif part.get("type") == "text" and isinstance(text, str):
                 choice.grow("content", text)
                 yield Delta(DeltaKind.TEXT, choice.block, text, f"{path}/{at}/text")
             else:

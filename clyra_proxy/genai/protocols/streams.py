@@ -34,7 +34,16 @@ class Assembler(Protocol):
 class AssembledStream:
     """A `StreamReader` made of a framing, an assembler and a reading of whole answers."""
 
-    def __init__(self, framing: Framing, assembler: Assembler, read: Callable[[Any], Conversation]) -> None:
+    def __init__(
+        self,
+        framing: Framing,
+        assembler: Assembler,
+        read: Callable[[Any], Conversation],
+        *,
+        terminator: bool = True,
+    ) -> None:
+        """terminator: whether the data `[DONE]` ends the stream."""
+        self._terminator = terminator
         self._framing = framing
         self._assembler = assembler
         self._read = read
@@ -52,7 +61,7 @@ class AssembledStream:
         data = None if frame.data is None else frame.data.strip(b" \t\r\n")
         if not data:
             return StreamEvent(frame.start, frame.end, OTHER)
-        if data == b"[DONE]":
+        if self._terminator and data == b"[DONE]":
             return StreamEvent(frame.start, frame.end, FINISH)
         deltas = tuple(self._assembler.take(frame.name, parse_json(data))) or OTHER
         return StreamEvent(frame.start, frame.end, deltas, frame.span)
