@@ -1,7 +1,7 @@
 """Which API a request speaks to, judged from its head and from policy's word.
 
-Rule: policy's word wins (`declared`: "off", or the id of a reading); otherwise the headers of MCP and A2A sessions, then
-the endings of paths that the APIs have, then the provider's host. Nothing is guessed from a body. An operation of a
+Rule: policy's word wins (`declared`: "off", or the id of a reading); else the headers of MCP and A2A sessions, then the
+endings of paths that the APIs have, then the provider's host. Nothing is guessed from a body. An operation of a
 known provider that has no reading of its own is read as `generic`: every text, of unknown origin. Sources: the API
 references of the providers; MCP 2025-06-18 "Streamable HTTP"; A2A 1.0 "HTTP headers".
 """
