@@ -112,4 +112,5 @@ class GenAi:
         exchange = exchange_of(flow)
         state = state_of(exchange) if exchange is not None else None
         if exchange is not None and state is not None:
+            exchange.findings.extend(state.contained)
             settle(exchange, state, self._room)

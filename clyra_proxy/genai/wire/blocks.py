@@ -29,11 +29,12 @@ class _Text:
 
 
 class Blocks:
-    """Text blocks and tool calls, by block key."""
+    """Text blocks and tool calls, by block key. had_calls: any call ever began."""
 
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
         self._calls: dict[str, tuple[str, list[str]]] = {}
+        self.had_calls = False
 
     def grow_text(self, delta: Delta, held: Held) -> None:
         """More text of a block; the event waits until it is decided."""
@@ -69,6 +70,7 @@ class Blocks:
 
     def grow_call(self, delta: Delta) -> None:
         """A call begins, or its arguments go on."""
+        self.had_calls = True
         name, parts = self._calls.setdefault(delta.block, ("", []))
         if delta.kind is DeltaKind.CALL:
             self._calls[delta.block] = (name or delta.text, parts)

@@ -11,13 +11,15 @@ from clyra_proxy.genai.compiled import CompiledGenAi
 from clyra_proxy.genai.inspection import Caller, Inspection
 from clyra_proxy.genai.model import Conversation, Direction
 from clyra_proxy.genai.protocols.reading import MessageReading, Reading
-from clyra_proxy.verdict.model import Finding, Mode
+from clyra_proxy.verdict.model import Action, Finding, Mode
 
 if TYPE_CHECKING:
     from clyra_proxy.genai.wire.streaming import EventSession
 
 KEY = "genai"
 """Key of the state in `Exchange.extensions`; absent when the exchange is none of ours."""
+MOST_KINDS = 128
+"""Kinds of findings kept of one exchange; streams and sessions may last for days."""
 _MCP_SESSION = "mcp-session-id"
 
 
@@ -35,6 +37,7 @@ class GenAiState:
 
     request_body, response_body: whole bodies between their end and their judgement. answer: once it was read.
     started: the request was judged and may have been sent, so that the end has something to settle.
+    contained: findings on messages that were refused one by one, while their stream went on; told at the end.
     """
 
     reading: Reading
@@ -47,15 +50,23 @@ class GenAiState:
     messages: MessageReading | None = None
     answer: Conversation | None = None
     started: bool = False
+    contained: list[Finding] = field(default_factory=list)
     _kinds: set[tuple[str, ...]] = field(default_factory=set)
+
+    def is_first(self, finding: Finding) -> bool:
+        """Whether no finding like it is among the contained ones, of which so many are kept."""
+        return len(self.contained) < MOST_KINDS and not any((one.rule, one.detail) == (finding.rule, finding.detail) for one in self.contained)
 
     def is_new(self, finding: Finding) -> bool:
         """Whether a finding of this kind was not told before. Streams are looked at twice: as they grow and whole."""
         named = (str(finding.detail.get(name, "")) for name in ("patterns", "kind", "tool", "exception"))
         kind = (finding.rule, finding.phase, str(finding.action), *named)
-        known = kind in self._kinds
+        if kind in self._kinds:
+            return False
+        if len(self._kinds) >= MOST_KINDS:
+            return finding.enforced and finding.action >= Action.APPROVE  # what refuses is always told
         self._kinds.add(kind)
-        return not known
+        return True
 
 
 def state_of(exchange: Exchange) -> GenAiState | None:

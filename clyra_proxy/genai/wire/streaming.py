@@ -60,6 +60,7 @@ class EventSession:
         self.coded = _is_coded(exchange)
         self._window = Window(editable=self.mode is Mode.ENFORCE and not self.coded)
         self._refusal: Finding | None = None
+        self._redacted: set[tuple[str, str, str]] = set()
         self._size = 0
 
     def conversation(self) -> Conversation:
@@ -99,6 +100,30 @@ class EventSession:
     def settle(self, held: Held) -> None:
         """A message that waited was judged and may leave."""
         held.undecided.discard(_MESSAGE)
+
+    @property
+    def editable(self) -> bool:
+        """Whether bytes of the stream can be replaced at all."""
+        return self._window.editable
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether the answer grew in pieces, so that only its end shows all of it."""
+        return bool(self._blocks.all_blocks()) or self._blocks.had_calls
+
+    def has_redacted(self, finding: Finding) -> bool:
+        """Whether all that a finding about the whole is about was redacted in its pieces."""
+        patterns = str(finding.detail.get("patterns", "")).split(",")
+        kinds = {(finding.rule, str(finding.detail.get("kind", "")), pattern) for pattern in patterns}
+        return finding.action is Action.REDACT and kinds <= self._redacted
+
+    def message(self, held: Held) -> object:
+        """The JSON value of a message that waits, None when it has none."""
+        return self._window.value(held)
+
+    def replace(self, held: Held, text: bytes) -> None:
+        """Let another JSON text take the place of a message that waits. Only while `editable`."""
+        held.replacement = text
 
     def edit(self, held: Held, edits: list[Edit]) -> bool:
         """Change a message that waits; false when that cannot be done."""
@@ -165,6 +190,10 @@ class EventSession:
             edits = [edit for edit in signal.edits if isinstance(edit, TextEdit)]
             if not edits or not all(self._blocks.edit(edit, edit.block or block, self._window) for edit in edits):
                 finding = escalate(finding)
+        if finding.action is Action.REDACT:
+            kind = str(finding.detail.get("kind", ""))
+            patterns = str(finding.detail.get("patterns", "")).split(",")
+            self._redacted.update((finding.rule, kind, pattern) for pattern in patterns)
         self._keep(finding)
 
     def _keep(self, finding: Finding) -> None:

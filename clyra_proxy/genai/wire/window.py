@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import orjson
+
 from clyra_proxy.genai.inspection import Edit
 from clyra_proxy.genai.protocols.reading import StreamEvent
 from clyra_proxy.genai.rewrite import RewriteError, rewrite
@@ -20,13 +22,14 @@ _END = "\x00end"
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One event. undecided: what it waits for. edits: in its JSON text."""
+    """One event. undecided: what it waits for. edits: in its JSON text. replacement: another text instead."""
 
     start: int
     end: int
     data: tuple[int, int] | None
     undecided: set[object] = field(default_factory=set)
     edits: list[Edit] = field(default_factory=list)
+    replacement: bytes | None = None
 
 
 class Window:
@@ -34,7 +37,7 @@ class Window:
 
     def __init__(self, *, editable: bool) -> None:
         self.over = False
-        self._editable = editable
+        self.editable = editable
         self._events: deque[Held] = deque()
         self._waiting: dict[object, list[Held]] = {}
         self._buffer = bytearray()
@@ -68,7 +71,7 @@ class Window:
     def edit(self, held: Held, edits: Sequence[Edit]) -> bool:
         """Edit the JSON text of `held`; false when that cannot be done."""
         placed = all(edit.path for edit in edits)
-        if not self._editable or held.data is None or not placed:
+        if not self.editable or held.data is None or not placed:
             return False
         held.edits.extend(edits)
         return True
@@ -78,7 +81,7 @@ class Window:
         edits: list[ByteEdit] = []
         while self._events and not self._events[0].undecided:
             held = self._events.popleft()
-            if held.edits:
+            if held.edits or held.replacement is not None:
                 edits.append(self._made(held))
             self._mark = max(self._mark, held.end)
         if self._mark > self._base:
@@ -88,10 +91,22 @@ class Window:
 
     def all_edits(self) -> list[ByteEdit]:
         """The edits of everything that is left. Raises RewriteError."""
-        return [self._made(held) for held in self._events if held.edits]
+        return [self._made(held) for held in self._events if held.edits or held.replacement is not None]
 
     def _made(self, held: Held) -> ByteEdit:
         if held.data is None:
             raise RewriteError("the event has no JSON text")
-        start, end = held.data
-        return start, end, rewrite(bytes(self._buffer[start - self._base : end - self._base]), held.edits)
+        if held.replacement is not None:
+            return *held.data, held.replacement
+        return *held.data, rewrite(self._text(held.data), held.edits)
+
+    def value(self, held: Held) -> object:
+        """The JSON value of an event that has not left, None when it has none."""
+        try:
+            return orjson.loads(self._text(held.data)) if held.data is not None else None
+        except orjson.JSONDecodeError:
+            return None
+
+    def _text(self, data: tuple[int, int]) -> bytes:
+        start, end = data
+        return bytes(self._buffer[start - self._base : end - self._base])

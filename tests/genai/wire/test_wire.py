@@ -185,6 +185,29 @@ async def test_a_tool_list_is_filtered(opened: Open, streamed: bool) -> None:
         assert await _rules(house) == {"tools.hidden"}
 
 
+async def test_a_refused_message_of_a_tool_server_becomes_an_error_and_the_stream_goes_on(opened: Open) -> None:
+    messages = [
+        {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": 1, "progressToken": 1}},
+        {"jsonrpc": "2.0", "id": 7, "result": {"content": [{"type": "text", "text": "an ATTACK"}]}},
+        {"jsonrpc": "2.0", "id": 8, "result": {"content": [{"type": "text", "text": "it is SECRET123"}]}},
+        {"jsonrpc": "2.0", "id": 9, "result": {"content": [{"type": "text", "text": "ATTACK again"}]}},
+    ]
+    events = [b"event: message\ndata: " + json.dumps(message).encode() + b"\n\n" for message in messages]
+    async with opened("enforce") as (house, client):
+        house.upstream.routes["/mcp"] = _events([b": ping\n\n", *events])
+        call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "t", "arguments": {}}}
+        answer = await client.post(f"http://{house.authority}/mcp", json=call, headers=MCP_HEADERS)
+        said = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+        assert said[0] == messages[0]
+        assert [one.get("id") for one in said[1:]] == [7, 8, 9]
+        assert [one["error"]["data"]["code"] for one in said if "error" in one] == ["prompt_injection"] * 2
+        assert said[2]["result"]["content"][0]["text"] == "it is [gone]"
+        exchange = await house.verdict()
+        assert exchange.verdict is not None
+        assert exchange.verdict.decision == "block"
+        assert await _rules(house) == {"injection.direct", "leak.secret"}
+
+
 async def test_a_body_too_large_to_look_at_is_said_so(opened: Open) -> None:
     async with opened("enforce", genai_security={"max_inspect_bytes": 2048}) as (house, client):
         url = _say(house, _json(_answer("ok")))
