@@ -145,8 +145,7 @@ def _send(trials: Sequence[Trial], address: str, who: tuple[str, str], upstream:
     from clyra_proxy.genai.rehearsal.runner import send
 
     agent, token = who
-    credentials = f"{agent or _NAME}:{token}@" if agent or not token else ""
-    return send(trials, f"http://{credentials}{address}", upstream)
+    return send(trials, f"http://{address}", upstream, agent or ("" if token else _NAME), token)
 
 
 def _unconfigured(policy: Path | None) -> frozenset[str]:

@@ -32,6 +32,7 @@ def policy_for(source: Path | None, port: int) -> dict[str, Any]:
     document: dict[str, Any] = {"version": 1, "enforcement": {"mode": "enforce"}}
     if source is not None:
         document = dict(parse(source.read_text("utf-8"), source.name).data)
+    document.pop("identity", None)  # nobody here has credentials
     own = {"hosts": ["127.0.0.1"], "ports": [port], "allow_private": True}
     document["destinations"] = {"clyra-rehearsal": own, **(document.get("destinations") or {})}
     return document
