@@ -1,0 +1,93 @@
+"""The trained classifier: a linear model over hashed n-grams, as data in one file of this package.
+
+Guarantees: needs numpy and nothing else, no network, no code in the file (`allow_pickle=False`); scores depend on the
+text and the file alone; time is linear in the text. The file is made by `python -m bench.detection.train` and says
+from what (`about`): seed, versions, hash of the training rows. It says how much a text resembles attacks; what that is
+worth beside the rules is `points`, from thresholds calibrated on benign texts of sources held out in training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clyra_proxy.genai.classifier.features import Grams, grams_of, over_windows
+from clyra_proxy.genai.classifier.reading import read
+
+SHIPPED = Path(__file__).parent / "model.npz"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """weights: of each bucket. steps: (logit, points) in rising order: from that logit on, that many points.
+
+    about: how the model was made. fold, kinds: the tables of `reading`.
+    """
+
+    weights: NDArray[np.float32]
+    bias: float
+    steps: tuple[tuple[float, float], ...]
+    fold: NDArray[np.uint32]
+    kinds: NDArray[np.uint8]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED) -> Self:
+        """The model in a file; the shipped one is read once. Raises OSError, ValueError or KeyError if damaged."""
+        return _load_shipped(cls) if path == SHIPPED else cls._read(path)
+
+    @classmethod
+    def _read(cls, path: Path) -> Self:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(bytes(file["about"]))
+            return cls(
+                file["weights"].astype(np.float32),
+                about["bias"],
+                tuple((logit, points) for logit, points in about["steps"]),
+                file["fold"],
+                file["kinds"],
+                about,
+            )
+
+    def save(self, path: Path) -> None:
+        """Write the model file, with 16-bit weights."""
+        about = {**self.about, "bias": self.bias, "steps": self.steps}
+        raw = np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)
+        weights = self.weights.astype(np.float16)
+        with path.open("wb") as file:
+            np.savez_compressed(file, weights=weights, fold=self.fold, kinds=self.kinds, about=raw)
+
+    @property
+    def threshold(self) -> float:
+        """The logit that is enough alone."""
+        return self.steps[-1][0]
+
+    def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The logit of each text: of its worst window."""
+        return np.array([self.windows(text).max() for text in texts])
+
+    def points(self, logit: float) -> float:
+        """What a logit is worth beside the rules: 0 (says nothing) to 5 (enough alone)."""
+        return max((points for least, points in self.steps if logit >= least), default=0.0)
+
+    def windows(self, text: str) -> NDArray[np.float64]:
+        """The logit of each window of a text."""
+        return self.logits(grams_of(read(text, self.fold, self.kinds)))
+
+    def logits(self, grams: Grams) -> NDArray[np.float64]:
+        """The logit of each window, from its n-grams: their weights' sum over the root of their number."""
+        sums = np.bincount(grams.blocks, self.weights[grams.buckets], grams.count)
+        numbers = np.bincount(grams.blocks, minlength=grams.count).astype(np.float64)
+        return over_windows(sums) / np.sqrt(np.maximum(over_windows(numbers), 1.0)) + self.bias
+
+
+@cache
+def _load_shipped(cls: type[Classifier]) -> Any:
+    return cls._read(SHIPPED)
