@@ -11,34 +11,37 @@ import binascii
 import re
 import zlib
 from collections.abc import Iterator
+from typing import Any
+
+import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.genai.injection.readable import text_of
 
 EXPANSION = 8
 _LEAST = 4096
 
-_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,6}|\b[A-Za-z0-9+/]{4,}={1,2}")
-_HEX = re.compile(r"(?:(?:\\x|0x|%|#|=)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){8,}")
+_RUN = re2.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,6}|\b[A-Za-z0-9+/]{4,}={1,2}")
+_HEX = re2.compile(r"(?:(?:\\x|0x|%|#|=)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){8,}")
 _HEX_SIGNS = re.compile(r"\\x|0x|[^0-9A-Fa-f]")
-_NUMBERS = re.compile(r"(?:\\?[0-9]{1,3}[ ,;_-]{1,2}|\\[0-7]{3}|[01]{7,8}[ ,;_-]{0,2}){5,}[0-9]{0,8}")
+_NUMBERS = re2.compile(r"(?:\\?[0-9]{1,3}[ ,;_-]{1,2}|\\[0-7]{3}|[01]{7,8}[ ,;_-]{0,2}){5,}[0-9]{0,8}")
 _DIGITS = re.compile(r"[0-9]+")
-_MORSE = re.compile(r"(?:[.\-–·•_]{1,6}[ /|\t\n]{1,4}){5,}[.\-–·•_]{0,6}")
+_MORSE = re2.compile(r"(?:[.\-–·•_]{1,6}[ /|\t\n]{1,4}){5,}[.\-–·•_]{0,6}")
 _MORSE_GAP = re.compile(r"[ \t]*[/|\n][ \t/|\n]*|[ \t]{2,}")
-_ASCII85 = re.compile(r"<~([!-uz\s]{10,})~>")
+_ASCII85 = re2.compile(r"<~([!-uz\s]{10,})~>")
 
 
 def base64_runs(text: str) -> str:
     """Base64, its URL-safe form and base32."""
-    return _RUN.sub(_unpacked_run, text)
+    return str(_RUN.sub(_unpacked_run, text))
 
 
-def _unpacked_run(match: re.Match[str]) -> str:
+def _unpacked_run(match: Any) -> str:
     packed = "".join(match[0].split())
     for data in _unpacked(packed):
         found = text_of(_opened(data, EXPANSION * len(packed) + _LEAST))
         if found is not None:
             return f" {found} "
-    return match[0]
+    return str(match[0])
 
 
 def _unpacked(packed: str) -> Iterator[bytes]:
@@ -67,25 +70,25 @@ def _opened(data: bytes, most: int) -> bytes:
 def hex_runs(text: str) -> str:
     """Pairs of hexadecimal digits, with or without signs before and between them."""
 
-    def unpacked(match: re.Match[str]) -> str:
+    def unpacked(match: Any) -> str:
         digits = _HEX_SIGNS.sub("", match[0])
         found = text_of(bytes.fromhex(digits[: len(digits) // 2 * 2]))
-        return match[0] if found is None else f" {found} "
+        return str(match[0]) if found is None else f" {found} "
 
-    return _HEX.sub(unpacked, text)
+    return str(_HEX.sub(unpacked, text))
 
 
 def numbers(text: str) -> str:
     """Character codes in binary, octal or decimal, and letters as their numbers in the alphabet."""
 
-    def spelled(match: re.Match[str]) -> str:
+    def spelled(match: Any) -> str:
         for codes in _readings(_DIGITS.findall(match[0])):
             found = text_of(bytes(code if code < 256 else 0 for code in codes))
             if found is not None:
                 return f" {found} "
-        return match[0]
+        return str(match[0])
 
-    return _NUMBERS.sub(spelled, text)
+    return str(_NUMBERS.sub(spelled, text))
 
 
 def _readings(written: list[str]) -> Iterator[list[int]]:
@@ -107,25 +110,25 @@ def _readings(written: list[str]) -> Iterator[list[int]]:
 def morse(text: str) -> str:
     """Morse code with blanks between letters and slashes, bars, line ends or wide blanks between words."""
 
-    def spelled(match: re.Match[str]) -> str:
+    def spelled(match: Any) -> str:
         words = _MORSE_GAP.split(match[0].translate(_MORSE_SIGNS))
         found = " ".join("".join(MORSE.get(sign, "") for sign in word.split()) for word in words)
-        return f" {found} " if sum(character.isalpha() for character in found) >= 6 else match[0]
+        return f" {found} " if sum(character.isalpha() for character in found) >= 6 else str(match[0])
 
-    return _MORSE.sub(spelled, text)
+    return str(_MORSE.sub(spelled, text))
 
 
 def ascii85(text: str) -> str:
     """Ascii85 between its own delimiters."""
 
-    def unpacked(match: re.Match[str]) -> str:
+    def unpacked(match: Any) -> str:
         try:
             found = text_of(base64.a85decode("".join(match[1].split())))
         except ValueError:
-            return match[0]
-        return match[0] if found is None else f" {found} "
+            return str(match[0])
+        return str(match[0]) if found is None else f" {found} "
 
-    return _ASCII85.sub(unpacked, text)
+    return str(_ASCII85.sub(unpacked, text))
 
 
 MORSE = dict(

@@ -18,7 +18,7 @@ from clyra_proxy.genai.injection.matching import Hit, RuleSet
 from clyra_proxy.genai.injection.memory import Memory
 from clyra_proxy.genai.injection.mention import MENTION, is_mention
 from clyra_proxy.genai.injection.packs import Rule, View, load_packs, rules_folder
-from clyra_proxy.genai.injection.views import Look, looks
+from clyra_proxy.genai.injection.views import TEXTS, Look, looks
 from clyra_proxy.genai.model import Provenance
 
 WINDOW = 1000
@@ -27,7 +27,6 @@ THRESHOLD = 5.0
 _ERROR = 4
 _STRICT = 3
 """Level from which a mention counts like a use."""
-_TEXTS = (View.PLAIN, View.DECODED, View.FOLDED)
 
 
 class Scorer(Protocol):
@@ -53,8 +52,9 @@ class Detector:
         self.level, self.threshold, self._classifier = level, threshold, classifier
         known = load_packs(rules_folder()).rules if rules is None else rules
         rules = [rule for rule in known if rule.level <= level]
-        texts = RuleSet([rule for rule in rules if set(_TEXTS) & set(rule.views)])
-        self._sets = dict.fromkeys(_TEXTS, texts) | {
+        texts = RuleSet([rule for rule in rules if set(TEXTS) & set(rule.views)])
+        self._sets = dict.fromkeys(TEXTS, texts) | {
+            View.HIDDEN: RuleSet([rule for rule in rules if View.HIDDEN in rule.views]),
             View.LATIN: RuleSet([rule for rule in rules if View.LATIN in rule.views]),
             View.DESPACED: RuleSet([rule for rule in rules if View.DESPACED in rule.views], despaced=True),
         }
@@ -113,7 +113,7 @@ class Detector:
 
 
 def _applies(rule: Rule, look: Look) -> bool:
-    return look.view in rule.views or (look.view in _TEXTS and View.PLAIN in rule.views)
+    return look.view in rule.views or (look.view in TEXTS and View.PLAIN in rule.views)
 
 
 def worst_window(found: Iterable[Found]) -> list[Found]:

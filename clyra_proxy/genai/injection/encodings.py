@@ -18,7 +18,7 @@ from typing import Any
 import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.genai.injection.binary_text import ascii85, base64_runs, hex_runs, morse, numbers
-from clyra_proxy.genai.injection.normalise import Hidden
+from clyra_proxy.genai.injection.normalise import Hidden, whole_characters
 from clyra_proxy.genai.injection.readable import reads_as_text
 
 DEPTH = 4
@@ -26,6 +26,8 @@ GROWTH = 6
 _LEAST = 4096
 HARMLESS = frozenset({"markup", "entities", "percent", "escapes", "joined"})
 """Encodings that ordinary documents and code use for ordinary text."""
+_SHALLOW = frozenset({"markup", "joined"})
+"""What cannot hide another encoding from the pass that undid it."""
 
 _ESCAPE = re.compile(r"\\(?:u\{?([0-9A-Fa-f]{4,6})\}?|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2}))")
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7});?|#[xX]([0-9A-Fa-f]{1,6});?|([A-Za-z][A-Za-z0-9]{1,30};))")
@@ -63,11 +65,11 @@ def _escapes(text: str) -> str:
     def written(match: re.Match[str]) -> str:
         return _character(int(match[1] or match[2] or match[3], 16))
 
-    return _ESCAPE.sub(written, text)
+    return whole_characters(_ESCAPE.sub(written, text))
 
 
 def _character(code: int) -> str:
-    return chr(code) if code < 0xD800 or 0xDFFF < code < 0x110000 else " "
+    return chr(code) if code < 0x110000 else " "
 
 
 def _entities(text: str) -> str:
@@ -78,7 +80,7 @@ def _entities(text: str) -> str:
             return html.entities.html5.get(match[3], match[0])
         return _character(int(match[1]) if match[1] else int(match[2], 16))
 
-    return _ENTITY.sub(written, text)
+    return whole_characters(_ENTITY.sub(written, text))
 
 
 def _quoted_printable(text: str) -> str:
@@ -95,7 +97,7 @@ def _markup(text: str) -> str:
 
 
 _DECODERS: tuple[tuple[str, str, Decoder], ...] = (
-    ("markup", r"</?[a-zA-Z!][^<>]{0,40}>?", _markup),
+    ("markup", r"</?[a-zA-Z!]", _markup),
     ("entities", r"(?i)&(?:#[0-9]{2,7}|#x[0-9a-f]{2,6}|[a-z]{2,8});", _entities),
     ("escapes", r"(?i)\\(?:u\{?[0-9a-f]{4}|x[0-9a-f]{2})", _escapes),
     ("percent", r"(?i)%[2-7][0-9a-f].{0,40}%[2-7][0-9a-f]", urllib.parse.unquote),
@@ -137,3 +139,5 @@ def decoded(text: str) -> Iterator[Hidden]:
             return
         text = after
         yield Hidden("+".join(tricks), text)
+        if _SHALLOW.issuperset(tricks):
+            return

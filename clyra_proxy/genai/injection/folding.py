@@ -10,9 +10,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from clyra_proxy.genai.injection.lookalikes import LEET, folding
+from clyra_proxy.genai.injection.lookalikes import LEET, folding, translated
 
-_LEET_WORD = re.compile(r"[A-Za-z0-9@$+!|€]*(?:[A-Za-z][0-9@$+!|€]|[0-9@$+|€][A-Za-z])[A-Za-z0-9@$+!|€]*")
+_TOKEN = re.compile(r"[A-Za-z0-9@$+!|€]+")
+_LEET_PAIR = re.compile(r"[A-Za-z][0-9@$+!|€]|[0-9@$+|€][A-Za-z]")
+_LONGEST = 40
 _WORD = re.compile(r"[A-Za-z]{5,14}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _LITERAL = re.compile(r"(?<![\\a-z])[a-z]{3,14}(?![a-z])")
@@ -22,7 +24,7 @@ _INFLECTED = ("ed", "es", "er", "ers", "ing", "ings", "al", "ally", "ly", "d", "
 
 def without_lookalikes(text: str) -> str:
     """Letters of other alphabets that look Latin become Latin; diacritics and other combining marks go."""
-    return unicodedata.normalize("NFKD", text).translate(folding())
+    return translated(unicodedata.normalize("NFKD", text), folding())
 
 
 class WordFolder:
@@ -40,7 +42,13 @@ class WordFolder:
 
     def without_leet(self, text: str) -> str:
         """Words with digits and signs for letters, written with letters."""
-        return _LEET_WORD.sub(lambda match: self._unleeted(match[0]), text)
+        changed: dict[str, str] = {}
+        for token in set(_TOKEN.findall(text)):
+            if not token.isalpha() and len(token) <= _LONGEST and _LEET_PAIR.search(token):
+                changed[token] = self._unleeted(token)
+        if not changed:
+            return text
+        return _TOKEN.sub(lambda match: changed.get(match[0], match[0]), text)
 
     def _unleeted(self, word: str) -> str:
         body = word.rstrip("!|+")

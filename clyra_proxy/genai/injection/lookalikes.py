@@ -8,8 +8,10 @@ https://www.unicode.org/reports/tr39/#Confusable_Detection, with a table of our 
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
 
 _TWINS = {
@@ -40,6 +42,7 @@ _TWINS = {
     "y": "уүγʏУΥᎩɣ¥ⲩ",
     "z": "ᴢʐΖᏃȥʒ",
 }
+_FOREIGN = re.compile("[^\x00-\x7f]+")
 _BRAILLE = "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _UPSIDE_DOWN = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞןlɯuodbɹsʇnʌʍxʎz", "abcdefgghiijkllmnopqrstuvwxyz", strict=True))
@@ -70,6 +73,11 @@ def folding() -> dict[int, str | None]:
 def combining_marks() -> str:
     """Every character of a non-zero combining class."""
     return "".join(chr(code) for code in range(0x300, min(0x1F000, sys.maxunicode)) if unicodedata.combining(chr(code)))
+
+
+def translated(text: str, table: Mapping[int, str | None]) -> str:
+    """`text.translate(table)` for a table without ASCII; the ASCII of a text costs next to nothing."""
+    return _FOREIGN.sub(lambda match: match[0].translate(table), text)
 
 
 def turned_over(text: str) -> str | None:

@@ -17,8 +17,8 @@ import re2  # type: ignore[import-untyped]
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.injection.packs import BETWEEN, Rule
 
-_PER_SET = 96
-_SET_MEMORY = 64 << 20
+_PER_SET = 24
+_SET_MEMORY = 24 << 20
 _PATTERN_MEMORY = 8 << 20
 _PLACES = 24
 _PROOF = "\x00clyra-set-works\x00"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from clyra_proxy.genai.injection.lookalikes import QUOTES, combining_marks
+from clyra_proxy.genai.injection.lookalikes import QUOTES, combining_marks, translated
 
 _TAGS = re.compile("[\U000e0020-\U000e007e]{6,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")
@@ -28,6 +28,8 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]+")
 _BROKEN = re.compile("[A-Za-z][\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+[A-Za-z]")
 _OFTEN = 3
 _MARKS = 4
+_FOREIGN_RUN = re.compile(f"[^\x00-\x7f]{{{_MARKS + 1},}}")
+_SYMBOLS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,23 @@ def normalise(text: str) -> Normal:
     hidden: tuple[Hidden, ...] = ()
     broken = False
     if not text.isascii():
+        text = whole_characters(text)
         hidden = _hidden_in(text)
         broken = len(list(islice(_BROKEN.finditer(text), _OFTEN))) == _OFTEN
         text = _INVISIBLE.sub("", text)
-        text = unicodedata.normalize("NFKC", _few_marks(text)).translate(QUOTES)
+        text = translated(unicodedata.normalize("NFKC", _few_marks(text)), QUOTES)
     if "\\" in text:
         text = text.replace("\\n", " \n").replace("\\r", "  ").replace("\\t", "  ")
     return Normal(_CONTROL.sub("", text), hidden, broken)
+
+
+def whole_characters(text: str) -> str:
+    """Surrogates in pairs made one character, single ones dropped; the one sign that NFKC makes 18 of, blank."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    return text.replace("\ufdfa", " ")
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +81,7 @@ def _mark_runs() -> re.Pattern[str]:
 
 
 def _few_marks(text: str) -> str:
-    return _mark_runs().sub(r"\1", text)
+    return _FOREIGN_RUN.sub(lambda match: _mark_runs().sub(r"\1", match[0]), text)
 
 
 def _hidden_in(text: str) -> tuple[Hidden, ...]:
@@ -95,6 +107,7 @@ def _selected(code: int) -> int:
 
 def _spelled_by_bits(run: str) -> str:
     """What two zero-width characters spell in bits, a third one between letters or none; "" when nothing."""
+    run = run[:_SYMBOLS]
     symbols = sorted(set(run), key=run.index)
     if not 2 <= len(symbols) <= 4:
         return ""

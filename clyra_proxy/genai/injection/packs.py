@@ -40,6 +40,7 @@ class View(StrEnum):
     DESPACED = "despaced"
     FOLDED = "folded"
     LATIN = "latin"
+    HIDDEN = "hidden"
 
 
 class Category(StrEnum):

@@ -13,16 +13,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import re2  # type: ignore[import-untyped]
 from anyascii import anyascii
 
 from clyra_proxy.genai.injection.ciphers import deciphered
 from clyra_proxy.genai.injection.encodings import HARMLESS, decoded
 from clyra_proxy.genai.injection.folding import WordFolder, without_lookalikes
-from clyra_proxy.genai.injection.normalise import normalise
+from clyra_proxy.genai.injection.lookalikes import translated
+from clyra_proxy.genai.injection.normalise import Hidden, Normal, normalise
 from clyra_proxy.genai.injection.packs import View
 
+TEXTS = (View.PLAIN, View.DECODED, View.FOLDED)
+"""Views that show running text, where rules for the plain view hold."""
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
-_SPACED = re.compile(r"\b(?:\w[ \t._*|/\\~^-]{1,2}){4,}\w\b")
+_SPACED = re2.compile(r"\b(?:[\pL\pN][ \t._*|/\\~^-]{1,3}){4,}[\pL\pN]\b")
+_TWO = re.compile(r"[ \t]{2}")
 _WIDE = re.compile(r"[ \t]{3,}")
 _GAP = re.compile(r"[ \t._*|/\\~^-]")
 
@@ -41,38 +46,54 @@ class Look:
 
 def looks(text: str, folder: WordFolder) -> Iterator[Look]:
     """Every view of the text that is worth a look, the plain one first, none twice."""
-    normal = normalise(text)
-    seen: set[bytes] = set()
-    for look in _all(normal.plain, folder):
-        if normal.broken and look.view is View.PLAIN:
-            look = replace(look, tricks=("invisible",), hidden=True)
-        if look.content not in seen or look.view in (View.LATIN, View.DESPACED):
-            seen.add(look.content)
+    seen: set[tuple[View | None, bytes]] = set()
+    for look in _all(normalise(text), folder):
+        key = (None if look.view in TEXTS else look.view, look.content)
+        if key not in seen:
+            seen.add(key)
             yield look
-    for hidden in normal.hidden:
-        for look in _all(hidden.text, folder):
-            yield Look(look.view, look.content, (hidden.trick, *look.tricks), True, hidden.at)
 
 
-def _all(plain: str, folder: WordFolder) -> Iterator[Look]:
-    yield Look(View.PLAIN, _bytes(plain))
-    layers = list(decoded(plain))
-    for layer in layers:
+def _all(normal: Normal, folder: WordFolder) -> Iterator[Look]:
+    plain = normal.plain
+    yield Look(View.PLAIN, _bytes(plain), ("invisible",) * normal.broken, normal.broken)
+    yield from _invisible(normal, (), folder)
+    layer = Hidden("", plain)
+    for layer in decoded(plain):
         tricks = tuple(layer.trick.split("+"))
         yield Look(View.DECODED, _bytes(layer.text), tricks, not HARMLESS.issuperset(tricks))
-    for text in (plain, *(layer.text for layer in layers[-1:])):
-        for undone in deciphered(text):
-            yield Look(View.DECODED, _bytes(undone.text), (undone.trick,), True)
-        yield from _folded(text, folder)
-        yield Look(View.LATIN, _bytes(text if text.isascii() else anyascii(text)))
-        yield Look(View.DESPACED, _despaced(text), ("despaced",), True)
+    yield from _opened(plain, folder)
+    if layer.trick:
+        tricks = tuple(layer.trick.split("+"))
+        inner = Normal(layer.text) if layer.text.isascii() else normalise(layer.text)
+        yield from _invisible(inner, tricks, folder)
+        if not HARMLESS.issuperset(tricks) or inner.plain != layer.text:
+            yield Look(View.DECODED, _bytes(inner.plain), tricks, True)
+            yield from _opened(inner.plain, folder)
 
 
-def _folded(text: str, folder: WordFolder) -> Iterator[Look]:
-    tricks: list[str] = []
-    folded = text
+def _invisible(normal: Normal, tricks: tuple[str, ...], folder: WordFolder) -> Iterator[Look]:
+    for hidden in normal.hidden:
+        if hidden.trick != "bidi":
+            yield Look(View.HIDDEN, _bytes(hidden.text), (*tricks, hidden.trick), True, hidden.at)
+        yield Look(View.DECODED, _bytes(hidden.text), (*tricks, hidden.trick), True, hidden.at)
+        for look in _opened(hidden.text, folder):
+            yield replace(look, tricks=(*tricks, hidden.trick, *look.tricks), hidden=True, at=hidden.at)
+
+
+def _opened(text: str, folder: WordFolder) -> Iterator[Look]:
+    for undone in deciphered(text):
+        yield Look(View.DECODED, _bytes(undone.text), (undone.trick,), True)
+    latin = text if text.isascii() else without_lookalikes(text)
+    yield from _folded(text, latin, folder)
+    yield Look(View.LATIN, _bytes(text if text.isascii() else translated(text, _TRANSLITERATION)))
+    yield Look(View.DESPACED, _bytes(latin).translate(None, _PUNCTUATION), ("despaced",), True)
+
+
+def _folded(text: str, latin: str, folder: WordFolder) -> Iterator[Look]:
+    tricks = [] if latin == text else ["lookalikes"]
+    folded = latin
     for trick, fold in (
-        ("lookalikes", lambda given: given if given.isascii() else without_lookalikes(given)),
         ("spaced", _joined_letters),
         ("leet", folder.without_leet),
         ("slips", folder.without_slips),
@@ -87,15 +108,21 @@ def _folded(text: str, folder: WordFolder) -> Iterator[Look]:
 def _joined_letters(text: str) -> str:
     """`i g n o r e   t h i s` as words; `i-g-n-o-r-e` likewise."""
 
-    def joined(match: re.Match[str]) -> str:
-        return _GAP.sub("", re.sub(r"[ \t]{2}", "\x00", match[0])).replace("\x00", " ")
+    def joined(match: re2._Match) -> str:
+        return _GAP.sub("", _TWO.sub("\x00", match[0])).replace("\x00", " ")
 
-    return _SPACED.sub(joined, _WIDE.sub("  ", text)) if _SPACED.search(text) else text
+    return str(_SPACED.sub(joined, _WIDE.sub("  ", text))) if _SPACED.search(text) else text
 
 
-def _despaced(text: str) -> bytes:
-    folded = text if text.isascii() else without_lookalikes(text)
-    return _bytes(folded).translate(None, _PUNCTUATION)
+class _Transliteration(dict[int, str | None]):
+    """A table for `str.translate` that asks anyascii once for each character."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = written = anyascii(chr(code))
+        return written
+
+
+_TRANSLITERATION = _Transliteration()
 
 
 def _bytes(text: str) -> bytes:
