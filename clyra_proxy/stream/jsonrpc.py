@@ -4,10 +4,10 @@ A client cannot match a denial that does not carry its request's id; the call wo
 5). So the id is read while the body passes, before any check that may refuse it, and kept in the exchange under
 `JSONRPC_ID`: the id itself, or None when the message is whole and asks for no answer.
 
-Guarantees: only messages posted to MCP servers are looked at (`clyra_proxy.verdict.protocol.is_mcp`), of these only the
-first `LONGEST_OPENING` bytes, and none of them is kept when the body has ended. The work is linear in what is kept,
-however the body is cut. Nothing is ever objected to: what cannot be read has no id. Only a message with a `method`
-counts; a client's answer to its server carries an id of the server's.
+Guarantees: only messages posted to MCP servers and A2A agents are looked at (`clyra_proxy.verdict.protocol`), of these
+only the first `LONGEST_OPENING` bytes, and none of them is kept when the body has ended. The work is linear in what
+is kept, however the body is cut. Nothing is ever objected to: what cannot be read has no id. Only a message with a
+`method` counts; a client's answer to its server carries an id of the server's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clyra_proxy.checks import EVERYTHING
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.denial import JSONRPC_ID
 from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase, Seen
-from clyra_proxy.verdict.protocol import is_mcp
+from clyra_proxy.verdict.protocol import speaks_jsonrpc
 
 CHECK_ID = "jsonrpc"
 LONGEST_OPENING = 64 * 1024
@@ -44,9 +44,9 @@ class JsonRpcId:
     on_error = Action.ALLOW
 
     def open(self, exchange: Exchange, phase: Phase) -> JsonRpcIdSession | None:
-        """A session for a message posted to an MCP server, unless it is content-coded, which no client does."""
+        """A session for a JSON-RPC message that is posted, unless it is content-coded, which no client does."""
         request = exchange.request
-        if not is_mcp(request) or request.get("content-encoding") is not None:
+        if not speaks_jsonrpc(request, exchange.route.genai) or request.get("content-encoding") is not None:
             return None
         return JsonRpcIdSession(exchange)
 

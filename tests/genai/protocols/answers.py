@@ -351,15 +351,17 @@ def mistral(answer: Answer) -> tuple[bytes, bytes]:
     content = [{"type": "thinking", "thinking": [{"type": "text", "text": answer.thought}]}] if answer.thought else []
     content.append({"type": "text", "text": answer.text})
     message = {"role": "assistant", "content": content}
-    whole = {"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    whole = {"id": "c", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     thoughts = [[{"type": "text", "text": piece}] for piece in answer.cut(answer.thought)]
     deltas: list[Any] = [[{"type": "thinking", "thinking": thought}] for thought in thoughts]
     deltas += [[{"type": "text", "text": piece}] for piece in answer.cut(answer.text)]
     events = [
-        ("", {"model": "m", "choices": [{"index": 0, "delta": {"content": delta}, "finish_reason": None}]})
+        ("", {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": delta}, "finish_reason": None}]})
         for delta in deltas
     ]
-    events.append(("", {"model": "m", "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}]}))
+    events.append(
+        ("", {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}]})
+    )
     return answer.dump(whole).encode(), sse(events, answer, done=True)
 
 
