@@ -1,8 +1,8 @@
 """How many tokens a request will use, before its provider has counted them.
 
 Rule: an estimate errs upwards, because it is what a call reserves until the real count corrects it. Four bytes of ASCII
-prose make about one token in the tokenisers in use; of other scripts a letter of two bytes makes half, of three one; messages, tools and attachments add
-their framing.
+prose make about one token in the tokenisers in use; of other scripts a letter of two bytes makes half of one, a letter
+of three bytes one; messages, tools and attachments add their framing.
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ class Context(StrEnum):
     HTML = "html"
     MARKDOWN = "markdown"
     SQL = "sql"
+    SQL_VALUE = "sql_value"
     SHELL = "shell"
+    SHELL_ARGUMENT = "shell_argument"
     CODE = "code"
     TEMPLATE = "template"
     URL = "url"
@@ -29,7 +31,8 @@ class OutputContext(Selection):
     into: list[Context] = Field(
         min_length=1,
         description="`html`: put into a page; `markdown`: rendered, code left alone; `sql`, `shell`, `code`: run; "
-        "`template`: given to a template engine; `url`: fetched by a server.",
+        "`sql_value`, `shell_argument`: put into a statement or command as a value; `template`: given to a template "
+        "engine; `url`: fetched by a server.",
     )
     tools: list[NamePattern] = Field(
         default_factory=list,
