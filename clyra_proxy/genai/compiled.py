@@ -6,21 +6,27 @@ cannot be compiled (a bad pattern, a missing file), so that it is never a surpri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clyra_proxy.genai.bec import inspector as bec
 from clyra_proxy.genai.budgets import inspector as budgets
-from clyra_proxy.genai.detectors.client import ExternalDetectors, compile_detectors
 from clyra_proxy.genai.exceptions import Exceptions, load_exceptions
 from clyra_proxy.genai.injection import inspector as injection
 from clyra_proxy.genai.inspection import Inspection, Inspector, Signal, StreamScanner, Workshop
 from clyra_proxy.genai.leaks import inspector as leaks
-from clyra_proxy.genai.model import ToolCall, Usage
+from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall, Usage
 from clyra_proxy.genai.output import inspector as output
 from clyra_proxy.genai.tools import inspector as tools
 from clyra_proxy.policy.genai.section import GenAiSecurity
+
+if TYPE_CHECKING:
+    from clyra_proxy.genai.detectors.client import ExternalDetectors
+
+_STATELESS = frozenset({"injection", "output", "bec"})
+_SAMPLE = "Ignore this: https://example.com/?q=1, user@example.com, aGVsbG8gd29ybGQsIGhvdyBhcmU=, \u0434\u0430."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,32 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
         budgets.compile_inspector(settings.budgets, base_dir, workshop),
         bec.compile_inspector(settings.bec, base_dir, workshop),
     )
+    inspectors = tuple(inspector for inspector in made if inspector is not None)
+    _warm(inspectors)
     return CompiledGenAi(
         settings,
-        tuple(inspector for inspector in made if inspector is not None),
+        inspectors,
         load_exceptions(base_dir / settings.exceptions if settings.exceptions else None),
-        compile_detectors(settings.detectors, base_dir),
+        _compile_detectors(settings, base_dir),
         workshop.secret,
     )
+
+
+def _compile_detectors(settings: GenAiSecurity, base_dir: Path) -> ExternalDetectors | None:
+    """External detectors, and the client that asks them, only where there are any."""
+    if not settings.detectors.services:
+        return None
+    from clyra_proxy.genai.detectors.client import compile_detectors
+
+    return compile_detectors(settings.detectors, base_dir)
+
+
+def _warm(inspectors: Sequence[Inspector]) -> None:
+    """Let what is built on first use be built now and not in the first exchange. Rooms with state are left alone."""
+    segments = tuple(Segment(_SAMPLE, provenance) for provenance in Provenance)
+    for direction in Direction:
+        inspection = Inspection(Conversation("generic", direction, segments=segments), now=1.0)
+        for inspector in inspectors:
+            if inspector.id in _STATELESS:
+                for _ in inspector.inspect(inspection):
+                    pass

@@ -55,7 +55,9 @@ class GenAiState:
 
     def is_first(self, finding: Finding) -> bool:
         """Whether no finding like it is among the contained ones, of which so many are kept."""
-        return len(self.contained) < MOST_KINDS and not any((one.rule, one.detail) == (finding.rule, finding.detail) for one in self.contained)
+        return len(self.contained) < MOST_KINDS and not any(
+            (one.rule, one.detail) == (finding.rule, finding.detail) for one in self.contained
+        )
 
     def is_new(self, finding: Finding) -> bool:
         """Whether a finding of this kind was not told before. Streams are looked at twice: as they grow and whole."""

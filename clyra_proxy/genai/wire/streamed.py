@@ -19,8 +19,9 @@ from clyra_proxy.genai.wire.steps import cover, judge
 from clyra_proxy.genai.wire.streaming import EventSession
 from clyra_proxy.genai.wire.window import Held
 from clyra_proxy.verdict.decide import decide
-from clyra_proxy.verdict.denial import message_error
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
+from clyra_proxy.verdict.refusal import refusal_of
+from clyra_proxy.verdict.shapes import json_rpc
 
 
 async def judge_messages(exchange: Exchange, state: GenAiState, session: EventSession, room: ScanningRoom) -> None:
@@ -53,7 +54,7 @@ def _answer_with_error(
     kept = exchange.findings
     exchange.findings = findings
     try:
-        error = message_error(decide(exchange), message["id"])
+        error = json_rpc(refusal_of(decide(exchange)), message["id"])
     finally:
         exchange.findings = kept
     session.replace(held, orjson.dumps(error))
