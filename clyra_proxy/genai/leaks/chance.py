@@ -70,10 +70,24 @@ def is_filler(text: str) -> bool:
     return distinct <= max(2, len(small) // 12) or (len(small) >= 12 and distinct <= 4) or _steps(small)
 
 
+def switches(text: str) -> int:
+    """How often a letter and a digit stand side by side: rare in names, every few characters by chance."""
+    return sum((a.isdigit() and b.isalpha()) or (a.isalpha() and b.isdigit()) for a, b in pairwise(text))
+
+
+def _mixed_case(text: str) -> bool:
+    """Capitals in the middle of words, again and again."""
+    return sum(a.isupper() and b.islower() for a, b in pairwise(text)) >= 4 and wordiness(text) < 0.34
+
+
 def _steps(text: str) -> bool:
     """True when most characters follow their neighbour in the alphabet (abcdef..., 123456...)."""
     if len(text) < 8:
         return False
+    if len(text) >= 16 and len(text) % 2 == 0 and all(c in "0123456789abcdef" for c in text):
+        values = bytes.fromhex(text)
+        if sum(b - a == 1 for a, b in pairwise(values)) * 2 > len(values):
+            return True
     steps = sum(ord(b) - ord(a) == 1 for a, b in pairwise(text))
     return steps * 2 > len(text)
 
@@ -88,7 +102,11 @@ def looks_random(text: str, floor: float = 3.0) -> bool:
     digits = sum(c.isdigit() for c in text)
     letters = sum(c.isalpha() for c in text)
     if not digits:
-        return letters >= 20 and wordiness(text) < 0.42 and entropy(text) >= 3.6
+        return (
+            letters >= 16 and wordiness(text) < 0.42 and (entropy(text) >= 3.6 if letters >= 20 else _mixed_case(text))
+        )
     if not letters:
         return False
+    if digits >= 3 and switches(text) >= max(4, len(text) // 8):
+        return True
     return wordiness(text) < (0.5 if digits * 8 >= len(text) else 0.4)

@@ -49,7 +49,8 @@ def is_basic(text: str) -> bool:
     if raw is None or b":" not in raw:
         return False
     words = raw.decode("latin-1")
-    return words.isprintable() and words.isascii() and len(words.partition(":")[2]) >= 3
+    password = words.partition(":")[2]
+    return words.isprintable() and words.isascii() and len(password) >= 3 and password.lower() not in _PUBLIC
 
 
 def is_password_in_url(text: str) -> bool:

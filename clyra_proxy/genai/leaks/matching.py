@@ -35,6 +35,10 @@ class Pattern:
         for match in self._compiled.finditer(data, start, end):
             yield match.span()
 
+    def search(self, data: bytes, start: int = 0, end: int | None = None) -> tuple[int, int] | None:
+        """Where it first matches."""
+        return next(self.spans(data, start, end), None)
+
     def at(self, data: bytes, start: int, end: int | None = None, group: int = 0) -> tuple[int, int] | None:
         """The span of `group` when the pattern matches exactly at `start`."""
         match = self._compiled.match(data, start, end)

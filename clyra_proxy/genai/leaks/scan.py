@@ -6,9 +6,11 @@ pieces gives the same leaks as the whole (`stream`), and so that time grows with
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from clyra_proxy.genai.leaks.generic import GenericScanner
+from clyra_proxy.genai.leaks.hidden import Scan, hidden_leaks
 from clyra_proxy.genai.leaks.leak import Leak, without_overlaps
 from clyra_proxy.genai.leaks.matching import as_bytes
 from clyra_proxy.genai.leaks.pack import load_packs
@@ -34,7 +36,7 @@ class Scanner:
 
     def scan(self, text: str) -> list[Leak]:
         """Every leak of a complete text, in its order, without overlaps."""
-        return scan_whole(text, self.window)
+        return scan_whole(text, lambda window: self._window(window, self._named))
 
     def scan_named(self, text: str, path: str) -> list[Leak]:
         """The same, for the string at `path`: the name of its member tells what a bare value is."""
@@ -51,12 +53,22 @@ class Scanner:
         ]
 
     def window(self, text: str) -> list[Leak]:
-        """Leaks of one window."""
+        """Leaks of one window of a text that still grows: a secret reversed with its name, so that the name comes after
+        it, is not among them."""
+        return self._window(text, self.vendors.scan)
+
+    def _window(self, text: str, mirrored: Scan) -> list[Leak]:
         data = as_bytes(text)
-        found = list(self.vendors.scan(text, data))
-        if self.settings.secrets.generic:
-            found += self.generic.scan(text, data)
+        found = [*self._named(text, data)]
+        if self.settings.secrets.encoded:
+            found += hidden_leaks(text, data, self._named, mirrored)
         return without_overlaps(found)
+
+    def _named(self, text: str, data: bytes) -> Iterator[Leak]:
+        """Secrets that stand there as they are."""
+        yield from self.vendors.scan(text, data)
+        if self.settings.secrets.generic:
+            yield from self.generic.scan(text, data)
 
 
 def member_name(path: str) -> str:

@@ -20,7 +20,7 @@ RULES: Mapping[Family, str] = {
     Family.LINK: "leak.link",
 }
 _ACTIONS = {"allow": Action.ALLOW, "mark": Action.MARK, "redact": Action.REDACT, "block": Action.BLOCK}
-_MILD = frozenset({"email", "phone", "ip", "date_of_birth", "postal_address"})
+_MILD = frozenset({"email", "phone", "ip", "date_of_birth"})
 _MOST_PATTERNS = 8
 
 

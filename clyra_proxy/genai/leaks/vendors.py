@@ -29,6 +29,8 @@ _GAP = (
     r"(?i:key|token|secret|password|pat|credential|id)[\s\"'`]{1,4}|<[a-z]{1,8}>)"
 )
 _VALUE = r"([A-Za-z0-9_.:!@~^#$%&*+/=|-]{7,1000})"
+# A line of a key: enough of it that no sentence looks like one.
+_BODY = Pattern(r"[A-Za-z0-9+/=]{30,}")
 _TRAILING = b".,;:!?*|&\"'`"
 _WEIGHT = 100
 
@@ -52,7 +54,11 @@ class VendorScanner:
         self._anchors = Pattern(any_of([key.decode("latin-1") for key in self._anchored]))
         self._names = Pattern(any_of([key.decode("latin-1") for key in self._named]), fold=True)
         self._shapes = Pattern("|".join(f"(?:{each.rule.expression()})" for each in self._direct))
-        self._lengths = sorted({len(key) for key in self._anchored}, reverse=True)
+        # A long beginning also stands for the shorter ones it begins with.
+        self._beginning = {
+            key: [each for other, rules in self._anchored.items() if key.startswith(other) for each in rules]
+            for key in self._anchored
+        }
         self._gap = Pattern(_GAP + _VALUE)
 
     def _place(self, rule: SecretFormat) -> None:
@@ -77,14 +83,13 @@ class VendorScanner:
 
     def _after_anchors(self, text: str, data: bytes) -> Iterator[Leak]:
         done = 0
-        for start, _ in self._anchors.spans(data):
+        for start, end in self._anchors.spans(data):
             if start < done:
                 continue
-            for length in self._lengths:
-                for each in self._anchored.get(data[start : start + length], ()):
-                    for leak in self._judge(each, text, data, start):
-                        done = max(done, leak.end)
-                        yield leak
+            for each in self._beginning[data[start:end]]:
+                for leak in self._judge(each, text, data, start):
+                    done = max(done, leak.end)
+                    yield leak
 
     def _judge(self, each: _Compiled, text: str, data: bytes, start: int) -> Iterator[Leak]:
         rule = each.rule
@@ -147,6 +152,5 @@ def _block(rule: SecretFormat, data: bytes, head: tuple[int, int]) -> Iterator[L
         line = data.find(b"\n", stop, stop + 120)
         dashes = data.find(b"-----", stop + 8, stop + 100)
         end = dashes + 5 if dashes > 0 else line if line > 0 else min(stop + 100, len(data))
-    body = bytes(byte for byte in data[head[1] : end] if _is_word(byte))
-    if len(set(body)) >= 16 and len(body) >= 40:
+    if _BODY.search(data, head[1], min(end, head[1] + 400)) is not None:
         yield Leak(Family.SECRET, "secret", rule.id, head[0], end, weight=_WEIGHT + 50)

@@ -21,7 +21,6 @@ PiiKind = Literal[
     "driver_license",
     "date_of_birth",
     "ip",
-    "postal_address",
 ]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
@@ -35,7 +34,6 @@ DEFAULT_PII: dict[PiiKind, LeakAction] = {
     "driver_license": "mark",
     "date_of_birth": "mark",
     "ip": "allow",
-    "postal_address": "allow",
 }
 _DEFAULT_COUNTRIES = [
     "US", "CA", "GB", "IE", "DE", "AT", "CH", "FR", "BE", "NL", "ES", "PT", "IT", "DK", "SE", "NO",
