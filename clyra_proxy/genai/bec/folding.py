@@ -1,0 +1,45 @@
+"""Text as the BEC rules see it: lower case, without accents, with one form of what people write in several.
+
+Rule: packs and texts go through the same folding, so that a pack is written in plain letters and still matches text
+with or without accents, vowel signs or typographic marks. Linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_MARKS = (
+    *range(0x0300, 0x0370),  # combining diacritical marks
+    *range(0x0591, 0x05C8),  # Hebrew points
+    *range(0x0610, 0x061B),
+    *range(0x064B, 0x0660),  # Arabic vowel signs
+    0x0670,
+    0x0640,  # tatweel
+)
+_INVISIBLE = (0x00AD, 0x034F, 0x061C, 0x115F, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F),
+              *range(0x2060, 0x2070), 0xFEFF, *range(0xE0000, 0xE0080))  # fmt: skip
+_ONE_FORM = str.maketrans(
+    {
+        "أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ة": "ه", "ى": "ي", "ؤ": "و", "ئ": "ي", "ی": "ي", "ک": "ك",
+        "’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
+        "‐": "-", "‑": "-", "–": "-", "—": "-", "ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe",
+    }
+)  # fmt: skip
+_DROPPED = dict.fromkeys((*_MARKS, *_INVISIBLE))
+
+
+def fold(text: str) -> str:
+    """The folded form. Offsets are not kept."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFKC", decomposed.translate(_DROPPED)).translate(_ONE_FORM)
+
+
+_BETWEEN = re.compile(r"[\W_]+")
+
+
+def spaced(folded: str) -> str:
+    """The words of a folded text, one blank between two, before the first and after the last."""
+    return f" {_BETWEEN.sub(' ', folded)} "

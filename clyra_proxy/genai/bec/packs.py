@@ -1,0 +1,209 @@
+"""The BEC packs: facets in many languages (what words are a sign of), and themes that combine facets.
+
+Facets are data of a language, themes are data of the fraud, so that a language is one file and a new fraud is one line
+for all languages. Patterns are RE2 (linear time on any text) on words that are parted by single blanks, which keeps
+their automata small. Reference: policies/rules/bec/*.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated
+
+import re2  # type: ignore[import-untyped]
+from pydantic import Field, StringConstraints
+
+from clyra_proxy.errors import PolicyError
+from clyra_proxy.genai.bec.folding import fold, spaced
+from clyra_proxy.policy.load import read_text, validate
+from clyra_proxy.policy.profiles import policies_folder
+from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.source import parse
+
+MEMORY_BYTES = 128 << 20
+"""Bound of a compiled set's automaton, which is built as texts need it."""
+
+ANY = "any"
+"""Language of facets that need none."""
+
+GAP = "(?:[^ ]+ ){0,4}"
+Facet = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
+
+
+class Spelling(StrEnum):
+    """How a language is written. raw: patterns see the folded text as it is, punctuation included."""
+
+    WORDS = "words"
+    UNSPACED = "unspaced"
+    RAW = "raw"
+
+
+class FacetPack(Section):
+    """The facets of one language."""
+
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+    about: str
+    spelling: Spelling = Spelling.WORDS
+    facets: dict[Facet, list[Annotated[str, StringConstraints(min_length=1)]]]
+
+
+class Theme(Section):
+    """What is asked for. class_: word for approvals and reports. longest: sentences of the message at most; 0: any."""
+
+    id: str
+    class_: Facet = Field(alias="class")
+    score: Annotated[int, Field(ge=1, le=5)]
+    near: list[Facet] = Field(min_length=1)
+    with_: list[Facet] = Field(default_factory=list, alias="with")
+    longest: Annotated[int, Field(ge=0)] = 0
+
+
+class Weight(Section):
+    """How it is asked, or what speaks against fraud. only: themes it counts with; empty: all."""
+
+    id: str
+    facet: Facet
+    score: Annotated[int, Field(ge=1, le=5)]
+    only: list[str] = Field(default_factory=list)
+
+
+class ThemePack(Section):
+    """All themes. threshold: points of a finding.
+
+    second: points for a theme of a second class. classes: most telling first.
+    """
+
+    about: str
+    threshold: Annotated[int, Field(ge=1)]
+    second: Annotated[int, Field(ge=0)]
+    classes: list[Facet]
+    themes: list[Theme]
+    pressures: list[Weight]
+    mitigations: list[Weight]
+
+
+class Lists(Section):
+    """Plain lists. freemail: domains anybody gets an address of. around: words that are put around a known name."""
+
+    about: str
+    freemail: frozenset[str]
+    around: frozenset[str]
+
+
+class FacetSet:
+    """Patterns compiled into one automaton.
+
+    Its first pattern matches everything, because a set that runs out of memory says "nothing" instead of failing.
+    """
+
+    def __init__(self) -> None:
+        options = re2.Options()
+        options.max_mem = MEMORY_BYTES
+        options.log_errors = False
+        self._set = re2.Set.SearchSet(options)
+        self._set.Add("")
+        self._facets = [("", "")]
+
+    def add(self, language: str, facet: str, source: str, name: str) -> None:
+        """Raises PolicyError with the file and the pattern."""
+        try:
+            self._set.Add(source)
+        except re2.error as error:
+            raise PolicyError(f"{name}: a pattern is no RE2 expression: {source}", str(error)) from error
+        self._facets.append((language, facet))
+
+    def compile(self) -> None:
+        self._set.Compile()
+
+    def match(self, text: str) -> Iterable[tuple[str, str]]:
+        """(language, facet) of what is in a text, ("", "") among them. Raises OverflowError without memory."""
+        found = self._set.Match(text)
+        if not found or 0 not in found:
+            raise OverflowError("the BEC patterns ran out of memory")
+        return (self._facets[number] for number in found)
+
+    @property
+    def facets(self) -> frozenset[str]:
+        return frozenset(facet for _, facet in self._facets[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """plain, gapped: patterns without and with gaps, apart because together their automaton explodes; raw: `raw`."""
+
+    themes: ThemePack
+    plain: FacetSet
+    gapped: FacetSet
+    raw: FacetSet
+
+    def match(self, folded: str) -> dict[str, frozenset[str]]:
+        """Language -> facets of a folded text, those of no language (ANY) in each. Raises OverflowError.
+
+        By language, because a word of one may be a piece of code or a name in another.
+        """
+        words = spaced(folded)
+        found: dict[str, set[str]] = {ANY: set()}
+        for language, facet in (*self.plain.match(words), *self.gapped.match(words), *self.raw.match(folded)):
+            if language:
+                found.setdefault(language, set()).add(facet)
+        return {language: frozenset(facets | found[ANY]) for language, facets in found.items()}
+
+
+@lru_cache(maxsize=1)
+def load_packs() -> Packs:
+    """The shipped packs, compiled. Raises PolicyError."""
+    folder = policies_folder() / "rules" / "bec"
+    themes = validate(ThemePack, parse(read_text(folder / "themes.yaml"), "themes.yaml"))
+    packs = Packs(themes, FacetSet(), FacetSet(), FacetSet())
+    for path in sorted(folder.glob("facets-*.yaml")):
+        pack = validate(FacetPack, parse(read_text(path), path.name))
+        for facet, words in pack.facets.items():
+            for word in words:
+                source = expand(word, pack.spelling)
+                chosen = packs.raw if pack.spelling is Spelling.RAW else packs.gapped if GAP in source else packs.plain
+                chosen.add(pack.language, facet, source, path.name)
+    for one in (packs.plain, packs.gapped, packs.raw):
+        one.compile()
+    _check(themes, packs.plain.facets | packs.gapped.facets | packs.raw.facets)
+    return packs
+
+
+@lru_cache(maxsize=1)
+def load_lists() -> Lists:
+    """The shipped lists. Raises PolicyError."""
+    path = policies_folder() / "rules" / "bec" / "lists.yaml"
+    return validate(Lists, parse(read_text(path), path.name))
+
+
+def expand(pattern: str, spelling: Spelling) -> str:
+    """RE2 source of a pack's pattern.
+
+    Folded like texts; `letter*` takes any further letters, ` ~ ` up to four words; hyphens and apostrophes are blanks.
+    """
+    if spelling is Spelling.RAW:
+        return fold(pattern)
+    made: list[str] = []
+    in_class = False
+    source = fold(pattern).strip().replace(" ~ ", " \0").replace(" ~", " \0")
+    for position, character in enumerate(source):
+        in_class = character == "[" or (in_class and character != "]")
+        if character == "*" and position and source[position - 1].isalpha():
+            made.append("[^ ]*")
+        elif character == "\0":
+            made.append(GAP)
+        else:
+            made.append(" " if character in "-'" and not in_class else character)
+    body = "".join(made)
+    return f" (?:{body}) " if spelling is Spelling.WORDS else body
+
+
+def _check(themes: ThemePack, facets: frozenset[str]) -> None:
+    named = {facet for theme in themes.themes for facet in (*theme.near, *theme.with_)}
+    named |= {weight.facet for weight in (*themes.pressures, *themes.mitigations)}
+    if unordered := {theme.class_ for theme in themes.themes} - set(themes.classes):
+        raise PolicyError(f"themes.yaml has no place in `classes` for: {', '.join(sorted(unordered))}.")
+    if unknown := named - facets:
+        raise PolicyError(f"themes.yaml names facets that no language has: {', '.join(sorted(unknown))}.")
