@@ -8,7 +8,10 @@ from clyra_proxy.cli.genai_scan import EPILOG as SCAN_EPILOG
 from clyra_proxy.cli.genai_scan import genai_scan
 from clyra_proxy.cli.genai_test import EPILOG as TEST_EPILOG
 from clyra_proxy.cli.genai_test import genai_test
+from clyra_proxy.cli.genai_tools import drift_app, tools_app
 
 app = typer.Typer(name="genai", no_args_is_help=True, add_completion=False, help="Judge what agents say and do.")
 app.command("scan", epilog=SCAN_EPILOG)(genai_scan)
 app.command("test", epilog=TEST_EPILOG)(genai_test)
+app.add_typer(tools_app, name="tools")
+app.add_typer(drift_app, name="drift")

@@ -15,11 +15,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from clyra_proxy.genai.selecting import Names
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.genai.selecting import NamePattern
-from clyra_proxy.policy.load import read_text, validate
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
-from clyra_proxy.policy.source import parse
 
 type Money = int
 """Millionths of the currency."""
@@ -57,7 +56,7 @@ class Prices:
 
     def __init__(self, files: Iterable[Path], unpriced: float) -> None:
         """files: the first that has a model counts. Raises PolicyError."""
-        rows = [row for path in files for row in validate(_File, parse(read_text(path), str(path))).prices]
+        rows = [row for path in files for row in read_data(_File, path).prices]
         self._rows = [(Names(row.models, fold=True), Price(row.input, row.output)) for row in rows]
         self._otherwise = Price(unpriced, unpriced)
         self._find = lru_cache(maxsize=512)(self._search)

@@ -17,12 +17,11 @@ import re2  # type: ignore[import-untyped]
 from pydantic import Field, StringConstraints
 
 from clyra_proxy.genai.output.views import VIEWS
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.genai.output import Context
 from clyra_proxy.policy.genai.selecting import Expression
-from clyra_proxy.policy.load import read_text, validate
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
-from clyra_proxy.policy.source import parse
 
 _AFTER = 160
 _MEMORY = 32 << 20
@@ -89,7 +88,7 @@ def patterns_of(context: Context) -> tuple[Pattern, ...]:
 def rules_of(context: Context) -> list[OutputRule]:
     """The rules of a context as written. Raises PolicyError."""
     path = policies_folder() / "rules" / "output" / f"{context.value}.yaml"
-    return validate(_Pack, parse(read_text(path), path.name)).rules
+    return read_data(_Pack, path).rules
 
 
 def _compiled(alternatives: list[str]) -> Any:

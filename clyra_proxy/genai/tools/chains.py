@@ -14,13 +14,12 @@ from clyra_proxy.genai.fingerprints import Salt, run_scope
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.selecting import Selector
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.genai.tools.labels import Labels
 from clyra_proxy.genai.tools.telling import shown
 from clyra_proxy.policy.genai.tools import ChainRule, Tools
-from clyra_proxy.policy.load import validate
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
-from clyra_proxy.policy.source import parse
 from clyra_proxy.state.store import StateStore
 from clyra_proxy.verdict.model import Action
 
@@ -102,4 +101,4 @@ def _compiled(rule: ChainRule) -> _Chain:
 
 def _shipped() -> list[ChainRule]:
     path = policies_folder() / "rules" / "tools" / "chains.yaml"
-    return validate(_File, parse(path.read_text("utf-8"), path.name)).chains
+    return read_data(_File, path).chains

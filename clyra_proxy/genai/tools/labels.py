@@ -16,17 +16,15 @@ from typing import Annotated, Any
 import re2  # type: ignore[import-untyped]
 from pydantic import Field
 
-from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.protocols.json_text import leaves
 from clyra_proxy.genai.selecting import Names
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.genai.tools.conditions import Condition, all_apply
 from clyra_proxy.policy.genai.selecting import Expression
 from clyra_proxy.policy.genai.tools import Label, LabelRule
-from clyra_proxy.policy.load import validate
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
-from clyra_proxy.policy.source import parse
 
 _LONGEST_NAME = 256
 _LONGEST_ARGUMENT, _LONGEST_ARGUMENTS = 512, 16_384
@@ -73,9 +71,10 @@ class _Own:
 
 
 class Labels:
-    """Labels of calls."""
+    """Labels of calls. Raises PolicyError when the shipped ones cannot be read."""
 
     def __init__(self, own: Iterable[LabelRule]) -> None:
+        self._shipped = _shipped()
         self._own = tuple(
             _Own(Names(rule.tools, fold=True), tuple(map(Condition, rule.when)), tuple(rule.labels)) for rule in own
         )
@@ -83,7 +82,7 @@ class Labels:
     def of(self, call: ToolCall) -> frozenset[str]:
         """Every label of a call."""
         words, arguments = words_of(call.name), _text_of(call.arguments)
-        shipped = (row.label for row in _shipped() if row.fits(words, arguments))
+        shipped = (row.label for row in self._shipped if row.fits(words, arguments))
         return frozenset((*shipped, *self._own_labels(call)))
 
     def _own_labels(self, call: ToolCall) -> Iterator[str]:
@@ -114,12 +113,7 @@ def _text_of(arguments: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _shipped() -> tuple[_Shipped, ...]:
-    path = policies_folder() / "rules" / "tools" / "labels.yaml"
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise PolicyError(f"{path} cannot be read.", f"The system says: {error.strerror}.") from error
-    file = validate(_File, parse(text, path.name))
+    file = read_data(_File, policies_folder() / "rules" / "tools" / "labels.yaml")
     return tuple(
         _Shipped(
             row.label,

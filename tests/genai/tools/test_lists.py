@@ -97,8 +97,10 @@ def test_one_server_must_not_reach_for_tools_of_another(other: object, found: ob
     judge = inspector("pin: off")
     assert rules(judge.inspect(listed(MAIL, server="mail:1"))) == []
     expected = [("tools.poisoned", found)] if found else []
-    assert rules(judge.inspect(listed(other, server="other:1"))) == expected  # type: ignore[arg-type]
-    assert rules(judge.inspect(listed(other, server="other:1", caller=Caller("else")))) == []  # type: ignore[arg-type]
+    seen = rules(judge.inspect(listed(other, server="other:1")))  # type: ignore[arg-type]
+    assert [one for one in seen if one[1] != "joined_text"] == expected
+    alone = rules(judge.inspect(listed(other, server="other:1", caller=Caller("else"))))  # type: ignore[arg-type]
+    assert [one for one in alone if one[1] != "joined_text"] == []
 
 
 def test_a_server_may_name_its_own_tools() -> None:
