@@ -21,7 +21,7 @@ _RULES = {
 @dataclass(frozen=True, slots=True)
 class Found:
     """A rule matched in a view. worth: its points there. start: byte of the plain view, roughly. tricks, hidden: of
-    the view."""
+    the view. mention: the words are spoken about, not spoken."""
 
     rule: Rule
     view: View
@@ -29,6 +29,7 @@ class Found:
     start: int
     tricks: tuple[str, ...] = ()
     hidden: bool = False
+    mention: bool = False
 
     @property
     def kind(self) -> tuple[str, float]:

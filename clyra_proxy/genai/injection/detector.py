@@ -17,14 +17,18 @@ from clyra_proxy.genai.injection.folding import WordFolder, words_of
 from clyra_proxy.genai.injection.matching import Hit, RuleSet
 from clyra_proxy.genai.injection.memory import Memory
 from clyra_proxy.genai.injection.mention import MENTION, is_mention
-from clyra_proxy.genai.injection.packs import Rule, View, load_packs, rules_folder
+from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, rules_folder
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
 from clyra_proxy.genai.model import Provenance
 
 WINDOW = 1000
 """Bytes of the plain view in which scores add up."""
 THRESHOLD = 5.0
-_ERROR = 4
+CORROBORATING = 2.0
+"""Points of the classifier from which rules above the level count: broad ones, which it vets."""
+CLASSIFIER = "classifier"
+"""The id that stands for it among the patterns."""
+_HIGHEST = 4
 _STRICT = 3
 """Level from which a mention counts like a use."""
 
@@ -48,10 +52,13 @@ class Detector:
         rules: Sequence[Rule] | None = None,
         classifier: Scorer | None = None,
     ) -> None:
-        """level: 1 to 4. threshold: points from which a text is flagged. rules: default: the shipped packs."""
+        """level: 1 to 4. threshold: points from which a text is flagged. rules: default: the shipped packs.
+
+        With a classifier the rules of higher levels take part too, where it finds the text suspicious itself.
+        """
         self.level, self.threshold, self._classifier = level, threshold, classifier
         known = load_packs(rules_folder()).rules if rules is None else rules
-        rules = [rule for rule in known if rule.level <= level]
+        rules = [rule for rule in known if rule.level <= level or classifier is not None]
         texts = RuleSet([rule for rule in rules if set(TEXTS) & set(rule.views)])
         self._sets = dict.fromkeys(TEXTS, texts) | {
             View.HIDDEN: RuleSet([rule for rule in rules if View.HIDDEN in rule.views]),
@@ -72,44 +79,63 @@ class Detector:
         key = self._memory.key(text, provenance)
         known = self._memory.get(key)
         if known is None:
-            known = self._judged(list(self._found(text, provenance)), provenance)
+            views = list(looks(text, self._folder))
+            found = [item for look in views for item in self._found(look, provenance)]
+            known = self._judged(found, self._points(views), provenance)
             self._memory.put(key, known)
         return replace(known, ms=(time.perf_counter() - begun) * 1000)
 
     def matching(self, text: str) -> frozenset[str]:
         """Ids of all rules that match anywhere in the text, whatever they are worth."""
-        return frozenset(found.rule.id for found in self._found(text, Provenance.UNKNOWN))
+        views = looks(text, self._folder)
+        return frozenset(found.rule.id for look in views for found in self._found(look, Provenance.UNKNOWN))
 
-    def _found(self, text: str, provenance: Provenance) -> Iterator[Found]:
-        for look in looks(text, self._folder):
-            for hit in self._sets[look.view].hits(look.content):
-                if _applies(hit.rule, look):
-                    worth = self._worth(hit, look, provenance)
-                    yield Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden)
+    def _points(self, views: Sequence[Look]) -> float:
+        """What the classifier gives: for the text as it reads, and as it reads once undone, the more of them."""
+        if self._classifier is None:
+            return 0.0
+        texts = [look.content.decode() for look in views if look.view is View.PLAIN or _is_undone(look)]
+        return max(
+            (float(self._classifier.points(float(logit))) for logit in self._classifier.score(texts)), default=0.0
+        )
 
-    def _worth(self, hit: Hit, look: Look, provenance: Provenance) -> float:
-        worth = float(hit.rule.worth(provenance))
-        if worth and self.level < _STRICT and look.view is not View.DESPACED:
-            return worth * (MENTION if is_mention(look.content, hit.start, hit.end, provenance) else 1)
-        return worth
+    def _found(self, look: Look, provenance: Provenance) -> Iterator[Found]:
+        for hit in self._sets[look.view].hits(look.content):
+            if _applies(hit.rule, look):
+                mention = self._is_mention(hit, look, provenance)
+                worth = hit.rule.worth(provenance) * (MENTION if mention else 1.0)
+                yield Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden, mention)
 
-    def _judged(self, found: list[Found], provenance: Provenance) -> Assessment:
-        seen = [item for item in found if item.view is not View.DESPACED]
-        worst = worst_window(seen if any(item.rule.score >= _ERROR for item in seen) else found)
-        if not worst:
+    def _is_mention(self, hit: Hit, look: Look, provenance: Provenance) -> bool:
+        if self.level >= _STRICT or look.view in (View.DESPACED, View.HIDDEN):
+            return False
+        return is_mention(look.content, hit.start, hit.end, provenance)
+
+    def _judged(self, found: list[Found], points: float, provenance: Provenance) -> Assessment:
+        most = _HIGHEST if points >= CORROBORATING else self.level
+        found = [item for item in found if item.rule.level <= most]
+        seen = [item for item in found if item.view is not View.DESPACED]  # blanks tell use from mention
+        worst = worst_window(seen if any(item.mention for item in seen) else found)
+        score = round(sum(item.worth for item in worst) + points, 2)
+        if not score:
             return Assessment(level=self.level)
-        heaviest = max(worst, key=lambda item: item.worth)
-        score = round(sum(item.worth for item in worst), 2)
+        worst.sort(key=lambda item: -item.worth)
+        category = worst[0].rule.category if worst else Category.DIRECT
+        hidden = bool(worst) and all(item.hidden for item in worst)
         return Assessment(
             score=score,
             flagged=score >= self.threshold,
-            category=heaviest.rule.category,
-            rule=rule_of(heaviest.rule.category, provenance, hidden=all(item.hidden for item in worst)),
-            patterns=tuple(item.rule.id for item in sorted(worst, key=lambda item: -item.worth)),
+            category=category,
+            rule=rule_of(category, provenance, hidden=hidden),
+            patterns=tuple(item.rule.id for item in worst) + ((CLASSIFIER,) if points else ()),
             tricks=tuple(dict.fromkeys(trick for item in worst for trick in item.tricks)),
             spans=len(found),
             level=self.level,
         )
+
+
+def _is_undone(look: Look) -> bool:
+    return look.hidden and look.view in (View.DECODED, View.FOLDED)
 
 
 def _applies(rule: Rule, look: Look) -> bool:

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
+from clyra_proxy.genai.classifier import Classifier
 from clyra_proxy.genai.injection.assessment import Assessment
 from clyra_proxy.genai.injection.detector import Detector
 from clyra_proxy.genai.injection.packs import Rule, load_packs, rules_folder
 from clyra_proxy.genai.inspection import Inspection, Signal, Workshop
 from clyra_proxy.genai.model import Provenance, Segment
 from clyra_proxy.policy.genai.injection import Injection
-
-if TYPE_CHECKING:
-    from clyra_proxy.genai.injection.detector import Scorer
 
 _MOST_PATTERNS = 8
 
@@ -69,16 +66,8 @@ def compile_detector(settings: Injection, base_dir: Path) -> Detector:
         level=settings.level,
         threshold=settings.threshold,
         rules=_rules(settings, base_dir),
-        classifier=shipped_classifier() if settings.classifier else None,
+        classifier=Classifier.load() if settings.classifier else None,
     )
-
-
-def shipped_classifier() -> Scorer | None:
-    """The classifier of this package."""
-    from clyra_proxy.genai import classifier
-
-    shipped = getattr(classifier, "Classifier", None)
-    return None if shipped is None else cast("Scorer", shipped.load())
 
 
 def _rules(settings: Injection, base_dir: Path) -> tuple[Rule, ...]:
