@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
+    """Who is calling. auth: how that was established (`mtls proxy kubernetes header process none`)."""
+
     agent: str = "anonymous"
     tenant: str = ""
     session: str = ""
     run: str = ""
+    auth: str = "none"
+
+    @property
+    def named(self) -> bool:
+        """Whether one agent stands behind the name; otherwise many programs may share it."""
+        return self.auth not in ("none", "process")
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def inspection_of(exchange: Exchange, state: GenAiState, conversation: Conversat
     who, where = exchange.identity, exchange.destination
     return Inspection(
         conversation,
-        Caller(who.agent, who.tenant, who.session or exchange.request.get(_MCP_SESSION) or "", who.run),
+        Caller(who.agent, who.tenant, who.session or exchange.request.get(_MCP_SESSION) or "", who.run, who.auth),
         destination=f"{where.host}:{where.port}",
         route=exchange.route.id,
         exchange=exchange.id,
