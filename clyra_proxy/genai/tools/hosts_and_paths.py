@@ -70,14 +70,33 @@ def covers(pattern: str, host: str) -> bool:
 
 def is_below(text: str, folders: tuple[str, ...]) -> bool:
     """Whether a path or `file:` URL lies in one of some normalised folders, read in every way it could be."""
-    if len(text) > _LONGEST:
-        return False
+    return len(text) <= _LONGEST and all(_lies_below(reading, folders) for reading in _readings(text))
+
+
+def addresses_of(uri: str) -> frozenset[str]:
+    """A resource's URI as written, and as servers may read it: escapes resolved, dot segments removed."""
+    if len(uri) > _LONGEST:
+        return frozenset({uri})
+    return frozenset({uri, *(_resolved(reading.replace("\\", "/")) for reading in _readings(uri))})
+
+
+def _readings(text: str) -> set[str]:
     readings = {text}
     for _ in range(_ROUNDS):
         text = unquote(text)
         readings.add(text)
-    readings |= {unicodedata.normalize("NFKC", reading) for reading in readings}
-    return all(_lies_below(reading, folders) for reading in readings)
+    return readings | {unicodedata.normalize("NFKC", reading) for reading in readings}
+
+
+def _resolved(uri: str) -> str:
+    """The URI without dot segments in its path."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return posixpath.normpath(uri) if uri else uri
+    authority, slash, path = rest.partition("/")
+    ending = "/" if path.endswith("/") else ""
+    path = posixpath.normpath(f"/{path}").lstrip("/") + ending if path.strip("/") else path
+    return f"{scheme}://{authority}{slash}{path}"
 
 
 def normalised_folder(text: str) -> str:

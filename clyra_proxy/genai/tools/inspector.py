@@ -16,7 +16,7 @@ from clyra_proxy.genai.model import Direction, ToolCall
 from clyra_proxy.genai.tools.chains import Chains
 from clyra_proxy.genai.tools.declared import Standing, standing_in_request
 from clyra_proxy.genai.tools.lists import ListJudge
-from clyra_proxy.genai.tools.rules import ToolRules
+from clyra_proxy.genai.tools.rules import RESOURCE, ToolRules
 from clyra_proxy.genai.tools.server_requests import KINDS as SERVER_REQUESTS
 from clyra_proxy.genai.tools.server_requests import signals_of_server_request
 from clyra_proxy.genai.tools.telling import shown
@@ -67,7 +67,7 @@ class ToolsInspector:
             return
         if self._settings.check_schema or self._settings.undeclared is not Answer.ALLOW:
             yield from self._judge_standing(self._lists.declared.standing(call, inspection), call)
-        pinned = self._settings.pin is not Pin.OFF
+        pinned = self._settings.pin is not Pin.OFF and call.kind != RESOURCE
         if pinned and self._lists.pins.is_changed(inspection.destination, call.kind, call.name, inspection.now):
             yield _signal("tools.changed", call, {"kind": "called"})
 

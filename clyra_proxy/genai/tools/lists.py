@@ -11,13 +11,14 @@ from clyra_proxy.genai.model import Direction, ToolDefinition
 from clyra_proxy.genai.tools.declared import DeclaredTools
 from clyra_proxy.genai.tools.descriptions import signals_of_description
 from clyra_proxy.genai.tools.pins import Pins
-from clyra_proxy.genai.tools.rules import ToolRules
+from clyra_proxy.genai.tools.rules import RESOURCE, ToolRules
 from clyra_proxy.genai.tools.shadowing import ServerNames
 from clyra_proxy.genai.tools.telling import shown
 from clyra_proxy.policy.genai.tools import Pin, Suspect, Tools
 from clyra_proxy.state.store import StateStore
 from clyra_proxy.verdict.model import Action
 
+_PINNED = frozenset({"mcp_tool", "mcp_prompt"})  # lists of resources change with what they list
 _LISTED = frozenset({"mcp_tool", "mcp_resource", "mcp_prompt"})
 
 
@@ -55,15 +56,15 @@ class ListJudge:
     def _judge_list(self, listed: list[ToolDefinition], inspection: Inspection) -> Iterator[Signal]:
         if self._settings.filter_lists:
             for tool in listed:
-                if not self._rules.shows(tool.name, tool.kind, inspection):
-                    detail = {"tool": shown(tool.name, tool.kind), "kind": tool.kind}
+                if not self._rules.shows(_called(tool), tool.kind, inspection):
+                    detail = {"tool": shown(_called(tool), tool.kind), "kind": tool.kind}
                     yield Signal("tools.hidden", path=tool.path, detail=detail, edits=_removal(tool))
         tools = [tool for tool in listed if tool.kind == "mcp_tool"]
         if self._settings.check_descriptions:
             by_path = {tool.path: tool for tool in tools}
             for signal in self._names.compare(tools, inspection):
                 yield from self._suspect((signal,), by_path[signal.path])
-        yield from self._judge_pins(listed, inspection)
+        yield from self._judge_pins([tool for tool in listed if tool.kind in _PINNED], inspection)
         if self._settings.check_schema:
             self._declared.remember(tools, inspection)
 
@@ -82,6 +83,14 @@ class ListJudge:
             if self._settings.suspect is Suspect.REMOVE and signal.action is None and tool.path:
                 signal = replace(signal, action=Action.REDACT, edits=_removal(tool))
             yield signal
+
+
+def _called(tool: ToolDefinition) -> str:
+    """What a call names: a tool's or prompt's name, the address of a resource."""
+    if tool.kind == RESOURCE:
+        address = tool.declared.get("uri") or tool.declared.get("uriTemplate")
+        return address if isinstance(address, str) else tool.name
+    return tool.name
 
 
 def _removal(tool: ToolDefinition) -> tuple[Removal, ...]:

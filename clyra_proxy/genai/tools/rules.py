@@ -13,8 +13,10 @@ from clyra_proxy.genai.inspection import Inspection
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.selecting import Names, Selector
 from clyra_proxy.genai.tools.conditions import Broken, Condition, all_apply
+from clyra_proxy.genai.tools.hosts_and_paths import addresses_of
 from clyra_proxy.policy.genai.tools import Permission, ToolRule, Tools
 
+RESOURCE = "mcp_resource"
 DEFAULT = "default"
 """Name of the rule that decides when none matches."""
 
@@ -45,21 +47,30 @@ class _Rule:
         return bool(self._when)
 
     def names(self, name: str, kind: str, inspection: Inspection) -> bool:
-        """Whether the rule is about this tool at all."""
-        return (
-            (not self._kinds or kind in self._kinds) and self._names.match(name) and self._selector.covers(inspection)
-        )
+        """Whether the rule is about this tool at all. A resource is denied by any reading of its address, and allowed
+        only by all of them."""
+        if (self._kinds and kind not in self._kinds) or not self._selector.covers(inspection):
+            return False
+        if kind != RESOURCE:
+            return self._names.match(name)
+        return (any if self.denies else all)(map(self._names.match, addresses_of(name)))
 
     def applies(self, call: ToolCall) -> bool:
         if not self._when:
             return True
-        return all_apply(self._when, call.arguments) if call.arguments is not None else self.denies
+        arguments = _arguments(call)
+        return all_apply(self._when, arguments) if arguments is not None else self.denies
 
     def broken_by(self, arguments: Any) -> tuple[Broken, ...]:
         if arguments is None and self._conditions:
             return (Broken("", "json"),)
         found = (condition.broken_by(arguments) for condition in self._conditions)
         return tuple(broken for broken in found if broken is not None)
+
+
+def _arguments(call: ToolCall) -> Any:
+    """The arguments of a call; of a resource, its address."""
+    return {"uri": call.name} if call.kind == RESOURCE else call.arguments
 
 
 class ToolRules:
@@ -75,7 +86,7 @@ class ToolRules:
             if rule.names(call.name, call.kind, inspection) and rule.applies(call):
                 if rule.denies:
                     return Ruling(False, rule.name)
-                return Ruling(True, rule.name, rule.broken_by(call.arguments))
+                return Ruling(True, rule.name, rule.broken_by(_arguments(call)))
         return self._otherwise
 
     def shows(self, name: str, kind: str, inspection: Inspection) -> bool:

@@ -177,7 +177,7 @@ class Tools(Section):
     )
     pin: Pin = Field(
         Pin.FIRST_USE,
-        description="`first_use` remembers a salted hash of each MCP tool when it is first seen; a later difference is "
+        description="`first_use` remembers a salted hash of each MCP tool and prompt when it is first seen; a later difference is "
         "`tools.changed` until `clyra genai tools approve`. `approved`: a tool nobody approved is `tools.changed` too. "
         "`off`: nothing is remembered.",
     )

@@ -133,6 +133,12 @@ def test_servers_requests_are_as_policy_says(text: str, kind: str, found: list[t
         ("file:///srv/data/a", []),
         ("https://docs.test/x", []),
         ("file:///etc/passwd", [("tools.denied", "mcp_resource")]),
+        ("FILE:///etc/passwd", [("tools.denied", "mcp_resource")]),
+        ("file:///srv/data/../../etc/passwd", [("tools.denied", "mcp_resource")]),
+        ("file:///srv/data/%2e%2e/x/passwd", [("tools.denied", "mcp_resource")]),
+        ("file:///srv/data/..%5c..%5cpasswd", [("tools.denied", "mcp_resource")]),
+        ("file:///srv/data/%252e%252e/passwd", [("tools.denied", "mcp_resource")]),
+        ("file:///srv/data/a/../b/./passwd", []),
     ],
 )
 def test_resources_are_tools_by_their_address(uri: str, found: list[tuple[str, str]]) -> None:
@@ -144,3 +150,11 @@ def test_resources_are_tools_by_their_address(uri: str, found: list[tuple[str, s
     signals = list(inspector(text).inspect(asked(ToolCall(uri, {"uri": uri}, kind="mcp_resource"))))
     assert rules(signals) == found
     assert all("passwd" not in str(signal.detail) for signal in signals)
+
+
+def test_addresses_of_resources_are_arguments() -> None:
+    text = "rules: [{name: docs, kinds: [mcp_resource], arguments: [{path: /uri, hosts: ['*.docs.test']}]}]"
+    judge = inspector(text)
+    assert rules(judge.inspect(asked(ToolCall("https://a.docs.test/x", {}, kind="mcp_resource")))) == []
+    found = rules(judge.inspect(asked(ToolCall("https://evil.test/x", {}, kind="mcp_resource"))))
+    assert found == [("tools.arguments", "condition")]
