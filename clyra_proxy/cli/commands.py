@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("clyra_proxy.cli.doctor", "Make real calls with every runtime found; name what goes wrong."),
     "tail": Command("clyra_proxy.cli.tail", "Follow the verdicts, one coloured line each."),
     "explain": Command("clyra_proxy.cli.explain", "Tell the whole story of one verdict."),
+    "allow": Command("clyra_proxy.cli.allow", "Write the narrowest exception for a false positive."),
     "check": Command("clyra_proxy.cli.check", "Judge a body file or a text, offline, as live traffic would be."),
     "genai": Command("clyra_proxy.cli.genai", "Judge texts, try attacks, report on the traffic of models."),
     "policy": Command("clyra_proxy.cli.policy", "Check, show, compare and test policy files."),
