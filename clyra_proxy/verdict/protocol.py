@@ -77,10 +77,16 @@ def is_mcp(request: RequestHead) -> bool:
     """True for a JSON-RPC message posted to an MCP server."""
     if request.method != "POST" or is_a2a(request):
         return False
-    if is_mcp_session(request):
+    if is_mcp_session(request) or is_mcp_endpoint(request):
         return True
     accept = (request.get("accept") or "").lower()
     return "application/json" in accept and "text/event-stream" in accept
+
+
+def is_mcp_stream(request: RequestHead) -> bool:
+    """True for the stream that a client of MCP's first transport opens (2024-11-05 "HTTP with SSE")."""
+    wants_events = "text/event-stream" in (request.get("accept") or "").lower()
+    return request.method == "GET" and wants_events and request.path.partition("?")[0].rstrip("/").endswith("/sse")
 
 
 def is_mcp_session(request: RequestHead) -> bool:
@@ -109,6 +115,14 @@ def is_provider(host: str) -> bool:
     """Whether a host is a known provider of models."""
     known = (*_GEMINI_HOSTS, *_OPENAI_HOSTS, *_COHERE_HOSTS, *_OTHER_PROVIDERS)
     return _below(host, known) or _BEDROCK_HOST.match(host.lower()) is not None
+
+
+def is_mcp_endpoint(request: RequestHead) -> bool:
+    """Whether the path is where MCP's first transport posts, as the official servers name it."""
+    place, _, query = request.path.partition("?")
+    if not place.rstrip("/").endswith(("/messages", "/message")):
+        return False
+    return any(pair.startswith(("session_id=", "sessionId=")) for pair in query.split("&"))
 
 
 def _by_agreement(request: RequestHead, path: str) -> Protocol | None:

@@ -28,7 +28,15 @@ from clyra_proxy.genai.protocols.openai_responses import ResponsesReading
 from clyra_proxy.genai.protocols.prompts import PROMPT_READINGS
 from clyra_proxy.genai.protocols.reading import MessageReading, Reading
 from clyra_proxy.genai.protocols.realtime import OpenAiMessages
-from clyra_proxy.verdict.protocol import a2a_card, is_a2a, is_mcp, is_mcp_session, is_provider
+from clyra_proxy.verdict.protocol import (
+    a2a_card,
+    is_a2a,
+    is_mcp,
+    is_mcp_endpoint,
+    is_mcp_session,
+    is_mcp_stream,
+    is_provider,
+)
 
 _ALL: tuple[Reading, ...] = (
     ChatReading(),
@@ -108,7 +116,7 @@ def recognise(request: RequestHead, destination: Destination, declared: str = "a
         return _by_get(request, path)
     if request.method not in ("POST", "PUT", "PATCH"):
         return None
-    if is_mcp_session(request):
+    if is_mcp_session(request) or is_mcp_endpoint(request):
         return READINGS["mcp"]
     if bound is not None:
         return bound
@@ -148,7 +156,7 @@ def _by_get(request: RequestHead, path: str) -> Reading | None:
         if "BidiGenerateContent" in path:
             return READINGS["gemini"]
         return next((READINGS[id] for ending, id in _SOCKETS if path.endswith(ending)), _mcp_socket(request))
-    if is_mcp_session(request):
+    if is_mcp_session(request) or is_mcp_stream(request):
         return READINGS["mcp"]
     return READINGS["a2a"] if a2a_card(path) else None
 
