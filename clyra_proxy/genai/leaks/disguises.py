@@ -8,6 +8,7 @@ code, characters set apart by blanks or marks.
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
@@ -57,7 +58,11 @@ def _visible(text: str) -> Mapped | None:
     """Without invisible characters; full-width, styled and look-alike letters as plain ones."""
     if text.isascii():
         return None
-    return rewrite(text, ((at, at + 1, new) for at, c in enumerate(text) if c > "\x7f" and (new := _plain(c)) != c))
+    changed = {c: new for c in set(text) if c > "\x7f" and (new := _plain(c)) != c}
+    if not changed:
+        return None
+    spots = re.finditer(f"[{re.escape(''.join(changed))}]", text)
+    return rewrite(text, ((spot.start(), spot.end(), changed[spot.group()]) for spot in spots))
 
 
 def _plain(character: str) -> str:

@@ -48,7 +48,7 @@ def as_text(raw: bytes | None) -> str | None:
     if raw[1:16:2].count(0) == len(raw[1:16:2]):
         raw = raw[::2]
     sample = raw[:512]
-    readable = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in sample)
+    readable = len(sample) - len(sample.translate(None, _READABLE))
     if readable * 10 >= len(sample) * 9 + 5:
         return raw[:_MOST_TEXT].decode("utf-8", "replace")
     try:
@@ -95,8 +95,8 @@ def _worthwhile(head: bytes) -> bool:
         return True
     if not any(head[1::2]):
         return True
-    odd = sum(byte < 9 or 13 < byte < 32 or byte == 127 for byte in head)
-    return odd == 0 and sum(byte > 127 for byte in head) * 2 <= len(head)
+    strange = head.translate(None, _READABLE)
+    return len(strange) * 2 <= len(head) and all(byte > 127 for byte in strange)
 
 
 def _from_hex(run: bytes) -> bytes | None:
@@ -129,6 +129,7 @@ def _from_binary(run: bytes) -> bytes | None:
     return bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits) // 8 * 8, 8))
 
 
+_READABLE = bytes([9, 10, 13, *range(32, 127)])
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
 _CODES: tuple[tuple[str, Pattern, Callable[[bytes], bytes | None]], ...] = (
     ("base64", Pattern(r"[A-Za-z0-9+/]{16,}={0,2}"), _from_base64),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from clyra_proxy.genai.leaks.leak import Family, Leak
 from clyra_proxy.genai.leaks.matching import Pattern
+from clyra_proxy.genai.leaks.nearby import word_ends
 from clyra_proxy.genai.leaks.values import is_key, is_password, is_unmistakable
 
 _PASSWORDS = (
@@ -29,7 +30,8 @@ _KEY_WORDS = (
 )
 # Words of scripts that one byte a character cannot hold.
 _OTHER_WORDS = (
-    "пароль", "密码", "密碼", "口令", "パスワード", "비밀번호", "암호", "كلمة المرور", "كلمة السر", "סיסמה", "סיסמא",
+    "пароль", "Пароль", "密码", "密碼", "口令", "パスワード", "비밀번호", "암호",
+    "كلمة المرور", "كلمة السر", "סיסמה", "סיסמא",
     "รหัสผ่าน",    "पासवर्ड", "κωδικός", "şifre", "hasło", "mật khẩu", "密钥", "токен", "令牌",
 )  # fmt: skip
 _JOIN = (
@@ -50,16 +52,20 @@ _SAID = (
 _QUOTED = r"(?:(?:[rbuf]{1,2})?\\?\"([^\"\n\\]{4,1000})|(?:[rbuf]{1,2})?\\?'([^'\n\\]{4,1000})|`([^`\n]{4,1000})`"
 _VALUE = _QUOTED + r"|(?:(?i:bearer|basic|token|apikey)\s)?([^\s\"'`<>,;\\]{4,}))"
 _NOT_NAMES = Pattern(
-    r"(?:next|page|prev|previous|continuation|cont|cursor|sync|pad|eos|bos|unk|sep|cls|mask|max|min|num|total|input|output|"
-    r"prompt|completion|reasoning|cached|public|primary|foreign|partition|sort|cache|idempotency|routing|map|dict|object|json|"
+    r"(?:next|page|prev|previous|continuation|cont|cursor|sync|pad|eos|bos|unk|sep|cls|mask|max|min|num|total|input|"
+    r"output|"
+    r"prompt|completion|reasoning|cached|public|primary|foreign|partition|sort|cache|idempotency|routing|map|dict|"
+    r"object|json|"
     r"row|group|index|lookup|hash|sample|unique|composite|natural|surrogate|foreign|translation|i18n|message|hot|"
-    r"arrow|return|enter|shift|ctrl|control|csrf|xsrf|crumb|stop|special|added|first|last|by|per|trace|span|correlation|"
+    r"arrow|return|enter|shift|ctrl|control|csrf|xsrf|crumb|stop|special|added|first|last|by|per|trace|span|"
+    r"correlation|"
     r"request|etag|resume|upload|nonce|challenge|anti|no|is|has|get|show|hide|toggle|forgot|reset|confirm|change|"
     r"validate|check|verify|parse|count|time)[_.\- ]?\z",
     fold=True,
 )
 _NOT_TAILS = Pattern(
-    r"(?:s?[_-]?(?:id|ids|count|counts|limit|type|types|length|len|size|url|uri|endpoint|path|file|filename|name|names|field|"
+    r"(?:s?[_-]?(?:id|ids|count|counts|limit|type|types|length|len|size|url|uri|endpoint|path|file|filename|name|"
+    r"names|field|"
     r"expiry|expires?|expiration|expires_in|expires_at|ttl|age|policy|usage|budget|index|idx|"
     r"status|regex|pattern|format|label|placeholder|hint|prefix|suffix|"
     r"manager|provider|reset|strength|version|algorithm|alg|error|message|prompt|header|headers|class|input|required|"
@@ -117,15 +123,10 @@ class GenericScanner:
         return None
 
     def _after_other_scripts(self, text: str, data: bytes) -> Iterator[Leak]:
-        small = text.lower() if len(text.lower()) == len(text) else text
-        for word in _OTHER_WORDS:
-            at = small.find(word)
-            while at >= 0:
-                end = at + len(word)
-                found = _value(self._foreign, data, end, min(end + 200, len(data)))
-                if found is not None and _judged(text, found, True, said=True):
-                    yield _leak(text, found, True)
-                at = small.find(word, end)
+        for end in word_ends(text, _OTHER_WORDS):
+            found = _value(self._foreign, data, end, min(end + 200, len(data)))
+            if found is not None and _judged(text, found, True, said=True):
+                yield _leak(text, found, True)
 
 
 def _only_sounds(data: bytes, start: int, end: int, is_password_word: bool) -> bool:

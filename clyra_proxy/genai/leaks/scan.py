@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from clyra_proxy.genai.leaks.contacts import ContactScanner
 from clyra_proxy.genai.leaks.generic import GenericScanner
 from clyra_proxy.genai.leaks.hidden import Scan, hidden_leaks
 from clyra_proxy.genai.leaks.leak import Leak, without_overlaps
-from clyra_proxy.genai.leaks.matching import as_bytes
+from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 from clyra_proxy.genai.leaks.pack import load_packs
+from clyra_proxy.genai.leaks.people import PeopleScanner
 from clyra_proxy.genai.leaks.vendors import VendorScanner
 from clyra_proxy.genai.leaks.windows import scan_whole
-from clyra_proxy.policy.genai.leaks import Leaks
+from clyra_proxy.policy.genai.leaks import DEFAULT_PII, Leaks
 
 _LONGEST_VALUE = 4096  # characters of a bare value
 
@@ -28,11 +30,20 @@ class Scanner:
     settings: Leaks
     vendors: VendorScanner
     generic: GenericScanner
+    people: PeopleScanner
+    contacts: ContactScanner
 
     @classmethod
     def compile(cls, settings: Leaks) -> Scanner:
         """Raises PolicyError for a bad pack."""
-        return cls(settings, VendorScanner(load_packs()), GenericScanner())
+        kinds = frozenset(kind for kind in DEFAULT_PII if settings.personal.action(kind) != "allow")
+        return cls(
+            settings,
+            VendorScanner(load_packs()),
+            GenericScanner(),
+            PeopleScanner(kinds, tuple(settings.personal.countries)),
+            ContactScanner(kinds),
+        )
 
     def scan(self, text: str) -> list[Leak]:
         """Every leak of a complete text, in its order, without overlaps."""
@@ -60,6 +71,9 @@ class Scanner:
     def _window(self, text: str, mirrored: Scan) -> list[Leak]:
         data = as_bytes(text)
         found = [*self._named(text, data)]
+        if has_personal(data):
+            found += self.people.scan(text, data)
+            found += self.contacts.scan(text, data)
         if self.settings.secrets.encoded:
             found += hidden_leaks(text, data, self._named, mirrored)
         return without_overlaps(found)
@@ -69,6 +83,14 @@ class Scanner:
         yield from self.vendors.scan(text, data)
         if self.settings.secrets.generic:
             yield from self.generic.scan(text, data)
+
+
+_PERSONAL = Pattern(r"[0-9][0-9 ().\-/]{4,}[0-9]|[A-Za-z0-9]@[A-Za-z0-9]|[0-9]{4}|[0-9]{2}[A-Z][0-9]{2}")
+
+
+def has_personal(data: bytes) -> bool:
+    """Anything that could be a number of a person or an address at all."""
+    return _PERSONAL.search(data) is not None
 
 
 def member_name(path: str) -> str:

@@ -1,0 +1,102 @@
+"""National ids of persons, by country: data in `policies/rules/personal/national.yaml`, arithmetic of python-stdnum.
+
+Rule: all shapes that tell by themselves are looked for in one pass; a number counts when its check passes and, where
+chance passes one in ten, only after a word that names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import yaml
+
+from clyra_proxy.genai.leaks.leak import Family, Leak
+from clyra_proxy.genai.leaks.matching import Pattern
+from clyra_proxy.genai.leaks.nearby import WordIndex, is_bounded
+from clyra_proxy.policy.profiles import policies_folder
+
+_WEIGHT = 60
+_AFTER = 60  # characters between a word and the number it names
+_MOST = 200  # numbers looked at in one window
+
+
+@dataclass(frozen=True, slots=True)
+class _National:
+    id: str
+    pattern: Pattern
+    valid: Callable[[str], bool]
+    strong: bool
+    words: tuple[str, ...]
+
+
+class NationalScanner:
+    """The ids of these countries (ISO 3166 alpha-2)."""
+
+    def __init__(self, countries: tuple[str, ...]) -> None:
+        self._national = _load(countries)
+        self._strong = [each for each in self._national if each.strong]
+        self._words = WordIndex([(each.words, each) for each in self._national if not each.strong])
+        self._shapes = Pattern("|".join(f"(?:{each.pattern.source})" for each in self._strong) or r"[^\x00-\xff]")
+
+    def scan(self, text: str, data: bytes) -> Iterator[Leak]:
+        """Every id. data: a byte a character."""
+        for number, (start, _) in enumerate(self._shapes.spans(data)):
+            if number >= _MOST:
+                break
+            for each in self._strong:
+                yield from _judge(each, text, data, start)
+        for rules, end in self._words.hits(text, data):
+            for each in rules:
+                for start, _ in islice(each.pattern.spans(data, end, min(end + _AFTER, len(data))), 3):
+                    yield from _judge(each, text, data, start)
+
+
+def _judge(each: _National, text: str, data: bytes, start: int) -> Iterator[Leak]:
+    span = each.pattern.at(data, start, min(start + 40, len(data)))
+    if span is not None and is_bounded(data, *span) and each.valid(text[start : span[1]]):
+        yield Leak(Family.PII, "national_id", each.id, *span, weight=_WEIGHT + 5 * each.strong)
+
+
+def _load(countries: tuple[str, ...]) -> tuple[_National, ...]:
+    pack = yaml.safe_load((policies_folder() / "rules" / "personal" / "national.yaml").read_text("utf-8"))
+    return tuple(
+        _National(
+            row["id"], Pattern(row["pattern"]), _validator(row["check"]), row.get("strong", False), tuple(row["words"])
+        )
+        for row in pack["rules"]
+        if row["country"] in countries
+    )
+
+
+def _validator(name: str) -> Callable[[str], bool]:
+    if name.startswith("own."):
+        return _OWN[name]
+    valid: Callable[[str], bool] = importlib.import_module(f"stdnum.{name}").is_valid
+    return valid
+
+
+def _is_nino(value: str) -> bool:
+    """Prefixes that are never issued (gov.uk)."""
+    return value[:2].upper() not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ")
+
+
+def _is_nric(value: str) -> bool:
+    """Singapore: a weighted sum modulo 11 picks the letter."""
+    total = sum(int(digit) * weight for digit, weight in zip(value[1:8], (2, 7, 6, 5, 4, 3, 2), strict=True))
+    total += {"T": 4, "G": 4, "M": 3}.get(value[0], 0)
+    letters = {"S": "JZIHGFEDCBA", "T": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "G": "XWUTRQPNMLK", "M": "XWUTRQPNJLK"}
+    place = total % 11
+    return letters[value[0]][10 - place if value[0] == "M" else place] == value[8]
+
+
+def _is_tw(value: str) -> bool:
+    """Taiwan: the letter as two digits, a weighted sum that ends in 0."""
+    code = "ABCDEFGHJKLMNPQRSTUVXYWZIO".index(value[0]) + 10
+    digits = [code // 10, code % 10, *map(int, value[1:])]
+    return sum(d * w for d, w in zip(digits, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True)) % 10 == 0
+
+
+_OWN: dict[str, Callable[[str], bool]] = {"own.nino": _is_nino, "own.nric": _is_nric, "own.tw": _is_tw}
