@@ -265,7 +265,7 @@ def file_digests(document: PolicyDocument, base_dir: Path) -> dict[str, str]:
 def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
     """Every file the policy names, as written, sorted."""
     files = {document.identity.client_ca, document.enforcement.upstream_ca, document.genai_security.exceptions}
-    files.update(document.genai_security.detectors.files)
+    files.update((document.genai_security.budgets.prices, *document.genai_security.detectors.files))
     for destination in document.destinations.values():
         for layer in (destination, *destination.rules):
             if layer.schema_ is not None:

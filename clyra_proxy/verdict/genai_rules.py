@@ -101,3 +101,6 @@ ROWS: tuple[tuple[str, Reason, Action, Severity, str], ...] = (
         "An exchange with a model or a tool server whose shape is not known, or that is too large to be looked at.",
     ),
 )
+
+GENAI_REASONS = frozenset(row[1] for row in ROWS)
+"""The reasons of these rules."""

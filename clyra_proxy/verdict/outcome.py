@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clyra_proxy.verdict.genai_rules import GENAI_REASONS
 from clyra_proxy.verdict.reasons import Reason
 
 
@@ -119,8 +120,12 @@ _OUTCOMES: dict[Reason, Outcome] = {
 
 
 def of(reason: Reason, *, in_response: bool = False) -> Outcome:
-    """The outcome of a reason. in_response: the upstream's answer is at fault, so a 4xx becomes 502."""
+    """The outcome of a reason. in_response: the upstream's answer is at fault, so a 4xx becomes 502.
+
+    Not so for what a model or a tool server says: client libraries repeat a call that ended in 5xx, and each repetition
+    is paid for.
+    """
     outcome = _OUTCOMES[reason]
-    if in_response and outcome.status < 500:
+    if in_response and outcome.status < 500 and reason not in GENAI_REASONS:
         return Outcome(502, close_code=outcome.close_code)
     return outcome

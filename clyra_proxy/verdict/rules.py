@@ -240,6 +240,7 @@ SPEAKS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "schema": frozenset({"json", "schema", "body"}),
         "genai": frozenset(row[0].partition(".")[0] for row in genai_rules.ROWS),
+        "budget": frozenset({"budget", "loop", "drift"}),
     }
 )
 """Check -> families whose rules it applies, where these are more than its own."""

@@ -109,7 +109,7 @@ async def test_an_answer_is_redacted_or_refused_whole(opened: Open) -> None:
         answer = await client.post(_say(house, _json(_answer("it is SECRET999"))), json=_asked("?"))
         assert answer.json() == _answer("it is [gone]")
         answer = await client.post(_say(house, _json(_answer("ATTACK"))), json=_asked("?"))
-        assert answer.status_code == 502
+        assert answer.status_code == 403
         assert answer.json()["error"]["code"] == "prompt_injection"
 
 
