@@ -15,7 +15,8 @@ import typer
 from clyra_proxy.cli.explain import find_event
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import print_json
-from clyra_proxy.errors import CannotTellError, UsageError
+from clyra_proxy.engine.control import ask_supervisor
+from clyra_proxy.errors import CannotTellError, StartupError, UsageError
 from clyra_proxy.genai.exception_file import add_entries, remove_entry, render
 from clyra_proxy.genai.exception_making import LONGEST_S, Decision, Width, entries_from
 from clyra_proxy.genai.exceptions import ExceptionEntry, read_exceptions
@@ -25,6 +26,7 @@ from clyra_proxy.policy.load import load_with_source
 app = typer.Typer(add_completion=False)
 
 DEFAULT_FILE = "exceptions.yaml"
+RELOAD_LIMIT_S = 60.0
 _AHEAD = re.compile(r"(\d{1,4})([hdw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 _EPILOG = (
@@ -64,6 +66,9 @@ def allow(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="Show all exceptions.")] = False,
     remove: Annotated[str | None, typer.Option("--remove", metavar="ID", help="Take an exception out.")] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload/--no-reload", help="Let a running proxy take the change at once.")
+    ] = True,
     policy: Annotated[
         Path | None, typer.Option("--policy", help="Policy file.", show_default="policy.yaml in the data folder")
     ] = None,
@@ -83,15 +88,15 @@ def allow(
         _show(place, as_json)
     elif remove is not None:
         removed = remove_entry(place.file, remove)
-        _tell(
-            {"removed": removed.model_dump(), "file": str(place.file)},
-            f"removed {removed.id} ({removed.rule})",
-            as_json,
-        )
+        in_force = _in_force(house, place, reload)
+        told = {"removed": removed.model_dump(), "file": str(place.file), "in_force": in_force}
+        _tell(told, f"removed {removed.id} ({removed.rule})\n{_force_line(in_force)}", as_json)
     elif source is not None:
         event = find_event(log or house.verdict_log, source)
         decision = _decision(reason, person, expires, wider)
-        _write(place, entries_from(event, decision, frozenset(rule or ())), event, as_json, dry_run=dry_run)
+        change = _Change(place, house, reload=reload, dry_run=dry_run)
+        told = change.write(entries_from(event, decision, frozenset(rule or ())), event)
+        _tell(told, change.story(told), as_json)
 
 
 def _decision(reason: str | None, person: str | None, expires: str, width: Width) -> Decision:
@@ -128,44 +133,72 @@ def _end(text: str, now: float) -> float:
     return ends
 
 
-def _write(place: Place, entries: list[ExceptionEntry], event: dict[str, Any], as_json: bool, *, dry_run: bool) -> None:
-    if not entries:
-        raise CannotTellError(
-            "This verdict has nothing an exception could cover.",
-            "Exceptions cover findings of the GenAI checks that ask for something and are not covered yet.",
-            "'clyra explain VERDICT' shows its findings; other rules are set under `enforcement.rules`.",
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Writing entries, and telling what became of it."""
+
+    place: Place
+    house: Home
+    reload: bool
+    dry_run: bool
+
+    def write(self, entries: list[ExceptionEntry], event: dict[str, Any]) -> dict[str, Any]:
+        """Add what is not there yet, renew what has ended; what was done, as JSON values. Raises CannotTellError."""
+        if not entries:
+            raise CannotTellError(
+                "This verdict has nothing an exception could cover.",
+                "Exceptions cover findings of the GenAI checks that ask for something and are not covered yet.",
+                "'clyra explain VERDICT' shows its findings; other rules are set under `enforcement.rules`.",
+            )
+        file, now = self.place.file, time.time()
+        known = {one.id: one for one in read_exceptions(file).exceptions} if file.exists() else {}
+        fresh = [one for one in entries if one.id not in known or known[one.id].ends_at <= now]
+        if fresh and not self.dry_run:
+            for entry in fresh:
+                if entry.id in known:
+                    remove_entry(file, entry.id)
+            add_entries(file, fresh)
+        written = bool(fresh) and not self.dry_run
+        return {
+            "verdict": event["unmapped"]["clyra"]["verdict"],
+            "file": str(file),
+            "policy_names_it": self.place.named,
+            "written": written,
+            "in_force": _in_force(self.house, self.place, written and self.reload),
+            "entries": [entry.model_dump() for entry in fresh],
+            "already": [entry.id for entry in entries if entry not in fresh],
+        }
+
+    def story(self, told: dict[str, Any]) -> str:
+        """The same for a person."""
+        lines = [f"already covered by {name}" for name in told["already"]]
+        if told["entries"]:
+            lines.append(f"{'written to' if told['written'] else 'would write to'} {told['file']}:")
+            lines += [render(ExceptionEntry(**entry)).rstrip("\n") for entry in told["entries"]]
+            if not self.place.named:
+                lines += [f"{self.place.policy} does not name this file yet. Add:", "genai_security:"]
+                lines.append(f"  exceptions: {self.place.file.name}")
+            elif told["written"]:
+                lines.append(_force_line(told["in_force"]))
+        return "\n".join(lines)
+
+
+def _in_force(house: Home, place: Place, wanted: bool) -> bool | None:
+    """Whether a running proxy took the change; None when it was not asked or none runs. Raises StartupError."""
+    if not wanted or not place.named or not house.proxy_control.exists():
+        return None
+    answer = ask_supervisor(house.proxy_control, {"command": "reload"}, RELOAD_LIMIT_S)
+    if not answer["ok"]:
+        raise StartupError(
+            f"The exceptions in {place.file} are changed, and the running proxy did not take them.",
+            str(answer.get("what", "")),
+            str(answer.get("todo", "")),
         )
-    known = {entry.id: entry for entry in read_exceptions(place.file).exceptions} if place.file.exists() else {}
-    now = time.time()
-    stale = [entry for entry in entries if entry.id in known and known[entry.id].ends_at <= now]
-    fresh = [entry for entry in entries if entry.id not in known or entry in stale]
-    if fresh and not dry_run:
-        for entry in stale:
-            remove_entry(place.file, entry.id)
-        add_entries(place.file, fresh)
-    told = {
-        "verdict": event["unmapped"]["clyra"]["verdict"],
-        "file": str(place.file),
-        "policy_names_it": place.named,
-        "written": not dry_run and bool(fresh),
-        "entries": [entry.model_dump() for entry in fresh],
-        "already": [entry.id for entry in entries if entry not in fresh],
-    }
-    _tell(told, _story(place, fresh, told["already"], dry_run=dry_run), as_json)
+    return True
 
 
-def _story(place: Place, fresh: list[ExceptionEntry], already: list[str], *, dry_run: bool) -> str:
-    lines = [f"already covered by {name}" for name in already]
-    if fresh:
-        lines.append(f"{'would write to' if dry_run else 'written to'} {place.file}:")
-        lines.append("".join(render(entry) for entry in fresh).rstrip("\n"))
-    if fresh and not place.named:
-        lines += [
-            f"{place.policy} does not name this file yet. Add:",
-            "genai_security:",
-            f"  exceptions: {place.file.name}",
-        ]
-    return "\n".join(lines)
+def _force_line(in_force: bool | None) -> str:
+    return "in force in the running proxy" if in_force else "'clyra proxy reload' puts it in force in a running proxy"
 
 
 def _show(place: Place, as_json: bool) -> None:
