@@ -73,6 +73,12 @@ def is_person(address: str) -> bool:
         return False
     if host.index(".") < 2:
         return False
+    return _is_registered(host)
+
+
+@lru_cache(maxsize=4096)
+def _is_registered(host: str) -> bool:
+    """The host stands under a public suffix."""
     suffix = _suffixes().publicsuffix(host, accept_unknown=False)
     return suffix is not None and suffix != host
 

@@ -8,11 +8,10 @@ code, characters set apart by blanks or marks.
 from __future__ import annotations
 
 import html
-import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from clyra_proxy.genai.leaks.mapped import Mapped, rewrite
+from clyra_proxy.genai.leaks.mapped import Mapped, Replaced, rewrite
 from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 
 # Look-alikes of Latin letters in other scripts, that NFKC leaves.
@@ -36,7 +35,7 @@ _APART = Pattern(
 
 def undone(text: str) -> Iterator[tuple[str, str, Callable[[int, int], tuple[int, int]]]]:
     """(name, text, way back) of each stage that changed something."""
-    back: list[Mapped] = []
+    back: list[Mapped | Replaced] = []
     for name, stage in _STAGES:
         mapped = stage(back[-1].text if back else text)
         if mapped is None:
@@ -45,7 +44,7 @@ def undone(text: str) -> Iterator[tuple[str, str, Callable[[int, int], tuple[int
         yield name, mapped.text, _way_back(tuple(back))
 
 
-def _way_back(stages: tuple[Mapped, ...]) -> Callable[[int, int], tuple[int, int]]:
+def _way_back(stages: tuple[Mapped | Replaced, ...]) -> Callable[[int, int], tuple[int, int]]:
     def origin(start: int, end: int) -> tuple[int, int]:
         for mapped in reversed(stages):
             start, end = mapped.origin(start, end)
@@ -54,15 +53,12 @@ def _way_back(stages: tuple[Mapped, ...]) -> Callable[[int, int], tuple[int, int
     return origin
 
 
-def _visible(text: str) -> Mapped | None:
+def _visible(text: str) -> Replaced | None:
     """Without invisible characters; full-width, styled and look-alike letters as plain ones."""
     if text.isascii():
         return None
     changed = {c: new for c in set(text) if c > "\x7f" and (new := _plain(c)) != c}
-    if not changed:
-        return None
-    spots = re.finditer(f"[{re.escape(''.join(changed))}]", text)
-    return rewrite(text, ((spot.start(), spot.end(), changed[spot.group()]) for spot in spots))
+    return Replaced(text, changed) if changed else None
 
 
 def _plain(character: str) -> str:
@@ -122,7 +118,7 @@ def _step(run: str) -> int:
     return 3 if run[1:3] in (", ", "  ") else 2
 
 
-_STAGES: tuple[tuple[str, Callable[[str], Mapped | None]], ...] = (
+_STAGES: tuple[tuple[str, Callable[[str], Mapped | Replaced | None]], ...] = (
     ("invisible", _visible),
     ("escaped", _unescaped),
     ("spaced", _together),

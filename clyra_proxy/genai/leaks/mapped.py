@@ -58,6 +58,23 @@ def rewrite(text: str, changes: Iterable[tuple[int, int, str]]) -> Mapped | None
     return Mapped("".join(parts), news, olds, ends, kept)
 
 
+class Replaced:
+    """A text in which single characters are replaced, by none, one or more. The way back is worked out late."""
+
+    def __init__(self, text: str, table: dict[str, str]) -> None:
+        self._old = text
+        self._table = table
+        self._starts: list[int] | None = None
+        self.text = text.translate(str.maketrans(dict[str, str | int | None](table)))
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """As of `Mapped`."""
+        if self._starts is None:
+            sizes = {character: len(new) for character, new in self._table.items()}
+            self._starts = [at for at, character in enumerate(self._old) for _ in range(sizes.get(character, 1))]
+        return self._starts[start], self._starts[max(start, end - 1)] + 1
+
+
 def reverse_span(length: int, start: int, end: int) -> tuple[int, int]:
     """Where a span of a reversed text stands in the text."""
     return length - end, length - start

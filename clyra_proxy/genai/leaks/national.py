@@ -20,7 +20,9 @@ from clyra_proxy.policy.profiles import policies_folder
 
 _WEIGHT = 60
 _AFTER = 60  # characters between a word and the number it names
+_LONGEST = 40  # characters of an id
 _MOST = 200  # numbers looked at in one window
+_STARTS = Pattern(r"\b(?:[A-Z]{1,6} ?)?[0-9]")  # where an id can begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,12 @@ class NationalScanner:
 
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:
         """Every id. data: a byte a character."""
-        for number, (start, _) in enumerate(self._shapes.spans(data)):
-            if number >= _MOST:
-                break
-            for each in self._strong:
-                yield from _judge(each, text, data, start)
+        left = _MOST
+        for start, _ in _STARTS.spans(data):
+            if left and self._shapes.at(data, start, min(start + _LONGEST, len(data))) is not None:
+                left -= 1
+                for each in self._strong:
+                    yield from _judge(each, text, data, start)
         for rules, end in self._words.hits(text, data):
             for each in rules:
                 for start, _ in islice(each.pattern.spans(data, end, min(end + _AFTER, len(data))), 3):
@@ -55,13 +58,14 @@ class NationalScanner:
 
 
 def _judge(each: _National, text: str, data: bytes, start: int) -> Iterator[Leak]:
-    span = each.pattern.at(data, start, min(start + 40, len(data)))
+    span = each.pattern.at(data, start, min(start + _LONGEST, len(data)))
     if span is not None and is_bounded(data, *span) and each.valid(text[start : span[1]]):
         yield Leak(Family.PII, "national_id", each.id, *span, weight=_WEIGHT + 5 * each.strong)
 
 
 def _load(countries: tuple[str, ...]) -> tuple[_National, ...]:
-    pack = yaml.safe_load((policies_folder() / "rules" / "personal" / "national.yaml").read_text("utf-8"))
+    text = (policies_folder() / "rules" / "personal" / "national.yaml").read_text("utf-8")
+    pack = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     return tuple(
         _National(
             row["id"], Pattern(row["pattern"]), _validator(row["check"]), row.get("strong", False), tuple(row["words"])

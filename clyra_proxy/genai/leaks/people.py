@@ -41,7 +41,7 @@ _ISSUERS: tuple[tuple[int, int, tuple[int, ...]], ...] = (
     (60, 60, (16,)),
     (81, 82, (16,)),
 )
-_CARD = Pattern(r"[0-9](?:[ -]?[0-9]){12,18}")
+_CARD = Pattern(r"\b[0-9](?:[ -]?[0-9]){12,18}")
 _IBAN = Pattern(r"[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?")
 _PHONE = Pattern(
     r"\+[0-9][0-9 ().\-/]{6,18}[0-9]|\(?\b[2-9][0-9]{2}\)?[ .\-][2-9][0-9]{2}[ .\-][0-9]{4}|\b0[0-9][0-9 "
@@ -118,8 +118,10 @@ def _valid_phone(value: str, country: str | None) -> bool:
 
 def _cards(text: str, data: bytes) -> Iterator[Leak]:
     for start, end in _CARD.spans(data):
+        if not is_bounded(data, start, end):
+            continue
         digits = text[start:end].replace(" ", "").replace("-", "")
-        if not is_bounded(data, start, end) or not is_card(digits) or is_identifier(text, start):
+        if not is_card(digits) or is_identifier(text, start):
             continue
         grouped = len(digits) != end - start
         if grouped or len(digits) in (15, 16) or is_named(text, start, _CARD_WORDS):

@@ -31,6 +31,7 @@ _GAP = (
 _VALUE = r"([A-Za-z0-9_.:!@~^#$%&*+/=|-]{7,1000})"
 # A line of a key: enough of it that no sentence looks like one.
 _BODY = Pattern(r"[A-Za-z0-9+/=]{30,}")
+_INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~.+-/"
 _TRAILING = b".,;:!?*|&\"'`"
 _WEIGHT = 100
 
@@ -48,12 +49,12 @@ class VendorScanner:
     def __init__(self, formats: tuple[SecretFormat, ...]) -> None:
         self._anchored: dict[bytes, list[_Compiled]] = {}
         self._named: dict[bytes, list[_Compiled]] = {}
-        self._direct: list[_Compiled] = []
+        self._cored: list[tuple[_Compiled, Pattern]] = []
         for rule in formats:
             self._place(rule)
         self._anchors = Pattern(any_of([key.decode("latin-1") for key in self._anchored]))
         self._names = Pattern(any_of([key.decode("latin-1") for key in self._named]), fold=True)
-        self._shapes = Pattern("|".join(f"(?:{each.rule.expression()})" for each in self._direct))
+        self._cores = Pattern("|".join(f"(?:{each.rule.core})" for each, _ in self._cored))
         # A long beginning also stands for the shorter ones it begins with.
         self._beginning = {
             key: [each for other, rules in self._anchored.items() if key.startswith(other) for each in rules]
@@ -65,8 +66,8 @@ class VendorScanner:
         anchors = rule.beginnings()
         loose = all(len(text) >= 4 and not text.isalnum() for text in anchors)
         compiled = _Compiled(rule, Pattern(rule.expression()), loose)
-        if rule.direct:
-            self._direct.append(compiled)
+        if rule.core:
+            self._cored.append((compiled, Pattern(rule.core)))
         for text in anchors:
             self._anchored.setdefault(text.encode(), []).append(compiled)
         for word in rule.near:
@@ -75,10 +76,7 @@ class VendorScanner:
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:
         """Every key. data: `as_bytes(text)`."""
         yield from self._after_anchors(text, data)
-        for start, end in self._shapes.spans(data):
-            for each in self._direct:
-                if each.pattern.at(data, start, end) is not None:
-                    yield from self._judge(each, text, data, start)
+        yield from self._around_cores(text, data)
         yield from self._after_names(text, data)
 
     def _after_anchors(self, text: str, data: bytes) -> Iterator[Leak]:
@@ -90,6 +88,12 @@ class VendorScanner:
                 for leak in self._judge(each, text, data, start):
                     done = max(done, leak.end)
                     yield leak
+
+    def _around_cores(self, text: str, data: bytes) -> Iterator[Leak]:
+        for start, _ in self._cores.spans(data):
+            for each, core in self._cored:
+                if core.at(data, start, min(start + _LONGEST, len(data))) is not None:
+                    yield from self._judge(each, text, data, _beginning(data, start, each.rule.before))
 
     def _judge(self, each: _Compiled, text: str, data: bytes, start: int) -> Iterator[Leak]:
         rule = each.rule
@@ -119,6 +123,16 @@ class VendorScanner:
                         Family.SECRET, "secret", each.rule.id, span[0], span[0] + len(value), weight=_WEIGHT - 10
                     )
                     break
+
+
+def _beginning(data: bytes, core: int, most: int) -> int:
+    """Where the token that has its core here begins: at most so many characters before, and no blank among them."""
+    at = core
+    while at > 0 and core - at < most and data[at - 1] in _INSIDE:
+        at -= 1
+    if data[at - 1 : at] == b"%":
+        return min(at + 2, core)
+    return min(at + 1, core) if data[at - 1 : at] == b"\\" else at
 
 
 def _stands_alone(data: bytes, span: tuple[int, int], loose: bool) -> bool:

@@ -52,7 +52,7 @@ def test_lets_go_of_placeholders(rule: SecretFormat) -> None:
 def test_has_a_prefilter(rule: SecretFormat) -> None:
     """An anchor begins every match, so that a text without anchors costs one pass."""
     anchors = rule.beginnings()
-    assert bool(anchors) + bool(rule.near) + rule.direct == 1
+    assert bool(anchors) + bool(rule.near) + bool(rule.core) == 1
     pattern = Pattern(rule.expression())
     for case in rule.cases(random.Random(1)):
         if anchors and not rule.near:
