@@ -28,7 +28,15 @@ CORROBORATING = 2.0
 """Points of the classifier from which rules above the level count: broad ones, which it vets."""
 CLASSIFIER = "classifier"
 """The id that stands for it among the patterns."""
-_HIGHEST = 4
+_TRUST = {Provenance.SYSTEM: 0.3, Provenance.ASSISTANT: 0.5}
+"""What a score is multiplied with: operators write orders to the model all day, and models quote what they read."""
+_VETTED = 3
+"""Level up to which it does."""
+_ALONE = 4.0
+"""Most points of the classifier where no rule matches: it never decides alone."""
+_SURE = 4.0
+_LONG = 1000
+"""Bytes from which the classifier must be sure to count: more windows, more chances to err."""
 _STRICT = 3
 """Level from which a mention counts like a use."""
 
@@ -58,7 +66,7 @@ class Detector:
         """
         self.level, self.threshold, self._classifier = level, threshold, classifier
         known = load_packs(rules_folder()).rules if rules is None else rules
-        rules = [rule for rule in known if rule.level <= level or classifier is not None]
+        rules = [rule for rule in known if rule.level <= (level if classifier is None else max(level, _VETTED))]
         texts = RuleSet([rule for rule in rules if set(TEXTS) & set(rule.views)])
         self._sets = dict.fromkeys(TEXTS, texts) | {
             View.HIDDEN: RuleSet([rule for rule in rules if View.HIDDEN in rule.views]),
@@ -95,9 +103,9 @@ class Detector:
         if self._classifier is None:
             return 0.0
         texts = [look.content.decode() for look in views if look.view is View.PLAIN or _is_undone(look)]
-        return max(
-            (float(self._classifier.points(float(logit))) for logit in self._classifier.score(texts)), default=0.0
-        )
+        logits = self._classifier.score(texts)
+        points = max((float(self._classifier.points(float(logit))) for logit in logits), default=0.0)
+        return points if points >= _SURE or len(views[0].content) <= _LONG else 0.0
 
     def _found(self, look: Look, provenance: Provenance) -> Iterator[Found]:
         for hit in self._sets[look.view].hits(look.content):
@@ -112,11 +120,12 @@ class Detector:
         return is_mention(look.content, hit.start, hit.end, provenance)
 
     def _judged(self, found: list[Found], points: float, provenance: Provenance) -> Assessment:
-        most = _HIGHEST if points >= CORROBORATING else self.level
+        most = max(self.level, _VETTED) if points >= CORROBORATING else self.level
         found = [item for item in found if item.rule.level <= most]
         seen = [item for item in found if item.view is not View.DESPACED]  # blanks tell use from mention
         worst = worst_window(seen if any(item.mention for item in seen) else found)
-        score = round(sum(item.worth for item in worst) + points, 2)
+        points = points if any(item.worth >= 1 for item in worst) else min(points, _ALONE)
+        score = round((sum(item.worth for item in worst) + points) * _TRUST.get(provenance, 1.0), 2)
         if not score:
             return Assessment(level=self.level)
         worst.sort(key=lambda item: -item.worth)

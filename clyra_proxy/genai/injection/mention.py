@@ -2,8 +2,8 @@
 
 Rule: a match is a mention when it stands in quotes (or a code span) and the words around it talk about attacks,
 detection, tests or code; without quotes only when they plainly talk about attacks, and then never in text from
-strangers, who could write such words around a real order. A mention is worth MENTION of a use. What is looked at is
-NEAR bytes on each side, so the time for a match is constant.
+strangers, who could write such words around a real order; or when a short text begins by asking about it. A mention
+is worth MENTION of a use. What is looked at is NEAR bytes on each side, so the time for a match is constant.
 """
 
 from __future__ import annotations
@@ -30,8 +30,18 @@ _ABOUT_CODE = re.compile(
     rb"(?i)\bdef |\bassert|\bimport |print\(|```|\btests?\b|\bexamples?\b|\be\.g\.|such as|for example|patterns?\b|"
     rb"phrases?\b|keywords?\b|regex|\"(?:role|content|input|text|description|name)\"\s*:|\bpayload|\bscan|"
     rb"documentation|attempts?\b|\bblock(?:s|ed|ing)?\b|attacks?\b|injections?\b|malicious|expected|const |let |=>|"
-    rb"curl |\| "
+    rb"curl |\| |- \"|<[A-Z][a-z]+[A-Z ]|"
+    rb"(?:label|text|example|description|content|title|items|before|after)(?:=|: )[\"{']"
 )
+
+_ASKED_ABOUT = re.compile(
+    rb"(?i)(?:how (?:do|would|should|will|does|can) (?:you|i|we|one|it|an ai) (?:\w+ )?(?:classify|interpret|handle|"
+    rb"treat|respond to|react to|detect|recogni[sz]e|understand|parse)|what (?:is|would be|.s) (?:your|the) (?:response|"
+    rb"reaction|answer) to|is (?:this|the following|it) (?:an? |potentially )?(?:attack|suspicious|malicious|harmful|"
+    rb"safe|injection)|what does|explain why|(?:meaning|interpretation) of|"
+    rb"the (?:phrase|sentence|words|string|text))[^.!?\n]{0,40}$"
+)
+_QUESTION = 120
 
 
 def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> bool:
@@ -40,6 +50,8 @@ def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> 
     around = before + b"\n" + after
     attacks = {found.lower() for found in _ABOUT_ATTACKS.findall(around)}
     if len(attacks) >= 2 and not provenance.foreign:
+        return True
+    if start < _QUESTION and not provenance.foreign and _ASKED_ABOUT.search(before):
         return True
     if not (_OPENED.search(before[-40:]) and _CLOSED.search(after)):
         return False

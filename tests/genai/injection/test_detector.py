@@ -61,9 +61,9 @@ def test_rules_above_the_level_count_only_when_the_classifier_agrees() -> None:
     assert Detector(rules=THREES, level=3).assess(text).score == 6
 
 
-def test_classifier_alone_may_be_enough() -> None:
+def test_classifier_never_decides_alone() -> None:
     assessment = Detector(rules=THREES, classifier=Fixed(5)).assess("nothing of it")
-    assert (assessment.flagged, assessment.rule, assessment.patterns) == (True, "injection.direct", (CLASSIFIER,))
+    assert (assessment.flagged, assessment.score, assessment.patterns) == (False, 4, (CLASSIFIER,))
 
 
 @pytest.mark.parametrize(
