@@ -17,7 +17,7 @@ from clyra_proxy.genai.protocols.draft import Draft, word
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves, parse_json, pointer
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, without_paths
+from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, unreadable_event, without_paths
 
 _FORMAL = frozenset({
     "id", "taskId", "contextId", "messageId", "kind", "role", "state", "timestamp", "artifactId", "jsonrpc", "method",
@@ -95,8 +95,11 @@ class A2aStream:
         data = None if frame.data is None else frame.data.strip(b" \t\r\n")
         if not data:
             return StreamEvent(frame.start, frame.end, OTHER)
-        value = parse_json(data)
-        conversation = self._reading.read(value, Direction.RESPONSE, self._request)
+        try:
+            value = parse_json(data)
+            conversation = self._reading.read(value, Direction.RESPONSE, self._request)
+        except UnreadableError as refusal:
+            return unreadable_event(frame, data, self._reading.id, refusal, Provenance.TOOL_RESULT)
         self._messages.extend(value if isinstance(value, list) else [value])
         delta = Delta(DeltaKind.MESSAGE, f"message/{len(self._messages) - 1}", conversation=conversation)
         return StreamEvent(frame.start, frame.end, (delta,), frame.span)

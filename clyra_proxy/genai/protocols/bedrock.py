@@ -43,7 +43,11 @@ class ConverseReading:
         if not is_event_messages(media):
             return None
         return AssembledStream(
-            EventMessageFraming(), ConverseAssembler(), lambda value: self._answer(value, request), terminator=False
+            self.id,
+            EventMessageFraming(),
+            ConverseAssembler(),
+            lambda value: self._answer(value, request),
+            terminator=False,
         )
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:

@@ -60,7 +60,11 @@ class InvokeReading:
         if not is_event_messages(media):
             return None
         return AssembledStream(
-            EventMessageFraming(), InvokeAssembler(), lambda value: self._answer(value, request), terminator=False
+            self.id,
+            EventMessageFraming(),
+            InvokeAssembler(),
+            lambda value: self._answer(value, request),
+            terminator=False,
         )
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:

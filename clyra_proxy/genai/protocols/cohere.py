@@ -53,9 +53,11 @@ class CohereReading:
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         """Version 2 streams events; version 1 lines, or events when asked."""
         if is_event_stream(media):
-            return sse_reader(_EitherAssembler(), lambda value: self._answer(value, request))
+            return sse_reader(self.id, _EitherAssembler(), lambda value: self._answer(value, request))
         if is_json_lines(media):
-            return AssembledStream(LineFraming(), ChatV1Assembler(), lambda value: self._answer(value, request))
+            return AssembledStream(
+                self.id, LineFraming(), ChatV1Assembler(), lambda value: self._answer(value, request)
+            )
         return None
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:

@@ -21,6 +21,7 @@ from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, 
 from clyra_proxy.genai.protocols.streams import AssembledStream, event_object, is_event_stream, objects, sse_reader
 
 STREAMING = "streamGenerateContent"
+_ANSWERS = ("candidates", "promptFeedback", "usageMetadata", "error")
 
 
 class GeminiReading:
@@ -45,9 +46,11 @@ class GeminiReading:
 
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         if is_event_stream(media):
-            return sse_reader(GeminiAssembler(), lambda value: self._answer(value, request))
+            return sse_reader(self.id, GeminiAssembler(), lambda value: self._answer(value, request))
         if self._method == STREAMING and media.partition(";")[0].strip().lower() == "application/json":
-            return AssembledStream(ArrayFraming(), GeminiAssembler(), lambda value: self._answer(value, request))
+            return AssembledStream(
+                self.id, ArrayFraming(), GeminiAssembler(), lambda value: self._answer(value, request)
+            )
         return None
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
@@ -148,6 +151,8 @@ class GeminiAssembler:
 
     def take(self, name: str, value: Any) -> Sequence[Delta]:
         event = event_object(value)
+        if not any(pick(event, "", name)[0] is not None for name in _ANSWERS):
+            raise UnreadableError("unknown_event")
         self._head.update((key, held) for key, held in event.items() if key != "candidates")
         deltas: list[Delta] = []
         for at, candidate in objects(event.get("candidates")):

@@ -33,7 +33,7 @@ class GenericReading:
         framing = EventFraming() if is_event_stream(media) else LineFraming() if is_json_lines(media) else None
         if framing is None:
             return None
-        return AssembledStream(framing, GenericAssembler(), lambda value: self._answer(value, request))
+        return AssembledStream(self.id, framing, GenericAssembler(), lambda value: self._answer(value, request))
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         return self._read(value, Direction.RESPONSE, request.operation if request else "")

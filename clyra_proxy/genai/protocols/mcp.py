@@ -9,6 +9,7 @@ its JSON-RPC request as text, so that an answer finds the name of its tool.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,11 +20,12 @@ from clyra_proxy.genai.protocols.framing import EventFraming, Frame
 from clyra_proxy.genai.protocols.json_text import parse_json, pointer
 from clyra_proxy.genai.protocols.mcp_results import read_content, read_messages, read_result
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, without_paths
+from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, unreadable_event, without_paths
 
 _CALLS = {"tools/call": ("mcp_tool", "name"), "resources/read": ("mcp_resource", "uri"),
           "prompts/get": ("mcp_prompt", "name"), "resources/subscribe": ("mcp_resource", "uri")}  # fmt: skip
 _MOST_ASKED = 1024  # calls of one session that wait for an answer
+_MOST_HELD = 1 << 20  # bytes of messages of a stream that are kept after they were judged
 _SERVER_ASKS = {"sampling/createMessage": "mcp_sampling", "elicitation/create": "mcp_elicitation"}
 
 
@@ -133,7 +135,9 @@ class McpStream:
         self._reading = reading
         self._request = request
         self._framing = EventFraming()
-        self._messages: list[Any] = []
+        self._messages: deque[tuple[Any, int]] = deque()
+        self._held = 0
+        self._passed = 0
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         return [self._event(frame) for frame in self._framing.feed(data)]
@@ -142,22 +146,34 @@ class McpStream:
         return [self._event(frame) for frame in self._framing.finish()]
 
     def conversation(self) -> Conversation:
-        """All messages so far as one; a single one reads as if it had come whole."""
+        """The latest messages as one (each was judged by itself); a single one reads as if it had come whole."""
         if not self._messages:
             return without_paths(self._reading._draft(Direction.RESPONSE, self._request).conversation(), stream=True)
-        value = self._messages if len(self._messages) > 1 else self._messages[0]
+        messages = [message for message, _ in self._messages]
+        value = messages if len(messages) > 1 else messages[0]
         return without_paths(self._reading.messages(value, Direction.RESPONSE, self._request), stream=True)
 
     def _event(self, frame: Frame) -> StreamEvent:
         data = None if frame.data is None else frame.data.strip(b" \t\r\n")
         if not data or frame.name == "endpoint":  # the older transport tells where to post
             return StreamEvent(frame.start, frame.end, OTHER)
-        value = parse_json(data)
-        conversation = self._reading.messages(value, Direction.RESPONSE, self._request)
-        block = f"message/{len(self._messages)}"
-        self._messages.extend(value if isinstance(value, list) else [value])
+        try:
+            value = parse_json(data)
+            conversation = self._reading.messages(value, Direction.RESPONSE, self._request)
+        except UnreadableError as refusal:
+            return unreadable_event(frame, data, self._reading.id, refusal, Provenance.TOOL_RESULT)
+        block = f"message/{self._passed + len(self._messages)}"
+        self._keep(value if isinstance(value, list) else [value], len(data))
         deltas: list[Delta] = [Delta(DeltaKind.MESSAGE, block, conversation=conversation)]
         return StreamEvent(frame.start, frame.end, tuple(deltas), frame.span)
+
+    def _keep(self, messages: list[Any], size: int) -> None:
+        """A stream of a server's own messages has no end, so the oldest go."""
+        self._messages.extend((message, size // len(messages)) for message in messages)
+        self._held += size
+        while self._held > _MOST_HELD and len(self._messages) > 1:
+            self._held -= self._messages.popleft()[1]
+            self._passed += 1
 
 
 def _read_rest(

@@ -64,7 +64,7 @@ class OllamaReading:
         if not is_json_lines(media):
             return None
         return AssembledStream(
-            LineFraming(), OllamaAssembler(), lambda value: self._answer(value, request), terminator=False
+            self.id, LineFraming(), OllamaAssembler(), lambda value: self._answer(value, request), terminator=False
         )
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:

@@ -40,7 +40,7 @@ class ChatReading:
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         if not is_event_stream(media):
             return None
-        return sse_reader(ChatAssembler(), lambda value: self._answer(value, request))
+        return sse_reader(self.id, ChatAssembler(), lambda value: self._answer(value, request))
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         draft = Draft(self.id, Direction.RESPONSE, request.operation if request else "chat")

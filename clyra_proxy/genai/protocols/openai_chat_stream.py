@@ -11,7 +11,7 @@ from typing import Any
 
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.streams import event_object, objects
 
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "tool_plan")
@@ -86,6 +86,8 @@ class ChatAssembler:
         if event.get("error") and "choices" not in event:
             self._error = event
             return [Delta(DeltaKind.FINISH)]
+        if not ({"choices", "usage"} & event.keys()):
+            raise UnreadableError("unknown_event")
         self._head.update((key, held) for key, held in event.items() if key != "choices" and held is not None)
         return [delta for at, choice in objects(event.get("choices")) for delta in self._choice(at, choice)]
 

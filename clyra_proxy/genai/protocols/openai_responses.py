@@ -44,7 +44,7 @@ class ResponsesReading:
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         if not is_event_stream(media):
             return None
-        return sse_reader(ResponsesAssembler(), lambda value: self._answer(value, request))
+        return sse_reader(self.id, ResponsesAssembler(), lambda value: self._answer(value, request))
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         if isinstance(value, dict) and value.get("error") and not value.get("output"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from clyra_proxy.genai.protocols.draft import is_prose
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
@@ -33,6 +34,10 @@ _ARGUMENTS = {
 }
 _AUDIO = ("response.audio.delta", "response.output_audio.delta", "response.image_generation_call.partial_image")
 _TRANSCRIPT = "response.audio.transcript.delta"  # of the response, not of an item
+_REPEATS = frozenset({
+    "text", "refusal", "arguments", "transcript", "code", "input", "part", "item", "annotation", "output", "command",
+    "error", "message", "response",
+})  # fmt: skip
 _SUMMARY = "response.reasoning_summary_text.delta"
 _SHELL = ("response.shell_call_command.delta", "response.shell_call_output_content.delta")
 
@@ -86,6 +91,8 @@ class ResponsesAssembler:
             return []
         if kind == "response.output_item.added":
             return self._add(event)
+        if not (_REPEATS & event.keys()) and any(is_prose(text) for _, text in leaves(event, "")):
+            raise UnreadableError("unknown_event")
         deltas = list(self._copy(event))
         if kind == "response.output_item.done":
             self._settle(_place(event), event.get("item"))
@@ -149,8 +156,7 @@ class ResponsesAssembler:
 
     def _copy(self, event: dict[str, Any]) -> Iterable[Delta]:
         """Every string that stands in an event as a whole text; those of a response only where it is output."""
-        held = {key: value for key, value in event.items() if key in ("text", "refusal", "arguments", "transcript",
-                "code", "input", "part", "item", "annotation", "output", "command", "error", "message")}  # fmt: skip
+        held = {key: value for key, value in event.items() if key in _REPEATS and key != "response"}
         response = event.get("response")
         if isinstance(response, dict):
             held["response"] = {"output": response.get("output"), "error": response.get("error")}

@@ -59,7 +59,7 @@ class PromptReading:
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         if not is_event_stream(media) or self.id != "openai-completions":
             return None
-        return sse_reader(ChatAssembler(), lambda value: self._answer(value, request))
+        return sse_reader(self.id, ChatAssembler(), lambda value: self._answer(value, request))
 
     def _read(self, draft: Draft, held: Any, provenance: Provenance, path: str, member: str) -> None:
         if member == "messages" and isinstance(held, list):

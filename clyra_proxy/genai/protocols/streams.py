@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from clyra_proxy.genai.model import Conversation, Segment, ToolCall, ToolDefinition
+from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall, ToolDefinition
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame, Framing
 from clyra_proxy.genai.protocols.json_text import parse_json
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, UnreadableError
+from clyra_proxy.genai.protocols.salvage import salvage
 
 OTHER = (Delta(DeltaKind.OTHER),)
 FINISH = (Delta(DeltaKind.FINISH),)
@@ -36,23 +37,39 @@ class AssembledStream:
 
     def __init__(
         self,
+        protocol: str,
         framing: Framing,
         assembler: Assembler,
         read: Callable[[Any], Conversation],
         *,
         terminator: bool = True,
     ) -> None:
-        """terminator: whether the data `[DONE]` ends the stream."""
-        self._terminator = terminator
+        """protocol: id of the reading. terminator: whether the data `[DONE]` ends the stream."""
+        self._protocol = protocol
         self._framing = framing
         self._assembler = assembler
         self._read = read
+        self._terminator = terminator
+        self._broken: UnreadableError | None = None
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
-        return [self._event(frame) for frame in self._framing.feed(data)]
+        return self._events(self._framing.feed(data))
 
     def finish(self) -> Sequence[StreamEvent]:
-        return [self._event(frame) for frame in self._framing.finish()]
+        return self._events(self._framing.finish())
+
+    def _events(self, frames: Iterable[Frame]) -> Sequence[StreamEvent]:
+        """What is whole before the framing breaks is given first."""
+        if self._broken is not None:
+            raise self._broken
+        events: list[StreamEvent] = []
+        try:
+            events.extend(self._event(frame) for frame in frames)
+        except UnreadableError as refusal:
+            if not events:
+                raise
+            self._broken = refusal
+        return events
 
     def conversation(self) -> Conversation:
         return without_paths(self._read(self._assembler.whole()), stream=True)
@@ -63,12 +80,24 @@ class AssembledStream:
             return StreamEvent(frame.start, frame.end, OTHER)
         if self._terminator and data == b"[DONE]":
             return StreamEvent(frame.start, frame.end, FINISH)
-        deltas = tuple(self._assembler.take(frame.name, parse_json(data))) or OTHER
+        try:
+            deltas = tuple(self._assembler.take(frame.name, parse_json(data))) or OTHER
+        except UnreadableError as refusal:
+            return unreadable_event(frame, data, self._protocol, refusal)
         return StreamEvent(frame.start, frame.end, deltas, frame.span)
 
 
-def sse_reader(assembler: Assembler, read: Callable[[Any], Conversation]) -> AssembledStream:
-    return AssembledStream(EventFraming(), assembler, read)
+def sse_reader(protocol: str, assembler: Assembler, read: Callable[[Any], Conversation]) -> AssembledStream:
+    return AssembledStream(protocol, EventFraming(), assembler, read)
+
+
+def unreadable_event(
+    frame: Frame, data: bytes, protocol: str, refusal: UnreadableError, provenance: Provenance = Provenance.UNKNOWN
+) -> StreamEvent:
+    """An event that is not what the API says, as a message of its own: a client may skip it and go on, and so do we."""
+    said = salvage(data, protocol, Direction.RESPONSE, refusal.reason, provenance=provenance)
+    delta = Delta(DeltaKind.MESSAGE, f"unreadable/{frame.start}", conversation=said)
+    return StreamEvent(frame.start, frame.end, (delta,), None)
 
 
 def is_event_stream(media: str) -> bool:
