@@ -51,6 +51,19 @@ def agent_scope(salt: Salt, inspection: Inspection) -> str:
     return salt.of("agent", inspection.caller.tenant, inspection.caller.agent)
 
 
+def work_scope(salt: Salt, inspection: Inspection) -> str:
+    """Key of what one agent does at a time over all servers: its run, else the named agent, else as `run_scope`."""
+    caller = inspection.caller
+    if caller.run or caller.agent == _ANONYMOUS:
+        return run_scope(salt, inspection)
+    return agent_scope(salt, inspection)
+
+
+def is_one_agent(inspection: Inspection) -> bool:
+    """Whether what `work_scope` puts together is the work of one agent, and not of all that share a name."""
+    return bool(inspection.caller.run) or inspection.caller.named
+
+
 def run_scope(salt: Salt, inspection: Inspection) -> str:
     """Key of what belongs to one run: the caller's run, its session, its conversation, or the agent itself.
 

@@ -2,13 +2,13 @@
 
 Rules: a call counts once, where it is made, however often later requests repeat it as history; equal arguments are
 equal whatever the order of their members; prompts are compared by salted hash, once as they are and once without
-numbers, ids and blanks. A limit that the policy writes asks for a block and starts a cool-off, in which every further
+numbers, ids and blanks. A limit that the policy gives asks for a block and starts a cool-off, in which every further
 call of the run is refused; a default asks for a mark. Callers that nothing tells apart are not counted together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import re2  # type: ignore[import-untyped]
@@ -29,15 +29,30 @@ _BLANKS = re2.compile(r"[\s\pZ\pC]+")
 _MOST_CALLS = 256  # of one message that are counted one by one
 
 
+_DEFAULTS = {
+    "repeated_calls": 25,
+    "repeated_prompts": 50,
+    "similar_prompts": 500,
+    "calls": 5000,
+    "tool_calls": 10_000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """action: what going past it asks for; None: what the rule asks for."""
+
+    most: int
+    action: Action | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """Limits for some callers. written: those the policy wrote itself."""
+    """Limits for some callers, by name; without those that are off."""
 
-    values: LoopLimits
-    written: frozenset[str]
-
-    def asks(self, name: str) -> Action | None:
-        return None if name in self.written else Action.MARK
+    by_name: Mapping[str, _Limit]
+    window_s: int
+    cool_off_s: int
 
 
 class LoopBreaker:
@@ -73,20 +88,19 @@ class LoopBreaker:
     def count_tokens(self, tokens: int, inspection: Inspection) -> None:
         """An exchange used some tokens; the next call of its run is judged by the sum."""
         scope = run_scope(self._salt, inspection)
-        if scope and tokens > 0 and self._limits_of(inspection).values.tokens is not None:
+        if scope and tokens > 0 and "tokens" in self._limits_of(inspection).by_name:
             self._state.add(f"run/{scope}/tokens", min(tokens, 1 << 53), RUN_S, inspection.now)
 
     def _judge_request(self, scope: str, limits: _Limits, inspection: Inspection) -> Iterator[Signal]:
-        values = limits.values
         yield from self._judge_total("calls", 1, scope, limits, inspection)
-        if values.tokens is not None:
+        if (tokens := limits.by_name.get("tokens")) is not None:
             used = self._state.total(f"run/{scope}/tokens", RUN_S, inspection.now)
-            if used >= values.tokens:
-                yield _signal("loop.limit", "tokens", used, values.tokens, limits)
-        if values.seconds is not None:
+            if used >= tokens.most:
+                yield _signal("loop.limit", "tokens", used, tokens)
+        if (seconds := limits.by_name.get("seconds")) is not None:
             first = float(self._state.put_new(f"run/{scope}/first", str(inspection.now), inspection.now, RUN_S))
-            if inspection.now - first > values.seconds:
-                yield _signal("loop.limit", "seconds", int(inspection.now - first), values.seconds, limits)
+            if inspection.now - first > seconds.most:
+                yield _signal("loop.limit", "seconds", int(inspection.now - first), seconds)
         prompt = _prompt_of(inspection.conversation)
         if prompt:
             yield from self._judge_repeat("repeated_prompts", prompt, scope, limits, inspection)
@@ -105,30 +119,29 @@ class LoopBreaker:
     def _judge_total(
         self, name: str, amount: int, scope: str, limits: _Limits, inspection: Inspection
     ) -> Iterator[Signal]:
-        most = getattr(limits.values, name)
-        if most is not None:
+        limit = limits.by_name.get(name)
+        if limit is not None:
             count = self._state.add(f"run/{scope}/{name}", amount, RUN_S, inspection.now)
-            if count > most:
-                yield _signal("loop.limit", name, count, most, limits)
+            if count > limit.most:
+                yield _signal("loop.limit", name, count, limit)
 
     def _judge_repeat(
         self, name: str, what: str, scope: str, limits: _Limits, inspection: Inspection, tool: str = ""
     ) -> Iterator[Signal]:
-        most = getattr(limits.values, name)
-        if most is not None:
+        limit = limits.by_name.get(name)
+        if limit is not None:
             key = f"loop/{scope}/{name}/{self._salt.of(what)}"
-            count = self._state.add(key, 1, limits.values.window_s, inspection.now)
-            if count > most:
-                yield _signal("loop.repeat", name, count, most, limits, tool)
+            count = self._state.add(key, 1, limits.window_s, inspection.now)
+            if count > limit.most:
+                yield _signal("loop.repeat", name, count, limit, tool)
 
     def _cool(self, scope: str, limits: _Limits, found: list[Signal], inspection: Inspection) -> Iterator[Signal]:
         """Start a cool-off when a limit of the policy was broken, else say that one is still on."""
-        pause = limits.values.cool_off_s
-        if not pause:
+        if not limits.cool_off_s:
             return
         key = f"run/{scope}/cooling"
         if any(signal.action is None for signal in found):
-            self._state.put_new(key, "", inspection.now, pause)
+            self._state.put_new(key, "", inspection.now, limits.cool_off_s)
         elif self._state.get(key, inspection.now) is not None:
             yield Signal("loop.limit", detail={"kind": "cooling_off"})
 
@@ -137,12 +150,19 @@ class LoopBreaker:
 
 
 def _limits(values: LoopLimits) -> _Limits:
-    return _Limits(values, frozenset(values.model_fields_set))
+    by_name: dict[str, _Limit] = {}
+    for name in (*_DEFAULTS, "tokens", "seconds"):
+        given = getattr(values, name)
+        if isinstance(given, int):
+            by_name[name] = _Limit(given, None)
+        elif given is None and name in _DEFAULTS:
+            by_name[name] = _Limit(_DEFAULTS[name], Action.MARK)
+    return _Limits(by_name, values.window_s, values.cool_off_s)
 
 
-def _signal(rule: str, name: str, count: int, most: int, limits: _Limits, tool: str = "") -> Signal:
-    detail: dict[str, str | int] = {"kind": name, "count": count, "limit": most}
-    return Signal(rule, limits.asks(name), detail={**detail, "tool": tool} if tool else detail)
+def _signal(rule: str, name: str, count: int, limit: _Limit, tool: str = "") -> Signal:
+    detail: dict[str, str | int] = {"kind": name, "count": count, "limit": limit.most}
+    return Signal(rule, limit.action, detail={**detail, "tool": tool} if tool else detail)
 
 
 def _prompt_of(conversation: Conversation) -> str:

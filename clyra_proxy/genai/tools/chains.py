@@ -1,8 +1,9 @@
 """Calls that are harmless alone and dangerous together: read a secret, then send.
 
-Rule: what calls of a run did is remembered as labels, never as content, for the run, else the session, else the named
-agent (`fingerprints.run_scope`); what a request repeats of its own conversation counts too, so that a chain is seen
-even where nothing was remembered. Each label has a key of its own: calls made at the same time cannot lose one another.
+Rule: what calls did is remembered as labels, never as content, for the run or the named agent, and for the session, so
+that a rule can be about either; what a request repeats of its own conversation counts too, so that a chain is seen even
+where nothing was remembered. Calls that only a name links which many programs may share ask for a mark at most. Each
+label has a key of its own: calls made at the same time cannot lose one another.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from clyra_proxy.genai.fingerprints import Salt, run_scope
+from clyra_proxy.genai.fingerprints import Salt, is_one_agent, run_scope, work_scope
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.selecting import Selector
 from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.genai.tools.labels import Labels
 from clyra_proxy.genai.tools.telling import shown
-from clyra_proxy.policy.genai.tools import ChainRule, Tools
+from clyra_proxy.policy.genai.tools import ChainRule, Together, Tools
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
 from clyra_proxy.state.store import StateStore
@@ -38,6 +39,7 @@ class _Chain:
     then: frozenset[str]
     asks: Action
     within_s: int
+    per: Together
 
 
 class Chains:
@@ -58,45 +60,54 @@ class Chains:
         labelled = [(call, self._labels.of(call) & self._watched) for call in calls]
         if not any(labels for _, labels in labelled):
             return
-        seen = self._remembered(inspection)
-        seen |= dict.fromkeys(self._labels_of_history(inspection) - seen.keys(), inspection.now)
+        history = dict.fromkeys(self._labels_of_history(inspection), inspection.now)
+        scopes = self._scopes(inspection)
+        seen = {per: {**history, **self._remembered(scope, inspection.now)} for per, scope in scopes.items()}
         for call, labels in labelled:
             yield from self._completed(call, labels, seen, inspection)
-            seen |= dict.fromkeys(labels, inspection.now)
-        self._remember({label for _, labels in labelled for label in labels} & self._first, inspection)
+            for known in seen.values():
+                known.update(dict.fromkeys(labels, inspection.now))
+        kept = {label for _, labels in labelled for label in labels} & self._first
+        for scope in set(scopes.values()) - {""}:
+            for label in kept:
+                self._state.put(f"chain/{scope}/{label}", str(inspection.now), inspection.now, self._longest)
 
     def _completed(
-        self, call: ToolCall, labels: frozenset[str], seen: dict[str, float], inspection: Inspection
+        self, call: ToolCall, labels: frozenset[str], seen: dict[Together, dict[str, float]], inspection: Inspection
     ) -> Iterator[Signal]:
         for chain in self._chains:
             if not labels & chain.then or not chain.selector.covers(inspection):
                 continue
             oldest = inspection.now - chain.within_s
-            if all(seen.get(label, 0.0) > oldest for label in chain.after):
-                detail = {"kind": chain.name, "tool": shown(call.name, call.kind)}
-                yield Signal("tools.chain", chain.asks, call.path, detail=detail)
+            complete = [per for per in seen if all(seen[per].get(label, 0.0) > oldest for label in chain.after)]
+            if chain.per not in complete:
+                continue
+            certain = Together.SESSION in complete or is_one_agent(inspection)
+            detail = {"kind": chain.name, "tool": shown(call.name, call.kind)}
+            yield Signal("tools.chain", chain.asks if certain else Action.MARK, call.path, detail=detail)
 
     def _labels_of_history(self, inspection: Inspection) -> frozenset[str]:
         earlier = inspection.request.calls if inspection.request is not None else ()
         every = (*earlier, *(call for call in inspection.conversation.calls if call.history))
         return frozenset(label for call in every for label in self._labels.of(call)) & self._watched
 
-    def _remembered(self, inspection: Inspection) -> dict[str, float]:
-        scope = run_scope(self._salt, inspection)
+    def _scopes(self, inspection: Inspection) -> dict[Together, str]:
+        """The keys under which labels are remembered; empty where nothing tells callers apart."""
+        return {
+            Together.AGENT: work_scope(self._salt, inspection),
+            Together.SESSION: run_scope(self._salt, inspection),
+        }
+
+    def _remembered(self, scope: str, now: float) -> dict[str, float]:
         if not scope:
             return {}
-        found = {label: self._state.get(f"chain/{scope}/{label}", inspection.now) for label in self._first}
+        found = {label: self._state.get(f"chain/{scope}/{label}", now) for label in self._first}
         return {label: float(value) for label, value in found.items() if value is not None}
-
-    def _remember(self, labels: set[str], inspection: Inspection) -> None:
-        scope = run_scope(self._salt, inspection)
-        for label in labels if scope else ():
-            self._state.put(f"chain/{scope}/{label}", str(inspection.now), inspection.now, self._longest)
 
 
 def _compiled(rule: ChainRule) -> _Chain:
     asks = _ASKS[rule.asks.value]
-    return _Chain(rule.name, Selector(rule), frozenset(rule.after), frozenset(rule.then), asks, rule.within_s)
+    return _Chain(rule.name, Selector(rule), frozenset(rule.after), frozenset(rule.then), asks, rule.within_s, rule.per)
 
 
 def _shipped() -> list[ChainRule]:

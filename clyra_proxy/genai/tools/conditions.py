@@ -72,8 +72,7 @@ def _elements(value: Any) -> Iterable[Any]:
 
 
 def _tests(settings: ArgumentCondition) -> Iterable[tuple[str, Test]]:
-    given = settings.model_fields_set
-    if "equals" in given:
+    if settings.equals is not None:
         yield "equals", lambda value: _same(value, settings.equals)
     if settings.one_of:
         yield "one_of", _each(lambda value: any(_same(value, one) for one in settings.one_of))

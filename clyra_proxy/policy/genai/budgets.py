@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -65,28 +65,36 @@ class ModelRule(Selection):
     )
 
 
+type Limit = Positive | Literal["off"] | None
+"""A limit of one's own, no limit, or (None) the default one, which only marks."""
+
+
 class LoopLimits(Section):
     """When a run counts as caught in a loop. What a run is: the caller's run, its session, or its conversation.
 
-    A limit that the policy writes asks for a block; a default only for a mark.
+    A limit that the policy gives asks for a block; a default only for a mark. `off`: no limit.
     """
 
-    repeated_calls: Positive | None = Field(
-        25, description="Most calls of one tool with equal arguments within `window_s` (`loop.repeat`)."
+    repeated_calls: Limit = Field(
+        None,
+        description="Most equal calls of one tool within `window_s` (`loop.repeat`). Default: 25, a mark.",
     )
-    repeated_prompts: Positive | None = Field(
-        50, description="Most equal prompts of a user within `window_s` (`loop.repeat`)."
+    repeated_prompts: Limit = Field(
+        None, description="Most equal prompts of a user within `window_s` (`loop.repeat`). Default: 50, a mark."
     )
-    similar_prompts: Positive | None = Field(
-        500,
-        description="Most prompts that differ in numbers, ids and blanks alone, within `window_s` (`loop.repeat`).",
+    similar_prompts: Limit = Field(
+        None,
+        description="Most prompts that differ in numbers, ids and blanks alone, within `window_s` (`loop.repeat`). "
+        "Default: 500, a mark.",
     )
     window_s: Seconds = Field(600, description="Window in which repetitions are counted, in seconds.")
-    calls: Positive | None = Field(5000, description="Most model calls of one run (`loop.limit`).")
-    tool_calls: Positive | None = Field(10_000, description="Most tool calls of one run (`loop.limit`).")
-    tokens: Positive | None = Field(None, description="Most tokens of one run (`loop.limit`).")
-    seconds: Seconds | None = Field(
-        None, description="Longest time from the first to the last call of a run, in seconds (`loop.limit`)."
+    calls: Limit = Field(None, description="Most model calls of one run (`loop.limit`). Default: 5000, a mark.")
+    tool_calls: Limit = Field(None, description="Most tool calls of one run (`loop.limit`). Default: 10000, a mark.")
+    tokens: Limit = Field(None, description="Most tokens of one run (`loop.limit`). Default: no limit.")
+    seconds: Limit = Field(
+        None,
+        description="Longest time from the first to the last call of a run, in seconds, at most a day (`loop.limit`). "
+        "Default: no limit.",
     )
     cool_off_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
         60,
@@ -100,7 +108,7 @@ class LoopRule(LoopLimits, Selection):
 
 
 class Loops(LoopLimits):
-    """The loop breaker. A limit that the policy writes asks for a block; a default only for a mark."""
+    """The loop breaker. A limit that the policy gives asks for a block; a default only for a mark; `off`: none."""
 
     enabled: bool = Field(True, description="Count calls and repetitions of runs.")
     agents: list[LoopRule] = Field(default_factory=list, description="Limits of their own for some callers.")

@@ -44,6 +44,13 @@ class Pin(StrEnum):
     APPROVED = "approved"
 
 
+class Together(StrEnum):
+    """Whose calls a chain rule puts together."""
+
+    AGENT = "agent"
+    SESSION = "session"
+
+
 class Suspect(StrEnum):
     """What becomes of a list of tools in which one is poisoned or changed."""
 
@@ -66,7 +73,9 @@ class ArgumentCondition(Section):
         "and `**` everything at any depth. Empty: the arguments as a whole."
     )
     required: bool = Field(False, description="Something must be there.")
-    equals: Scalar = Field(None, description="The value, exactly; the type counts.")
+    equals: str | int | float | bool | None = Field(
+        None, description="The value, exactly; the type counts. For null: `one_of: [null]`."
+    )
     one_of: list[Scalar] = Field(default_factory=list, description="The value is one of these.")
     none_of: list[Scalar] = Field(default_factory=list, description="The value is none of these.")
     matches: Expression | None = Field(None, description="RE2 expression that matches the whole text.")
@@ -99,7 +108,9 @@ class ArgumentCondition(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> ArgumentCondition:
-        if not self.model_fields_set - {"path"}:
+        tests = (self.equals, self.matches, self.lacks, self.max_length, self.min, self.max)
+        lists = (self.one_of, self.none_of, self.hosts, self.below)
+        if not self.required and not any(lists) and all(test is None for test in tests):
             raise ValueError("a condition without a test holds for everything; add one or take it out")
         return self
 
@@ -149,8 +160,13 @@ class ChainRule(Selection):
     after: list[Label] = Field(min_length=1, description="Labels that calls of this run already had, all of them.")
     then: list[Label] = Field(min_length=1, description="Labels of the call that completes the chain, any of them.")
     asks: Asks = Field(Asks.BLOCK, description="What the rule asks for: `mark`, `approve` or `block`.")
+    per: Together = Field(
+        Together.AGENT,
+        description="Whose calls are put together: all of the `agent` (of its run, when it names one), because each "
+        "server has a session of its own; or only those of a `session` or conversation.",
+    )
     within_s: Annotated[int, Field(ge=1, le=604_800)] = Field(
-        3600, description="How long a label is remembered for the run, session or agent, in seconds."
+        3600, description="How long a label is remembered, in seconds."
     )
 
 
@@ -177,7 +193,7 @@ class Tools(Section):
     )
     pin: Pin = Field(
         Pin.FIRST_USE,
-        description="`first_use` remembers a salted hash of each MCP tool and prompt when it is first seen; a later difference is "
+        description="`first_use` remembers a salted hash of each MCP tool and prompt it sees; a later difference is "
         "`tools.changed` until `clyra genai tools approve`. `approved`: a tool nobody approved is `tools.changed` too. "
         "`off`: nothing is remembered.",
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clyra_proxy.genai.inspection import Caller, Inspection
+from clyra_proxy.genai.budgets.inspector import compile_inspector
+from clyra_proxy.genai.inspection import Caller, Inspection, Workshop
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall, Usage
+from clyra_proxy.policy.genai.budgets import Budgets, Loops
+from clyra_proxy.state.memory import MemoryState
 from clyra_proxy.verdict.model import Action
-from tests.genai.budgets.support import NOW, answered, asked, inspector, rules
+from tests.genai.budgets.support import NOW, SECRET, answered, asked, inspector, rules
 
-OFF = (
-    "calls: null, tool_calls: null, repeated_calls: null, repeated_prompts: null, similar_prompts: null, cool_off_s: 0"
-)
+OFF = "calls: off, tool_calls: off, repeated_calls: off, repeated_prompts: off, similar_prompts: off, cool_off_s: 0"
 
 
 def loops(text: str, agents: str = "") -> str:
@@ -131,6 +133,9 @@ def test_defaults_mark_and_written_limits_block() -> None:
     written = inspector(loops("repeated_calls: 25"))
     signals = [signal for _ in range(30) for signal in written.inspect(mcp(tool(a=1)))]
     assert {signal.action for signal in signals} == {None}
+    handed_on = Loops.model_validate_json(Loops().model_dump_json())
+    again = compile_inspector(Budgets(loops=handed_on), Path(), Workshop(MemoryState(), SECRET))
+    assert {signal.action for _ in range(30) for signal in again.inspect(mcp(tool(a=1)))} == {Action.MARK}
 
 
 def test_agents_can_have_limits_of_their_own() -> None:

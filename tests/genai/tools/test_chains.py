@@ -9,6 +9,7 @@ import pytest
 from clyra_proxy.genai.inspection import Caller
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.tools.labels import Labels
+from clyra_proxy.verdict.model import Action
 from tests.genai.tools.support import NOW, answered, asked, call, inspector, rules
 
 LABELS = [
@@ -60,7 +61,7 @@ FETCH, QUERY = call("fetch", kind="function"), call("query_database", kind="func
         ((FETCH, QUERY, SECRET, SEND), ["secret-then-send", "lethal-trifecta"]),
     ],
 )
-@pytest.mark.parametrize("way", ["one answer", "history", "calls of one session", "calls of one run"])
+@pytest.mark.parametrize("way", ["one answer", "history", "one session", "one run", "one agent", "nobody's session"])
 def test_chains_are_seen_however_the_calls_come(calls: tuple[ToolCall, ...], found: list[str], way: str) -> None:
     judge = inspector("undeclared: allow")
     if way == "one answer":
@@ -70,8 +71,12 @@ def test_chains_are_seen_however_the_calls_come(calls: tuple[ToolCall, ...], fou
     else:
         signals = []
         for at, made in enumerate(calls):
-            one_run = Caller("bot", session=f"s{at}", run="r")
-            who = Caller("bot", session="s") if way == "calls of one session" else one_run
+            who = {
+                "one session": Caller("bot", session="s"),
+                "one run": Caller("bot", session=f"s{at}", run="r"),
+                "one agent": Caller("bot", session=f"s{at}"),
+                "nobody's session": Caller(session="s"),
+            }[way]
             mcp = replace(made, kind="mcp_tool")
             signals += judge.inspect(asked(mcp, caller=who, server=f"server{at}:1", now=NOW + at))
     assert [signal.detail["kind"] for signal in signals if signal.rule == "tools.chain"] == found
@@ -81,7 +86,7 @@ def test_others_and_later_runs_are_not_blamed() -> None:
     judge = inspector()
     first, send = asked(replace(SECRET, kind="mcp_tool")), replace(SEND, kind="mcp_tool")
     list(judge.inspect(first))
-    assert rules(judge.inspect(asked(send, caller=Caller("bot", session="other")))) == []
+    assert rules(judge.inspect(asked(send, caller=Caller("bot", run="other")))) == []
     assert rules(judge.inspect(asked(send, caller=Caller("else", session="s1")))) == []
     assert rules(judge.inspect(asked(send, now=NOW + 3601))) == []
     assert rules(judge.inspect(asked(send))) == [("tools.chain", "secret-then-send")]
@@ -100,3 +105,28 @@ def test_own_labels_and_chains() -> None:
     [found] = judge.inspect(answered(call("lookup", table="payroll"), call("add_note"), text="else"))
     assert (found.detail["kind"], found.action and found.action.word) == ("payroll-leak", "approve")
     assert rules(judge.inspect(answered(SECRET, SEND, text="third"))) == []
+
+
+def test_chains_can_be_of_a_session_alone() -> None:
+    chain = "{name: c, after: ['reads:secret'], then: ['sends:external'], per: session}"
+    judge = inspector(f"{{shipped_chains: false, chains: [{chain}]}}")
+    list(judge.inspect(asked(replace(SECRET, kind="mcp_tool"))))
+    send = replace(SEND, kind="mcp_tool")
+    assert rules(judge.inspect(asked(send, caller=Caller("bot", session="other")))) == []
+    assert rules(judge.inspect(asked(send))) == [("tools.chain", "c")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "action"),
+    [
+        (Caller("bot", session="s"), Caller("bot", session="s"), Action.BLOCK),
+        (Caller("bot", session="s", auth="proxy"), Caller("bot", session="t", auth="proxy"), Action.BLOCK),
+        (Caller("bot", session="s", run="r"), Caller("bot", session="t", run="r"), Action.BLOCK),
+        (Caller("python3", session="s", auth="process"), Caller("python3", session="t", auth="process"), Action.MARK),
+    ],
+)
+def test_what_only_a_shared_name_links_is_marked(first: Caller, second: Caller, action: Action) -> None:
+    judge = inspector()
+    list(judge.inspect(asked(replace(SECRET, kind="mcp_tool"), caller=first)))
+    [found] = judge.inspect(asked(replace(SEND, kind="mcp_tool"), caller=second))
+    assert found.action is action

@@ -94,7 +94,8 @@ CASES: list[tuple[dict[str, Any], Any, bool]] = [
     ({"equals": "x"}, "X", False),
     ({"equals": 1}, True, False),
     ({"equals": 1}, 1.0, True),
-    ({"equals": None}, None, True),
+    ({"one_of": [None]}, None, True),
+    ({"one_of": [None]}, 0, False),
     ({"equals": False}, 0, False),
     ({"one_of": ["x", 2]}, 2, True),
     ({"one_of": ["x", 2]}, "2", False),
@@ -284,3 +285,11 @@ def test_no_spelling_of_a_path_leaves_its_folder(tail: str) -> None:
             final = posixpath.normpath(reading.replace("\\", "/"))
             assert final == "/srv/data" or final.startswith("/srv/data/")
         path = unquote(path)
+
+
+def test_a_policy_that_was_handed_on_means_the_same() -> None:
+    """Workers get the policy as a document with all its defaults written out."""
+    written = ArgumentCondition.model_validate({"path": "/to", "hosts": ["a.test"]})
+    handed_on = ArgumentCondition.model_validate_json(written.model_dump_json())
+    for value, holds in (("x@a.test", True), ("x@b.test", False)):
+        assert (Condition(handed_on).broken_by({"to": value}) is None) is holds
