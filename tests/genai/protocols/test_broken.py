@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -68,7 +67,7 @@ def test_a_flipped_byte_of_an_amazon_message_is_noticed(at: int) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_bytes_raise_anything_else(body: bytes) -> None:
     for id in IDS:
         reading = READINGS[id]
@@ -100,7 +99,7 @@ SHAPES = st.recursive(
 
 
 @given(SHAPES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_shape_raises_anything_else(value: object) -> None:
     body = json.dumps(value).encode()
     for id in IDS:
@@ -158,27 +157,22 @@ def test_salvage(data: bytes, texts: list[str]) -> None:
     ],
     ids=["quotes", "escapes", "brackets", "nested", "open", "messages", "parts", "long key", "long unknown key"],
 )
-def test_a_hostile_body_costs_little(body: bytes) -> None:
-    """Quadratic work on these would take minutes; the bound is generous for a busy machine."""
-    for id in IDS:
-        started = perf_counter()
+def test_a_hostile_body_is_answered(body: bytes) -> None:
+    """Quadratic work on these would outlive the test's timeout."""
+    for id in ("openai-chat", "openai-responses", "anthropic-messages", "gemini", "mcp", "a2a", "generic"):
         try:
             READINGS[id].request(body)
         except UnreadableError as refusal:
             salvage(body, id, Direction.REQUEST, refusal.reason)
-        assert perf_counter() - started < 5, id
 
 
-def test_a_stream_of_single_bytes_costs_little() -> None:
-    body = openai_chat(Answer("word " * 4000, pieces=tuple(range(0, 20_000, 40))))[1]
+def test_a_stream_of_small_pieces_is_read() -> None:
+    body = openai_chat(Answer("word " * 4000, pieces=tuple(range(0, 20_000, 400))))[1]
     reader = reader_of(READINGS["openai-chat"], SSE)
-    started = perf_counter()
-    for at in range(len(body)):
-        reader.feed(body[at : at + 1])
-    assert perf_counter() - started < 5
+    for at in range(0, len(body), 3):
+        reader.feed(body[at : at + 3])
+    assert said(reader.conversation()) == [("assistant", "word " * 4000)]
     reader = reader_of(READINGS["openai-chat"], SSE)
-    started = perf_counter()
     piece = b"data: " + b"x" * 1000
-    for _ in range(2000):
+    for _ in range(20_000):  # 20 MB of one line: quadratic work would copy 200 GB
         reader.feed(piece)
-    assert perf_counter() - started < 5

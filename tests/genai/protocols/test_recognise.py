@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from time import perf_counter
 from urllib.parse import urlsplit
 
 import pytest
@@ -160,13 +159,13 @@ def test_model_and_method_come_from_the_path() -> None:
 @pytest.mark.parametrize(
     "path", ["/messages?" * 6000, "/models/a:" * 6000, "/models/" + ":a" * 30_000, "/model/" * 9000, "?&" * 30_000]
 )
-def test_a_hostile_path_costs_little(path: str) -> None:
+def test_a_hostile_path_is_nobodys(path: str) -> None:
+    """Patterns that went back over such a path would outlive the test's timeout when asked so often."""
     request, destination = asked(LOCAL)
     request.path = path
-    started = perf_counter()
-    recognise(request, destination)
-    protocol_of(request, destination)
-    assert perf_counter() - started < 0.5
+    for _ in range(50):
+        assert recognise(request, destination) is None
+        assert protocol_of(request, destination) is Protocol.HTTP
 
 
 def test_an_agent_is_no_tool_server() -> None:
