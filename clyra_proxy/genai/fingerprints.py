@@ -67,8 +67,8 @@ def is_one_agent(inspection: Inspection) -> bool:
 def run_scope(salt: Salt, inspection: Inspection) -> str:
     """Key of what belongs to one run: the caller's run, its session, its conversation, or the agent itself.
 
-    A conversation is told by its system prompt and first message, which every later request of it repeats. Callers
-    that have no name, no session and no conversation are told apart by nothing; the empty text then.
+    A conversation is told by its system prompt and first message, which every later request of it repeats. The rest
+    of a named agent's work is one run; nothing tells apart what comes under a name that programs share: the empty text.
     """
     caller = inspection.caller
     who = (caller.tenant, caller.agent)
@@ -79,7 +79,7 @@ def run_scope(salt: Salt, inspection: Inspection) -> str:
     opening = _opening(inspection)
     if opening:
         return salt.of("conversation", *who, *opening)
-    return agent_scope(salt, inspection) if caller.agent != _ANONYMOUS else ""
+    return agent_scope(salt, inspection) if caller.named else ""
 
 
 def _opening(inspection: Inspection) -> list[str]:

@@ -3,7 +3,8 @@
 Rule: only salted hashes are kept, of all system prompts of a request together and of the set of tool definitions in
 whatever order they come. The first one seen counts; others are told until a person accepts them (`clyra genai drift
 accept`). An agent with more different ones than `most` writes them anew each time: that is told once, then it is no
-longer tracked. What was not seen for `KEPT_S` is forgotten.
+longer tracked. Only agents with names of their own are tracked: many programs share
+the others. What was not seen for `KEPT_S` is forgotten.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class BudgetsInspector:
         yield from self._models.judge(inspection)
         if self._loops is not None:
             yield from self._loops.count_request(inspection)
-        if self._drift is not None:
+        if self._drift is not None and inspection.caller.named:
             yield from self._drift.compare(inspection)
         yield from self._ledger.reserve(inspection)
 

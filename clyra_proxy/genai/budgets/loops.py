@@ -8,10 +8,9 @@ call of the run is refused; a default asks for a mark. Callers that nothing tell
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-
-import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.genai.fingerprints import Salt, canonical, run_scope
 from clyra_proxy.genai.inspection import Inspection, Signal
@@ -24,8 +23,9 @@ from clyra_proxy.verdict.model import Action
 
 RUN_S = 86_400
 """How long a run that is silent is remembered, and the window its totals are counted in."""
-_CODE = re2.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{4,}|\b[0-9A-Fa-f]{8,}\b|[0-9]+")
-_BLANKS = re2.compile(r"[\s\pZ\pC]+")
+_CODE = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{4,}|\b[0-9a-f]{8,}\b|[0-9]+")  # one way to match: no backtracking
+_HEAD = 4096  # bytes of a prompt in which ids are found; further on only digits are left out
+_BLANKS, _DIGITS = b" \t\r\n\f\v", b"0123456789"
 _MOST_CALLS = 256  # of one message that are counted one by one
 
 
@@ -126,7 +126,7 @@ class LoopBreaker:
                 yield _signal("loop.limit", name, count, limit)
 
     def _judge_repeat(
-        self, name: str, what: str, scope: str, limits: _Limits, inspection: Inspection, tool: str = ""
+        self, name: str, what: str | bytes, scope: str, limits: _Limits, inspection: Inspection, tool: str = ""
     ) -> Iterator[Signal]:
         limit = limits.by_name.get(name)
         if limit is not None:
@@ -171,7 +171,8 @@ def _prompt_of(conversation: Conversation) -> str:
     return "\n".join(part.text for part in new)
 
 
-def _similar(prompt: str) -> str:
+def _similar(prompt: str) -> bytes:
     """The prompt without what differs between iterations of a loop: numbers, ids, blanks, case."""
-    coded: bytes = _CODE.sub(b"#", prompt.encode("utf-8", "replace"))
-    return str(_BLANKS.sub(b" ", coded).decode("utf-8", "replace")).strip().casefold()
+    data = prompt.encode("utf-8", "replace").lower()
+    head = _CODE.sub(b"#", data[:_HEAD]).translate(None, _BLANKS)
+    return head + data[_HEAD:].translate(None, _BLANKS + _DIGITS)

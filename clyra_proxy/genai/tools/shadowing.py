@@ -2,7 +2,8 @@
 
 Rule: a name that another server of the same agent already gave to a different tool is marked; a declaration that names
 another server's tool is marked, and asks for a block when it also tells the model what to do with it ("before using
-`send_mail`, always ..."). Only names that cannot be ordinary words count as mentions.
+`send_mail`, always ..."). Only names that cannot be ordinary words count as mentions. Marks are made only for agents
+with names of their own: behind a program's name there may be many, each with its own servers.
 """
 
 from __future__ import annotations
@@ -66,13 +67,16 @@ class ServerNames:
         self._state.put(mine, orjson.dumps(kept).decode(), inspection.now, LIFETIME_S)
         foreign = {name for other in others for name in other.names if name not in own and _is_distinctive(name)}
         for tool in tools:
-            if any(other.names.get(tool.name, own.get(tool.name)) != own.get(tool.name) for other in others):
+            if inspection.caller.named and any(
+                other.names.get(tool.name, own.get(tool.name)) != own.get(tool.name) for other in others
+            ):
                 yield _signal(tool, "same_name", Action.MARK)
             if foreign:
-                yield from _mentions(tool, foreign)
+                yield from _mentions(tool, foreign, certain=inspection.caller.named)
 
 
-def _mentions(tool: ToolDefinition, foreign: set[str]) -> Iterator[Signal]:
+def _mentions(tool: ToolDefinition, foreign: set[str], *, certain: bool) -> Iterator[Signal]:
+    """certain: the other tools are known to be of the same agent; else only an order counts."""
     ordered = False
     found = False
     for text in texts_of(tool):
@@ -83,7 +87,7 @@ def _mentions(tool: ToolDefinition, foreign: set[str]) -> Iterator[Signal]:
                 found = True
                 around = data[max(0, match.start() - _AROUND) : match.end() + _AROUND]
                 ordered = ordered or _DIRECTIVE.search(around) is not None
-    if found:
+    if ordered or (found and certain):
         yield _signal(tool, "steers_other_tool" if ordered else "names_other_tool", None if ordered else Action.MARK)
 
 

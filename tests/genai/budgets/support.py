@@ -55,7 +55,7 @@ def asked(
         calls=calls,
         max_output_tokens=output,
     )
-    who = caller or Caller("bot", "acme", "s1")
+    who = caller or Caller("bot", "acme", "s1", auth="proxy")
     return Inspection(conversation, who, "api.openai.com:443", "llm", exchange, now=now)
 
 

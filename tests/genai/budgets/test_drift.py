@@ -28,8 +28,8 @@ def test_first_prompt_counts_and_others_are_told() -> None:
 def test_agents_are_told_apart() -> None:
     judge = inspector(ONLY)
     list(judge.inspect(asked(system="one")))
-    assert rules(judge.inspect(asked(system="two", caller=Caller("else")))) == []
-    assert rules(judge.inspect(asked(system="two", caller=Caller("bot", "other tenant")))) == []
+    assert rules(judge.inspect(asked(system="two", caller=Caller("else", auth="proxy")))) == []
+    assert rules(judge.inspect(asked(system="two", caller=Caller("bot", "other tenant", auth="proxy")))) == []
 
 
 def test_tool_sets_are_sets() -> None:
@@ -88,6 +88,12 @@ def test_only_hashes_are_kept() -> None:
     kept = state.entries("", NOW)
     assert kept
     assert not any(" says" in key or " says" in value for key, value in kept)
+
+
+def test_names_that_programs_share_are_not_tracked() -> None:
+    judge = inspector(ONLY)
+    for who in (Caller(), Caller("python3", auth="process")):
+        assert [rules(judge.inspect(asked(system=text, caller=who))) for text in ("one", "two")] == [[], []]
 
 
 def test_drift_can_be_off() -> None:

@@ -41,7 +41,9 @@ def asked(
 ) -> Inspection:
     """A request to a tool server."""
     conversation = Conversation("mcp", Direction.REQUEST, "tools/call", calls=calls)
-    return Inspection(conversation, caller or Caller("bot", session="s1"), server, "tools/any", "x1", now=now)
+    return Inspection(
+        conversation, caller or Caller("bot", session="s1", auth="proxy"), server, "tools/any", "x1", now=now
+    )
 
 
 def listed(
@@ -50,7 +52,9 @@ def listed(
     """A server's list of tools."""
     request = Conversation("mcp", Direction.REQUEST, "tools/list")
     conversation = Conversation("mcp", Direction.RESPONSE, "tools/list", tools=tools)
-    return Inspection(conversation, caller or Caller("bot", session="s1"), server, "tools/any", "x1", request, now)
+    return Inspection(
+        conversation, caller or Caller("bot", session="s1", auth="proxy"), server, "tools/any", "x1", request, now
+    )
 
 
 def answered(

@@ -94,7 +94,7 @@ def exchange(reading: str, name: str = "", arguments: dict[str, Any] | None = No
     assert spoken is not None
     request = spoken.request(orjson.dumps(asked))
     response = spoken.response(200, "application/json", orjson.dumps(answered), request)
-    first = Inspection(request, Caller("bot", session="s"), "api.test:443", "llm", "x", now=NOW)
+    first = Inspection(request, Caller("bot", session="s", auth="proxy"), "api.test:443", "llm", "x", now=NOW)
     return [first, replace(first, conversation=response, request=request)]
 
 
