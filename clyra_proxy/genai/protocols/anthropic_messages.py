@@ -15,10 +15,12 @@ from clyra_proxy.genai.protocols.anthropic_blocks import read_blocks
 from clyra_proxy.genai.protocols.chat_parts import read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
-from clyra_proxy.genai.protocols.json_text import parse_embedded, parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_embedded, parse_object
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import event_object, is_event_stream, sse_reader
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
+
+_READ = frozenset({"messages", "system", "tools", "model", "output_config", "output_format"})
 
 
 class MessagesReading:
@@ -70,6 +72,7 @@ def read_messages_request(draft: Draft, value: dict[str, Any]) -> None:
         draft.history = at < new and provenance is not Provenance.SYSTEM
         read_blocks(draft, message.get("content"), provenance, f"/messages/{at}/content", f"message/{at}", names)
     draft.history = False
+    draft.others(value, _READ, Provenance.UNKNOWN, ROOT)
 
 
 def read_message_answer(draft: Draft, value: Any) -> None:

@@ -27,6 +27,10 @@ ROLES = {
 _PLAIN = ("text", "input_text", "output_text", "refusal", "summary_text", "reasoning_text")
 _TEXT_MEMBERS = ("text", "refusal")
 _SPOKEN = ("refusal", "reasoning_content", "reasoning", "thinking", "tool_plan")
+_READ = frozenset({
+    "role", "content", "name", "tool_name", "tool_call_id", "tool_calls", "function_call", "audio", "annotations",
+    "images", "citations", *_SPOKEN,
+})  # fmt: skip
 _URL_KINDS = {
     "image_url": "image",
     "video_url": "video",
@@ -59,6 +63,7 @@ def read_message(
         draft.text(audio.get("transcript"), provenance, f"{path}/audio/transcript", block=f"{block}/audio")
         draft.unread("audio")
     read_calls(draft, message, path, block, names)
+    draft.others(message, _READ, provenance, path)
 
 
 def read_content(

@@ -8,7 +8,7 @@ the JSON text in the string `arguments` (a token can follow a string in no other
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from clyra_proxy.genai.model import (
@@ -67,12 +67,20 @@ class Draft:
         for place, text in leaves(value, path):
             self.text(text, provenance, place, name=name, block=block)
 
+    def others(self, value: Mapping[str, Any], known: Collection[str], provenance: Provenance, path: str) -> None:
+        """Add the prose in members that have no reader of their own."""
+        for member, held in value.items():
+            if member not in known and not isinstance(held, (int, float, bool)):
+                for place, text in leaves(held, pointer(path, member)):
+                    if is_prose(text):
+                        self.text(text, provenance, place, block=f"other/{member[:_LONGEST_WORD]}")
+
     def unread(self, word: str) -> None:
         self._unread[word[:_LONGEST_UNREAD]] = None
 
     def strange(self, value: object, provenance: Provenance, path: str, kind: object, *, block: str = "") -> None:
         """Something of a kind nobody knows: its strings are read, and it is said that they were guessed at."""
-        self.unread(f"unknown_block:{kind if isinstance(kind, str) else ''}")
+        self.unread(f"unknown_block:{kind if isinstance(kind, str) and is_plain(kind) else 'odd'}")
         self.texts(value, provenance, path, block=block)
 
     def call(
@@ -193,6 +201,11 @@ class Draft:
 def is_prose(text: str) -> bool:
     """Whether a string of a declaration can say something to a model: words, or one suspiciously long word."""
     return len(text) > _LONGEST_WORD or " " in text or "\n" in text or "\t" in text or not text.isascii()
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name from a body may stand in a verdict: short, and of the letters that names of kinds have."""
+    return 0 < len(name) <= _LONGEST_WORD and name.isascii() and name.replace("_", "").replace("-", "").isalnum()
 
 
 def whole(value: object) -> int:

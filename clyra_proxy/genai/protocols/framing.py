@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 _BOM = b"\xef\xbb\xbf"
+_ODD_BREAK = re.compile(rb"[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+"""What some clients take for the end of a line, beside those of the specification."""
 _STRUCTURE = re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'\\.|"', re.DOTALL)
 
@@ -112,6 +114,8 @@ class EventFraming:
         if name == b"data":
             self._data.append(value)
             self._span = (start + skipped, start + skipped + len(value)) if len(self._data) == 1 else None
+        elif _ODD_BREAK.search(line) is not None:
+            self._data.append(line)  # a client that ends lines there sees more than this one: it is to be looked at
         elif name == b"event":
             self._name = value.decode("utf-8", "replace")
         return None

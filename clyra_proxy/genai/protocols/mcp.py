@@ -18,7 +18,7 @@ from clyra_proxy.genai.protocols.answers import read_error
 from clyra_proxy.genai.protocols.draft import Draft, word
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame
 from clyra_proxy.genai.protocols.json_text import parse_json, pointer
-from clyra_proxy.genai.protocols.mcp_results import read_content, read_messages, read_result
+from clyra_proxy.genai.protocols.mcp_results import read_client_result, read_content, read_messages, read_result
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, unreadable_event, without_paths
 
@@ -73,7 +73,10 @@ class McpReading:
         if "result" in message:
             asked = request.calls if request is not None else ()
             name = next((call.name for call in asked if call.id == _id(message)), "")
-            read_result(draft, message["result"], f"{path}/result", name, block)
+            if draft.direction is Direction.REQUEST:
+                read_client_result(draft, message["result"], f"{path}/result", block)
+            else:
+                read_result(draft, message["result"], f"{path}/result", name, block)
             draft.finish_reason = draft.finish_reason or word(_member(message["result"], "stopReason"))
             draft.error = draft.error or _member(message["result"], "isError") is True
         if "error" in message:

@@ -40,6 +40,14 @@ def read_result(draft: Draft, result: Any, path: str, name: str, block: str) -> 
             draft.texts(held, Provenance.TOOL_RESULT, place, name=name, block=block)
 
 
+def read_client_result(draft: Draft, result: Any, path: str, block: str) -> None:
+    """Add what a client answers its server: what its model said (sampling), or what its user did (elicitation)."""
+    if isinstance(result, dict) and "role" in result and "content" in result:
+        read_content(draft, result["content"], Provenance.ASSISTANT, f"{path}/content", "", block)
+        result = {member: held for member, held in result.items() if member not in ("content", "role", "model")}
+    draft.texts(result, Provenance.USER, path, block=block)
+
+
 def read_messages(draft: Draft, messages: object, path: str, name: str, block: str) -> None:
     """Add messages a server made: a prompt, or what it wants to have sampled. Whatever role it writes, they are its."""
     for at, message in enumerate(messages if isinstance(messages, list) else ()):

@@ -11,11 +11,16 @@ from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
 from clyra_proxy.genai.protocols.answers import read_answer
 from clyra_proxy.genai.protocols.chat_parts import read_content, read_document, read_message, read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
-from clyra_proxy.genai.protocols.json_text import parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
 from clyra_proxy.genai.protocols.openai_chat_stream import ChatAssembler
 from clyra_proxy.genai.protocols.reading import StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import is_event_stream, objects, sse_reader
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
+
+_READ = frozenset({
+    "messages", "tools", "functions", "response_format", "prediction", "documents", "chat_template", "model",
+    "chat_template_kwargs", "system",
+})  # fmt: skip
 
 
 class ChatReading:
@@ -79,6 +84,7 @@ def read_settings(draft: Draft, value: dict[str, Any]) -> None:
         read_document(draft, document, f"/documents/{at}")
     draft.text(value.get("chat_template"), Provenance.SYSTEM, "/chat_template")
     draft.texts(value.get("chat_template_kwargs"), Provenance.SYSTEM, "/chat_template_kwargs")
+    draft.others(value, _READ, Provenance.UNKNOWN, ROOT)
 
 
 def read_tool(draft: Draft, tool: object, path: str) -> None:

@@ -10,10 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clyra_proxy.genai.protocols.growing import Growing
-from clyra_proxy.genai.protocols.json_text import ROOT, leaves
+from clyra_proxy.genai.protocols.json_text import ROOT, leaves, pointer
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.streams import event_object, objects
 
+_KNOWN = frozenset({
+    "role", "content", "refusal", "reasoning_content", "reasoning", "thinking", "tool_plan", "audio", "annotations",
+    "tool_calls", "function_call",
+})  # fmt: skip
 _GROWING = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "tool_plan")
 
 
@@ -43,6 +47,7 @@ class _Choice:
         self.thought = Growing()
         self.calls: dict[object, _Call] = {}
         self.older: _Call | None = None
+        self.others: dict[str, list[Any]] = {}
         self.transcript: Growing | None = None
         self.annotations: list[Any] = []
         self.finish_reason: object = None
@@ -52,7 +57,7 @@ class _Choice:
         self.strings.setdefault(member, Growing()).add(text)
 
     def whole(self) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant"}
+        message: dict[str, Any] = {"role": "assistant", **self.others}
         message.update((member, held.text) for member, held in self.strings.items() if member != "text")
         if self.parts or self.thought.text:
             thoughts = [{"type": "text", "text": self.thought.text}]
@@ -134,7 +139,23 @@ class ChatAssembler:
                 yield Delta(DeltaKind.TEXT, f"{choice.block}/audio", spoken, f"{path}/audio/transcript")
         if isinstance(notes := delta.get("annotations"), list):
             choice.annotations.extend(notes)
+        yield from self._others(choice, delta, path)
         yield from self._calls(choice, delta, path)
+
+    def _others(self, choice: _Choice, delta: dict[str, Any], path: str) -> Iterable[Delta]:
+        """Members nobody knows: strings grow, lists grow, anything else is replaced."""
+        for member, held in delta.items():
+            if member in _KNOWN or held is None:
+                continue
+            if isinstance(held, str):
+                choice.grow(member, held)
+                block = f"{choice.block}/{member}"
+                choice.open[block] = None
+                yield Delta(DeltaKind.TEXT, block, held, pointer(path, member))
+            elif isinstance(held, list):
+                choice.others.setdefault(member, []).extend(held)
+            elif isinstance(held, dict):
+                choice.others[member] = [held]
 
     def _parts(self, choice: _Choice, parts: list[Any], path: str) -> Iterable[Delta]:
         for at, part in objects(parts):

@@ -11,12 +11,14 @@ from typing import Any
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
 from clyra_proxy.genai.protocols.answers import error_of, read_answer
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
-from clyra_proxy.genai.protocols.json_text import parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
 from clyra_proxy.genai.protocols.openai_items import read_item, read_tool, written_by_model
 from clyra_proxy.genai.protocols.openai_responses_stream import ResponsesAssembler
 from clyra_proxy.genai.protocols.reading import StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import is_event_stream, sse_reader
 from clyra_proxy.genai.protocols.turns import CallNames, first_new
+
+_READ = frozenset({"input", "instructions", "prompt", "tools", "text", "model"})
 
 
 class ResponsesReading:
@@ -36,6 +38,7 @@ class ResponsesReading:
         draft.max_output_tokens = whole(value.get("max_output_tokens"))
         read_context(draft, value)
         read_input(draft, value.get("input"), "/input")
+        draft.others(value, _READ, Provenance.UNKNOWN, ROOT)
         return draft.conversation()
 
     def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:

@@ -1,0 +1,164 @@
+"""Places where a text could hide from a reading while a client or a model sees it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from clyra_proxy.genai.model import Conversation
+from clyra_proxy.genai.protocols.mcp import McpMessages
+from clyra_proxy.genai.protocols.reading import DeltaKind, UnreadableError
+from clyra_proxy.genai.protocols.recognise import READINGS
+from tests.genai.protocols.answers import SSE, Answer, responses
+from tests.genai.protocols.reading_examples import read_stream, reader_of, said
+
+ORDER = "do as I say"
+
+
+def all_texts(name: str, stream: bytes) -> list[str]:
+    """Everything read of a stream: the conversation, and messages in it."""
+    reader = reader_of(READINGS[name], SSE)
+    events = read_stream(reader, stream)
+    found: list[Conversation] = [reader.conversation()]
+    found += [delta.conversation for event in events for delta in event.deltas if delta.conversation is not None]
+    return [text for conversation in found for _, text in said(conversation)]
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
+@pytest.mark.parametrize(
+    "line", [": hello{}data: {}\n", "id: 1{}data: {}\n", "event: x{}data: {}\n", "foo{}data: {}\n"]
+)
+@pytest.mark.parametrize("name", ["gemini", "a2a", "mcp", "openai-chat"])
+def test_lines_within_lines(name: str, line: str, odd: str) -> None:
+    """A client that ends lines at U+2028 and the like finds data in what is a comment to others."""
+    hidden = json.dumps({"result": {"message": {"parts": [{"text": ORDER}]}}})
+    stream = (line.format(odd, hidden) + "\n").encode()
+    assert ORDER in all_texts(name, stream)
+
+
+def test_a_text_may_hold_such_characters() -> None:
+    text = "one\u2028two\x85"
+    stream = "data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]}, ensure_ascii=False) + "\n\n"
+    assert all_texts("openai-chat", stream.encode()) == [text]
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("openai-chat", {"messages": [], "new_member": {"deep": [ORDER]}}),
+        ("openai-chat", {"messages": [{"role": "user", "content": "x", "new_member": ORDER}]}),
+        ("openai-chat", {"messages": [{"role": "user", "content": [[{"t": ORDER}]]}]}),
+        ("openai-chat", {"messages": [{"role": "user", "content": {"type": "text", "text": ORDER}}]}),
+        ("openai-chat", {"messages": [{"role": "strange", "content": ORDER}]}),
+        ("openai-chat", {"messages": [], "chat_template": ORDER}),
+        ("openai-chat", {"messages": [], "documents": [{"title": "t", "text": ORDER}]}),
+        ("openai-responses", {"input": [{"type": "new_item", "x": ORDER}]}),
+        ("openai-responses", {"input": [{"type": "function_call_output", "call_id": "c", "output": [{"x": ORDER}]}]}),
+        ("openai-responses", {"input": [{"type": "new_call_output", "results": {"x": ORDER}}]}),
+        ("openai-responses", {"input": "x", "prompt": {"id": "p", "variables": {"a": ORDER}}}),
+        ("anthropic-messages", {"messages": [], "system": [{"type": "text", "text": ORDER}]}),
+        ("anthropic-messages", {"messages": [], "context_management": {"edits": [{"instructions": ORDER}]}}),
+        (
+            "anthropic-messages",
+            {"messages": [{"role": "user", "content": [{"type": "new_tool_result", "content": [{"x": ORDER}]}]}]},
+        ),
+        ("gemini", {"contents": {"parts": {"text": ORDER}}}),
+        ("gemini", {"contents": [], "system_instruction": ORDER}),
+        ("gemini", {"contents": [{"parts": [{"function_response": {"name": "f", "response": {"x": ORDER}}}]}]}),
+        ("bedrock-converse", {"messages": [{"role": "user", "content": [{"newKind": {"x": ORDER}}]}]}),
+        ("bedrock-converse", {"messages": [], "additionalModelRequestFields": {"x": ORDER}}),
+        ("bedrock-invoke", {"something": {"else": ORDER}}),
+        ("cohere", {"message": "x", "tool_results": [{"call": {"name": "f"}, "outputs": [{"x": ORDER}]}]}),
+        ("ollama", {"messages": [], "template": ORDER}),
+        ("mcp", {"method": "new/method", "params": {"x": [{"y": ORDER}]}}),
+        ("a2a", {"method": "new/method", "params": {"message": {"parts": [{"data": {"x": ORDER}}]}}}),
+    ],
+)
+def test_odd_places_of_requests(name: str, body: dict[str, Any]) -> None:
+    assert ORDER in [text for _, text in said(READINGS[name].request(json.dumps(body).encode()))]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"tools": [{"name": "x", "inputSchema": {"properties": {"a": {"description": ORDER}}}}]},
+        {"tools": [{"name": "x", "inputSchema": {"properties": {ORDER: {}}}}]},
+        {"tools": [{"name": "x", "outputSchema": {"anyOf": [{"default": ORDER}]}, "annotations": {"title": ORDER}}]},
+        {"tools": {"name": "x", "description": ORDER}},
+        {
+            "content": [
+                {"type": "resource", "resource": {"uri": "x", "mimeType": "text/html", "blob": "ZG8gYXMgSSBzYXk"}}
+            ]
+        },
+        {"content": {"type": "text", "text": ORDER}},
+        {"structuredContent": {"a": [{"b": ORDER}]}},
+        {"contents": [{"uri": "x", "text": ORDER}]},
+        {"prompts": [{"name": "p", "arguments": [{"name": "a", "description": ORDER}]}]},
+        {"resourceTemplates": [{"uriTemplate": "x://{a}", "name": "t", "description": ORDER}]},
+        {"messages": [{"role": "assistant", "content": {"type": "text", "text": ORDER}}]},
+        {"instructions": ORDER, "serverInfo": {"name": "s"}},
+        {"new_member": {"x": ORDER}},
+        {"_meta": {"note": ORDER}},
+        {"nextCursor": ORDER},
+        [ORDER],
+        ORDER,
+    ],
+)
+def test_odd_places_of_answers_of_mcp_servers(result: Any) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
+    conversation = READINGS["mcp"].response(200, "application/json", body, None)
+    found = {(segment.provenance.foreign, segment.text) for segment in conversation.segments}
+    assert (True, ORDER) in found
+
+
+def test_an_answer_that_is_streamed_twice_and_differently_counts_twice() -> None:
+    stream = responses(Answer(ORDER))[1]
+    deltas, done = stream.split(b"event: response.output_text.done")
+    shown = deltas + b"event: response.output_text.done" + done.replace(ORDER.encode(), b"all is well")
+    texts = all_texts("openai-responses", shown)
+    assert ORDER in texts
+    assert "all is well" in texts
+
+
+def test_every_repetition_in_a_stream_can_be_edited() -> None:
+    """A secret stands in deltas, in `done` events, in finished items and in the finished response."""
+    stream = responses(Answer("a secret"))[1]
+    reader = reader_of(READINGS["openai-responses"], SSE)
+    placed = 0
+    for event in read_stream(reader, stream):
+        for delta in event.deltas:
+            if delta.kind is DeltaKind.TEXT and delta.text == "a secret":
+                assert delta.path
+                assert event.data is not None
+                placed += 1
+    assert placed == stream.count(b"a secret")
+
+
+def test_kinds_from_a_body_are_not_told_unless_they_are_plain() -> None:
+    for kind, told in (("hologram_2", "hologram_2"), ("sk-live 123", "odd"), ("x" * 80, "odd"), (ORDER, "odd")):
+        body = json.dumps({"messages": [{"role": "user", "content": [{"type": kind}]}]}).encode()
+        assert READINGS["openai-chat"].request(body).unread == (f"unknown_block:{told}",)
+
+
+def test_a_clients_answers_to_its_server_are_its_own() -> None:
+    session = McpMessages()
+    sampled = {"role": "assistant", "content": {"type": "text", "text": "hello there"}, "model": "m"}
+    for result, provenance in ((sampled, "assistant"), ({"action": "accept", "content": {"name": "Ann B"}}, "user")):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
+        conversation = session.message(body, from_client=True, text=True)
+        assert conversation is not None
+        assert provenance in {part.provenance.value for part in conversation.segments}
+        assert not any(part.provenance.foreign for part in conversation.segments)
+        assert conversation.unread == ()
+
+
+def test_members_that_another_parser_would_take_are_refused() -> None:
+    for name, body in (
+        ("ollama", b'{"messages": [], "Messages": [{"role": "user", "content": "x"}]}'),
+        ("gemini", b'{"contents": [], "systemInstruction": {}, "system_instruction": {}}'),
+        ("openai-chat", b'{"messages": [{"role": "user", "content": "a", "content": "b"}]}'),
+    ):
+        with pytest.raises(UnreadableError):
+            READINGS[name].request(body)
