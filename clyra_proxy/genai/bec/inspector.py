@@ -54,12 +54,12 @@ class BecInspector:
             longest = max(group, key=lambda segment: len(segment.text))
             if len(group) == 1:
                 if len(longest.text) >= SHORTEST:
-                    yield strongest(longest.text, self._acquaintances), longest
+                    yield strongest(longest.text, self._acquaintances, self._settings.threshold), longest
                 continue
             fields = {f"{number}.{_last(one.path)}": one.text for number, one in enumerate(group)}
             named = {_last(one.path): one.text for one in group}
             mail = mail_of_fields(named if len(named) == len(group) else fields)
-            yield judge_mail(mail, self._acquaintances), longest
+            yield judge_mail(mail, self._acquaintances, self._settings.threshold), longest
 
 
 def _messages(inspection: Inspection, wanted: frozenset[Provenance]) -> Iterator[list[Segment]]:

@@ -16,6 +16,9 @@ from clyra_proxy.genai.bec.folding import fold
 from clyra_proxy.genai.bec.packs import ANY, Packs, Theme, ThemePack, load_packs
 
 WINDOW_SENTENCES = 24
+LEAST = 3
+SECOND_LEAST = 3
+"""Points of a theme from which it counts as a second one."""
 LONGEST_SENTENCE = 600
 LIKELY = 3
 """Points above the threshold from which the level is `likely`."""
@@ -44,20 +47,23 @@ class Assessment:
         return "likely" if self.score >= self.threshold + LIKELY else "suspected"
 
 
-def assess(text: str, packs: Packs | None = None) -> Assessment:
-    """The strongest window of a text. Raises OverflowError when the patterns ran out of memory."""
-    packs = packs or load_packs()
+def assess(text: str, least: int = LEAST) -> Assessment:
+    """The strongest window of a text; nothing for one that cannot reach `least` points, which is told quickly.
+
+    Raises OverflowError when the patterns ran out of memory.
+    """
+    packs = load_packs()
     best = Assessment(threshold=packs.themes.threshold)
     folded = fold(text)
     everywhere = packs.match(folded)
-    languages = [one for one, facets in everywhere.items() if _most(facets, packs.themes) >= best.threshold]
+    languages = [one for one, facets in everywhere.items() if _most(facets, packs.themes) >= least]
     if not languages:
         return best
     matched = [packs.match(sentence) for sentence in _sentences(folded)]
     for language in languages:
         facets = [found.get(language, found[ANY]) for found in matched]
         for window in _windows(facets):
-            if (found := _score(window, packs)).score > best.score:
+            if (found := _score(window, len(facets), packs)).score > best.score:
                 best = found
     return best
 
@@ -84,10 +90,11 @@ def _windows(facets: Sequence[frozenset[str]]) -> Iterator[Sequence[frozenset[st
         yield facets[start : start + WINDOW_SENTENCES]
 
 
-def _score(window: Sequence[frozenset[str]], packs: Packs) -> Assessment:
+def _score(window: Sequence[frozenset[str]], sentences: int, packs: Packs) -> Assessment:
     everywhere = frozenset[str]().union(*window)
     pack = packs.themes
-    themes = [theme for theme in pack.themes if _holds(theme, window, everywhere)]
+    possible = (theme for theme in pack.themes if not theme.longest or sentences <= theme.longest)
+    themes = [theme for theme in possible if _holds(theme, window, everywhere)]
     if not themes:
         return Assessment(threshold=pack.threshold)
     strongest = max(theme.score for theme in themes)
@@ -95,7 +102,8 @@ def _score(window: Sequence[frozenset[str]], packs: Packs) -> Assessment:
     present = {theme.id for theme in themes}
     pressures = [one for one in pack.pressures if one.facet in everywhere and (not one.only or present & {*one.only})]
     mitigations = [one for one in pack.mitigations if one.facet in everywhere]
-    score = strongest + (pack.second if len({theme.class_ for theme in themes}) > 1 else 0)
+    of_weight = {theme.class_ for theme in themes if theme.score >= SECOND_LEAST}
+    score = strongest + (pack.second if len(of_weight) > 1 else 0)
     score += sum(one.score for one in pressures) - sum(one.score for one in mitigations)
     ids = (*(theme.id for theme in themes), *(one.id for one in pressures))
     return Assessment(max(score, 0), pack.threshold, telling, ids)
@@ -103,8 +111,6 @@ def _score(window: Sequence[frozenset[str]], packs: Packs) -> Assessment:
 
 def _holds(theme: Theme, window: Sequence[frozenset[str]], everywhere: frozenset[str]) -> bool:
     if not everywhere.issuperset(theme.with_) or not everywhere.issuperset(theme.near):
-        return False
-    if theme.longest and len(window) > theme.longest:
         return False
     if any(facets.issuperset(theme.near) for facets in window):
         return True

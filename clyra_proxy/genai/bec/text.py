@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from clyra_proxy.genai.bec.headers import Acquaintances, Sign
 from clyra_proxy.genai.bec.mail import Mail, mails_of
-from clyra_proxy.genai.bec.scoring import LIKELY, Assessment, assess
+from clyra_proxy.genai.bec.scoring import LEAST, LIKELY, Assessment, assess
 from clyra_proxy.genai.inspection import Signal
 from clyra_proxy.policy.genai.bec import Bec
 
@@ -34,26 +34,31 @@ class Judged:
         return Signal(RULE, path=path, detail=facts | {key: value for key, value in detail.items() if value})
 
 
-def judge_mail(mail: Mail, acquaintances: Acquaintances) -> Judged:
-    """What one message amounts to. Raises OverflowError when the patterns ran out of memory."""
-    words = assess(mail.text)
+def judge_mail(mail: Mail, acquaintances: Acquaintances, threshold: int = LEAST) -> Judged:
+    """What one message amounts to, exactly so from `threshold` on; below it, it may be told as less.
+
+    Raises OverflowError when the patterns ran out of memory.
+    """
     signs = tuple(acquaintances.signs(mail))
-    score = words.score + sum(sign.score for sign in signs)
+    shown = sum(sign.score for sign in signs)
+    words = assess(mail.text, max(threshold - shown, 1))
+    score = words.score + shown
     if not score:
         return Judged()
     return Judged(score, _class(words, signs), (*words.patterns, *(sign.id for sign in signs)))
 
 
-def strongest(text: str, acquaintances: Acquaintances) -> Judged:
+def strongest(text: str, acquaintances: Acquaintances, threshold: int = LEAST) -> Judged:
     """The strongest message in a text (JSON with several, or one)."""
-    judged = (judge_mail(mail, acquaintances) for mail in mails_of(text))
+    judged = (judge_mail(mail, acquaintances, threshold) for mail in mails_of(text))
     return max(judged, key=lambda one: one.score, default=Judged())
 
 
 def scan_text(text: str, settings: Bec | None = None) -> list[Signal]:
     """The findings in a text alone, without a policy's acquaintances unless `settings` has them."""
     settings = settings or Bec()
-    found = strongest(text, _acquaintances(settings) if settings.model_fields_set else _strangers())
+    known = Acquaintances(settings) if settings.model_fields_set else _strangers()
+    found = strongest(text, known, settings.threshold)
     return [found.signal(settings.threshold)] if found.score >= settings.threshold else []
 
 
@@ -67,7 +72,3 @@ def _class(words: Assessment, signs: tuple[Sign, ...]) -> str:
 @lru_cache(maxsize=1)
 def _strangers() -> Acquaintances:
     return Acquaintances(Bec())
-
-
-def _acquaintances(settings: Bec) -> Acquaintances:
-    return Acquaintances(settings)
