@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.support.certificates import Authority
 from tests.support.genai.upstream import ModelUpstream
 from tests.support.proxy import RunningProxy, local_policy
+
+CANARY = "canary-7f3a91c0-northern-lights"
+DENIED_TOOL = "wipe_disk"
+SECURITY: dict[str, Any] = {
+    "leaks": {"canaries": [{"name": "planted", "value": CANARY}], "reversible": True},
+    "tools": {"rules": [{"name": "no-wiping", "tools": [DENIED_TOOL], "action": "deny"}]},
+    "output": {"contexts": [{"name": "page", "into": ["html"]}]},
+    "budgets": {"loops": {"enabled": False}},  # tests repeat themselves
+}
+"""What the policy says beside its defaults: things that are refused whatever detectors think."""
 
 
 @pytest.fixture(scope="package")
@@ -25,7 +36,8 @@ def models(shared_models: ModelUpstream) -> ModelUpstream:
 
 @pytest.fixture(scope="package")
 def genai_proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningProxy]:
-    with RunningProxy.start(tmp_path_factory.mktemp("genai"), local_policy(authority)) as running:
+    policy = local_policy(authority, genai_security=SECURITY)
+    with RunningProxy.start(tmp_path_factory.mktemp("genai"), policy) as running:
         yield running
 
 

@@ -15,6 +15,11 @@ from tests.support.genai.said import MODEL
 type Answer = tuple[str, list[tuple[str, dict[str, Any]]]]
 """Text, and (tool name, arguments) of each call."""
 
+
+class EndedInError(Exception):
+    """A stream said that it ended in an error, in an SDK that has no exception for it (Cohere's `message-end`)."""
+
+
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = "Looks up the weather of a city."
 
@@ -26,7 +31,7 @@ class Call:
 
     path: str
     ask: Callable[[str, str], Answer]
-    error: type[Exception]
+    error: type[Exception] | tuple[type[Exception], ...]
     streaming: bool = False
     tools: bool = True
     text: bool = True
@@ -240,6 +245,8 @@ def _cohere_stream(url: str, said: str) -> Answer:
             inputs.append("")
         elif event.type == "tool-call-delta":
             inputs[-1] += event.delta.message.tool_calls.function.arguments
+        elif event.type == "message-end" and event.delta.finish_reason == "ERROR":
+            raise EndedInError(event.delta.error)
     return text, [(name, json.loads(raw)) for name, raw in zip(names, inputs, strict=True)]
 
 
@@ -306,7 +313,7 @@ def _read_langchain(made: Any) -> Answer:
     return made.text, [(call["name"], call["args"]) for call in made.tool_calls]
 
 
-def _errors() -> dict[str, type[Exception]]:
+def _errors() -> dict[str, type[Exception] | tuple[type[Exception], ...]]:
     import anthropic
     import cohere.core
     import ollama
@@ -320,7 +327,7 @@ def _errors() -> dict[str, type[Exception]]:
         "anthropic": anthropic.APIError,
         "gemini": APIError,
         "bedrock": ClientError,
-        "cohere": cohere.core.ApiError,
+        "cohere": (cohere.core.ApiError, EndedInError),
         "mistral": MistralError,
         "ollama": ollama.ResponseError,
         "langchain": openai.APIError,

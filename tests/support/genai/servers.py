@@ -52,6 +52,7 @@ class Tools:
         self.server = FastMCP("weather", json_response=json_response)
         self.declare(WEATHER)
         self.server.add_tool(self._think, name="think", description="Asks the client's model.")
+        self.server.add_tool(self._wipe, name="wipe_disk", description="Erases a disk.")
         self.server.resource("notes://opening", name="opening")(lambda: self.page)
         self.server.prompt(name="greet", description="A greeting.")(lambda name: f"Say hello to {name}.")
 
@@ -67,6 +68,10 @@ class Tools:
     def _weather(self, city: str) -> str:
         self.asked.append(city)
         return self.weather.replace("{city}", city)
+
+    def _wipe(self, disk: str) -> str:
+        self.asked.append(disk)
+        return f"{disk} is empty"
 
     async def _think(self, about: str, context: Context) -> str:  # type: ignore[type-arg]
         message = SamplingMessage(role="user", content=TextContent(type="text", text=about))

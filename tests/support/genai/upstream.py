@@ -11,11 +11,14 @@ Rule: formats are those the providers document; official SDKs are what proves th
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import brotli  # type: ignore[import-untyped]
 
 from tests.support.certificates import Leaf
 from tests.support.genai import anthropic_wire, bedrock_wire, cohere_wire, gemini_wire, ollama_wire, openai_wire
@@ -110,7 +113,7 @@ class ModelUpstream(Upstream):
 
     def asked(self, path: str = "") -> list[dict[str, Any]]:
         """The JSON bodies of the requests that arrived whole, oldest first; of one path or of all."""
-        return [json.loads(bytes(m.body)) for m in self.arrived(path) if m.body]
+        return [json.loads(body_of(m)) for m in self.arrived(path) if m.body]
 
     def arrived(self, path: str = "") -> list[Message]:
         return [m for m in list(self.journal.messages) if m.complete and path in ("", m.path)]
@@ -119,7 +122,7 @@ class ModelUpstream(Upstream):
         form = format_of(message.path)
         if message.path in self.routes.table or form is None or message.method != "POST":
             return super().when_read(message)
-        request = json.loads(bytes(message.body) or b"{}")
+        request = json.loads(body_of(message) or b"{}")
         if form.events is not None and is_streamed(message.path, request):
             return streamed(form.events(self.said, request), form.media, self.delivery)
         return whole(dump(form.whole(self.said, request)).encode(), self.delivery)
@@ -130,6 +133,16 @@ class ModelUpstream(Upstream):
         if not text:
             return [dump({"type": "session.created", "event_id": "ev_0", "session": {"object": "realtime.session"}})]
         return [dump(event) for event in openai_wire.realtime(self.said, json.loads(text))]
+
+
+def body_of(message: Message) -> bytes:
+    """The request's body without its content coding."""
+    match message.header("content-encoding"):
+        case "gzip":
+            return gzip.decompress(bytes(message.body))
+        case "br":
+            return bytes(brotli.decompress(bytes(message.body)))
+    return bytes(message.body)
 
 
 def format_of(path: str) -> Format | None:
