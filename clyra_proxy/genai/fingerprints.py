@@ -15,6 +15,7 @@ import orjson
 
 from clyra_proxy.genai.inspection import Inspection
 from clyra_proxy.genai.model import Provenance
+from clyra_proxy.genai.moments import is_message
 
 _BYTES = 16
 _ANONYMOUS = "anonymous"
@@ -67,8 +68,9 @@ def is_one_agent(inspection: Inspection) -> bool:
 def run_scope(salt: Salt, inspection: Inspection) -> str:
     """Key of what belongs to one run: the caller's run, its session, its conversation, or the agent itself.
 
-    A conversation is told by its system prompt and first message, which every later request of it repeats. The rest
-    of a named agent's work is one run; nothing tells apart what comes under a name that programs share: the empty text.
+    A WebSocket session is one conversation; over HTTP it is told by its system prompt and first message, which every
+    later request of it repeats. The rest of a named agent's work is one run; nothing tells apart what comes under a
+    name that programs share: the empty text.
     """
     caller = inspection.caller
     who = (caller.tenant, caller.agent)
@@ -76,6 +78,8 @@ def run_scope(salt: Salt, inspection: Inspection) -> str:
         return salt.of("run", *who, caller.run)
     if caller.session:
         return salt.of("session", *who, caller.session)
+    if is_message(inspection.conversation):
+        return salt.of("exchange", inspection.exchange)
     opening = _opening(inspection)
     if opening:
         return salt.of("conversation", *who, *opening)

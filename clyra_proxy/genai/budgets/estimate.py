@@ -13,7 +13,7 @@ from clyra_proxy.genai.model import Conversation, Provenance
 _PER_MESSAGE = 4
 _PER_ATTACHMENT = 1500
 _ATTACHMENTS = ("image", "audio", "video", "file")
-_NO_OUTPUT = ("embed", "rerank", "moderation", "count_tokens", "tokenize", "countTokens")
+_NO_OUTPUT = ("embed", "batchEmbed", "asyncBatchEmbed", "rerank", "moderation", "count", "tokenize", "images", "speech")
 
 
 def input_tokens(conversation: Conversation) -> int:

@@ -17,10 +17,10 @@ from clyra_proxy.genai.budgets.models import ModelLists
 from clyra_proxy.genai.budgets.prices import Prices, shipped_prices
 from clyra_proxy.genai.fingerprints import Salt
 from clyra_proxy.genai.inspection import Inspection, Signal, Workshop
-from clyra_proxy.genai.model import Conversation, Direction, Usage
+from clyra_proxy.genai.model import Conversation, Direction, ToolCall, Usage
+from clyra_proxy.genai.moments import asks, ends, is_message, is_model_traffic
 from clyra_proxy.policy.genai.budgets import Budgets
 
-_TOOL_PROTOCOLS = ("mcp", "a2a")
 _TOOL_CALLS = frozenset({"mcp_tool", "mcp_resource", "mcp_prompt"})
 
 
@@ -40,38 +40,38 @@ class BudgetsInspector:
         conversation = inspection.conversation
         if conversation.direction is Direction.REQUEST:
             yield from self._judge_request(inspection)
-        elif is_model_call(conversation):
+        elif ends(conversation):
+            self.settle(inspection, conversation.usage)
+        elif is_model_traffic(conversation) and not is_message(conversation):
             self._ledger.note_answer(inspection)
         if self._loops is not None:
-            made_here = conversation.direction is Direction.RESPONSE
-            calls = [
-                call
-                for call in conversation.calls
-                if not call.history and (call.kind in _TOOL_CALLS or (made_here and is_model_call(conversation)))
-            ]
-            yield from self._loops.count_calls(calls, inspection)
+            yield from self._loops.count_calls(_calls_made(conversation), inspection)
 
     def settle(self, inspection: Inspection, usage: Usage) -> None:
         """The exchange is over: `Usage(0, 0)` when it was never sent. Raises StateError."""
-        if is_model_call(inspection.conversation):
+        if is_model_traffic(inspection.conversation):
             tokens = self._ledger.settle(inspection, usage)
             if self._loops is not None:
                 self._loops.count_tokens(tokens, inspection)
 
     def _judge_request(self, inspection: Inspection) -> Iterator[Signal]:
-        if not is_model_call(inspection.conversation):
+        conversation = inspection.conversation
+        if not is_model_traffic(conversation):
             return
-        yield from self._models.judge(inspection)
-        if self._loops is not None:
-            yield from self._loops.count_request(inspection)
+        if conversation.model or not is_message(conversation):
+            yield from self._models.judge(inspection)
         if self._drift is not None and inspection.caller.named:
             yield from self._drift.compare(inspection)
-        yield from self._ledger.reserve(inspection)
+        if asks(conversation):
+            if self._loops is not None:
+                yield from self._loops.count_request(inspection)
+            yield from self._ledger.reserve(inspection)
 
 
-def is_model_call(conversation: Conversation) -> bool:
-    """Whether this is traffic with a model, not with a tool server or another agent."""
-    return not conversation.protocol.startswith(_TOOL_PROTOCOLS)
+def _calls_made(conversation: Conversation) -> list[ToolCall]:
+    """The calls that this message makes: those of a model's answer, and those sent to a tool server."""
+    answers = conversation.direction is Direction.RESPONSE and is_model_traffic(conversation)
+    return [call for call in conversation.calls if not call.history and (answers or call.kind in _TOOL_CALLS)]
 
 
 def compile_inspector(settings: Budgets, base_dir: Path, workshop: Workshop) -> BudgetsInspector:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from clyra_proxy.genai.fingerprints import Salt, canonical, run_scope
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.model import Conversation, Provenance, ToolCall
+from clyra_proxy.genai.moments import is_message
 from clyra_proxy.genai.selecting import Selector
 from clyra_proxy.genai.tools.telling import shown
 from clyra_proxy.policy.genai.budgets import LoopLimits, Loops
@@ -24,9 +25,9 @@ from clyra_proxy.verdict.model import Action
 RUN_S = 86_400
 """How long a run that is silent is remembered, and the window its totals are counted in."""
 _CODE = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{4,}|\b[0-9a-f]{8,}\b|[0-9]+")  # one way to match: no backtracking
+_MOST_CALLS = 256  # of one message that are compared one by one
 _HEAD = 4096  # bytes of a prompt in which ids are found; further on only digits are left out
 _BLANKS, _DIGITS = b" \t\r\n\f\v", b"0123456789"
-_MOST_CALLS = 256  # of one message that are counted one by one
 
 
 _DEFAULTS = {
@@ -76,12 +77,12 @@ class LoopBreaker:
 
     def count_calls(self, calls: Iterable[ToolCall], inspection: Inspection) -> Iterator[Signal]:
         """Tool calls are being made, by a model's answer or to a server."""
-        calls = tuple(calls)
         scope = run_scope(self._salt, inspection)
-        if not scope or not calls:
+        fresh = tuple(call for call in calls if self._is_fresh(call, inspection)) if scope else ()
+        if not fresh:
             return
         limits = self._limits_of(inspection)
-        found = list(self._judge_calls(calls, scope, limits, inspection))
+        found = list(self._judge_calls(fresh, scope, limits, inspection))
         yield from found
         yield from self._cool(scope, limits, found, inspection)
 
@@ -134,6 +135,14 @@ class LoopBreaker:
             count = self._state.add(key, 1, limits.window_s, inspection.now)
             if count > limit.most:
                 yield _signal("loop.repeat", name, count, limit, tool)
+
+    def _is_fresh(self, call: ToolCall, inspection: Inspection) -> bool:
+        """Whether a call is told for the first time. A session tells of one call in several messages."""
+        if not call.id or not is_message(inspection.conversation):
+            return True
+        key = f"called/{self._salt.of(inspection.exchange, call.id)}"
+        mark = self._salt.of(inspection.conversation.operation, str(inspection.now))
+        return self._state.put_new(key, mark, inspection.now, RUN_S) == mark
 
     def _cool(self, scope: str, limits: _Limits, found: list[Signal], inspection: Inspection) -> Iterator[Signal]:
         """Start a cool-off when a limit of the policy was broken, else say that one is still on."""

@@ -1,7 +1,8 @@
 """Which calls are allowed, and with what arguments: the rules of a policy, compiled.
 
 Guarantees: the first rule that matches decides; a name is denied in whatever case it is written and allowed only as it
-is written; arguments that are not JSON satisfy no condition, and no `when` lets a call slip past a rule that denies.
+is written; arguments that are no JSON object satisfy no condition, and no `when` lets a call slip past a rule that
+denies.
 """
 
 from __future__ import annotations
@@ -63,14 +64,18 @@ class _Rule:
 
     def broken_by(self, arguments: Any) -> tuple[Broken, ...]:
         if arguments is None and self._conditions:
-            return (Broken("", "json"),)
+            return (Broken("", "object"),)
         found = (condition.broken_by(arguments) for condition in self._conditions)
         return tuple(broken for broken in found if broken is not None)
 
 
 def _arguments(call: ToolCall) -> Any:
-    """The arguments of a call; of a resource, its address."""
-    return {"uri": call.name} if call.kind == RESOURCE else call.arguments
+    """The arguments of a call, None when they are no object; of a resource, its address."""
+    if call.kind == RESOURCE:
+        return {"uri": call.name}
+    if call.arguments is None and not call.raw.strip():
+        return {}
+    return call.arguments if isinstance(call.arguments, dict) else None
 
 
 class ToolRules:

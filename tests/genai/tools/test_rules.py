@@ -293,3 +293,17 @@ def test_a_policy_that_was_handed_on_means_the_same() -> None:
     handed_on = ArgumentCondition.model_validate_json(written.model_dump_json())
     for value, holds in (("x@a.test", True), ("x@b.test", False)):
         assert (Condition(handed_on).broken_by({"to": value}) is None) is holds
+
+
+@pytest.mark.parametrize("arguments", ['{"to": "x@evil.test"}', ["x@evil.test"], 5, True])
+def test_arguments_that_are_no_object_satisfy_nothing(arguments: Any) -> None:
+    allow = "rules: [{name: mail, tools: [send], arguments: [{path: /to, hosts: [a.test]}]}]"
+    deny = "rules: [{name: mail, tools: [send], action: deny, when: [{path: /to, hosts: [evil.test]}]}]"
+    made = asked(ToolCall("send", arguments, kind="mcp_tool"))
+    assert rules(inspector(allow).inspect(made)) == [("tools.arguments", "condition")]
+    assert rules(inspector(deny).inspect(made)) == [("tools.denied", "mcp_tool")]
+
+
+def test_no_arguments_are_no_wrong_arguments() -> None:
+    text = "rules: [{name: mail, tools: [send], arguments: [{path: /to, hosts: [a.test]}]}]"
+    assert rules(inspector(text).inspect(asked(ToolCall("send", None, kind="mcp_tool")))) == []
