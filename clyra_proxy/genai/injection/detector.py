@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from clyra_proxy.genai.injection.assessment import Assessment, Found, rule_of
 from clyra_proxy.genai.injection.folding import WordFolder, words_of
 from clyra_proxy.genai.injection.matching import Hit, RuleSet
-from clyra_proxy.genai.injection.memory import Memory
+from clyra_proxy.genai.injection.memory import LIMIT, Memory
 from clyra_proxy.genai.injection.mention import MENTION, is_mention
 from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, rules_folder
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
@@ -34,6 +34,9 @@ _VETTED = 3
 """Level up to which it does."""
 _ALONE = 4.0
 """Most points of the classifier where no rule matches: it never decides alone."""
+_SHORT = 300
+_PARTLY = 0.625
+"""In a text of at most _SHORT bytes two broad rules of 4 points make 5: there is little room for chance."""
 _SURE = 4.0
 _LONG = 1000
 """Bytes from which the classifier must be sure to count: more windows, more chances to err."""
@@ -59,14 +62,16 @@ class Detector:
         threshold: float = THRESHOLD,
         rules: Sequence[Rule] | None = None,
         classifier: Scorer | None = None,
+        remember: int = LIMIT,
     ) -> None:
         """level: 1 to 4. threshold: points from which a text is flagged. rules: default: the shipped packs.
+        remember: how many answers are kept.
 
-        With a classifier the rules of higher levels take part too, where it finds the text suspicious itself.
+        Rules up to level 3 take part at any level where the classifier finds the text suspicious itself.
         """
         self.level, self.threshold, self._classifier = level, threshold, classifier
         known = load_packs(rules_folder()).rules if rules is None else rules
-        rules = [rule for rule in known if rule.level <= (level if classifier is None else max(level, _VETTED))]
+        rules = [rule for rule in known if rule.level <= max(level, _VETTED)]
         texts = RuleSet([rule for rule in rules if set(TEXTS) & set(rule.views)])
         self._sets = dict.fromkeys(TEXTS, texts) | {
             View.HIDDEN: RuleSet([rule for rule in rules if View.HIDDEN in rule.views]),
@@ -74,12 +79,12 @@ class Detector:
             View.DESPACED: RuleSet([rule for rule in rules if View.DESPACED in rule.views], despaced=True),
         }
         self._folder = WordFolder(words_of(pattern for rule in rules for pattern in rule.any))
-        self._memory: Memory[Assessment] = Memory()
+        self._memory: Memory[Assessment] = Memory(remember)
 
     @classmethod
-    def load(cls, *, level: int = 1, classifier: Scorer | None = None) -> Detector:
+    def load(cls, *, level: int = 1, classifier: Scorer | None = None, remember: int = LIMIT) -> Detector:
         """The shipped packs at a level, with a classifier or without."""
-        return cls(level=level, classifier=classifier)
+        return cls(level=level, classifier=classifier, remember=remember)
 
     def assess(self, text: str, provenance: Provenance = Provenance.UNKNOWN) -> Assessment:
         """Judge a text. Never raises on any text."""
@@ -89,7 +94,7 @@ class Detector:
         if known is None:
             views = list(looks(text, self._folder))
             found = [item for look in views for item in self._found(look, provenance)]
-            known = self._judged(found, self._points(views), provenance)
+            known = self._judged(found, self._points(views), len(views[0].content) <= _SHORT, provenance)
             self._memory.put(key, known)
         return replace(known, ms=(time.perf_counter() - begun) * 1000)
 
@@ -119,9 +124,16 @@ class Detector:
             return False
         return is_mention(look.content, hit.start, hit.end, provenance)
 
-    def _judged(self, found: list[Found], points: float, provenance: Provenance) -> Assessment:
-        most = max(self.level, _VETTED) if points >= CORROBORATING else self.level
-        found = [item for item in found if item.rule.level <= most]
+    def _counting(self, found: Iterable[Found], points: float, short: bool) -> Iterator[Found]:
+        """What counts: rules of the level; broader ones when the classifier agrees, or partly in a short text."""
+        for item in found:
+            if item.rule.level <= self.level or points >= CORROBORATING:
+                yield item
+            elif short and item.worth >= 1:
+                yield replace(item, worth=item.worth * _PARTLY)
+
+    def _judged(self, found: list[Found], points: float, short: bool, provenance: Provenance) -> Assessment:
+        found = list(self._counting(found, points, short))
         seen = [item for item in found if item.view is not View.DESPACED]  # blanks tell use from mention
         worst = worst_window(seen if any(item.mention for item in seen) else found)
         points = points if any(item.worth >= 1 for item in worst) else min(points, _ALONE)

@@ -58,6 +58,8 @@ _INLINE = frozenset(
     ]
 )
 
+_PARTING = frozenset({"p", "br", "div", "li", "td", "th", "tr", "hr", "h1", "h2", "h3", "h4", "dd", "dt", "option"})
+
 type Decoder = Callable[[str], str]
 
 
@@ -93,7 +95,15 @@ def _joined(text: str) -> str:
 
 
 def _markup(text: str) -> str:
-    return _TAG.sub(lambda match: "" if match[2].lower() in _INLINE else " ", _COMMENT.sub(" ", text))
+    return _TAG.sub(_without_tag, _COMMENT.sub(" ", text))
+
+
+def _without_tag(match: re.Match[str]) -> str:
+    """Nothing where a tag stands within a word, a blank where it parts words."""
+    before, after = match.string[max(0, match.start() - 1) : match.start()], match.string[match.end() : match.end() + 1]
+    if match[2].lower() in _INLINE or (before.isalpha() and after.isalpha() and match[2].lower() not in _PARTING):
+        return ""
+    return " "
 
 
 _DECODERS: tuple[tuple[str, str, Decoder], ...] = (

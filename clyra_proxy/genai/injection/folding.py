@@ -32,6 +32,7 @@ class WordFolder:
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = frozenset(words)
+        self._drawn = {_drawn(word): word for word in sorted(self._words)}
         self._shuffled: dict[str, str] = {}
         self._slips: dict[str, str] = {}
         for word in sorted(self._words):
@@ -52,21 +53,8 @@ class WordFolder:
 
     def _unleeted(self, word: str) -> str:
         body = word.rstrip("!|+")
-        tail = word[len(body) :]
         letters = body.lower().translate(LEET)
-        if "1" in letters:
-            letters = self._chosen(letters)
-        elif "i" in letters and letters not in self._words:
-            letters = self._chosen(letters.replace("i", "1")) if "!" in body or "|" in body else letters
-        return letters + tail
-
-    def _chosen(self, letters: str) -> str:
-        """`1` as i or l: as one of the words, else i."""
-        for first, rest in (("i", "i"), ("l", "l"), ("i", "l"), ("l", "i")):
-            word = letters.replace("1", first, 1).replace("1", rest)
-            if word in self._words:
-                return word
-        return letters.replace("1", "i")
+        return self._drawn.get(_drawn(letters), letters.replace("1", "i")) + word[len(body) :]
 
     def without_slips(self, text: str) -> str:
         """Shuffled or mistyped words of the packs written right. The same text when there are fewer than two."""
@@ -85,6 +73,11 @@ class WordFolder:
 def words_of(patterns: Iterable[str]) -> set[str]:
     """The plain words in patterns."""
     return {word for pattern in patterns for word in _LITERAL.findall(pattern)}
+
+
+def _drawn(word: str) -> str:
+    """The word with everything that can be an i or an l made the same."""
+    return word.replace("1", "l").replace("i", "l")
 
 
 def _shuffle_key(word: str) -> str:

@@ -48,7 +48,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _UPSIDE_DOWN = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞןlɯuodbɹsʇnʌʍxʎz", "abcdefgghiijkllmnopqrstuvwxyz", strict=True))
 _UPSIDE_DOWN_ONLY = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 LEET = str.maketrans("03457@$89+6!|€", "oeastasbgtgiie")
-"""Signs of leetspeak, but for `1`, which is an i or an l."""
+"""Signs of leetspeak, but for `1`, which is an i or an l (`!` and `|` are taken for an i first)."""
 QUOTES = str.maketrans(
     {"‘": "'", "’": "'", "‛": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‹": "'", "›": "'"}
     | {"–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "\u2028": "\n", "\u2029": "\n", "＂": '"'}

@@ -36,10 +36,10 @@ _ABOUT_CODE = re.compile(
 
 _ASKED_ABOUT = re.compile(
     rb"(?i)(?:how (?:do|would|should|will|does|can) (?:you|i|we|one|it|an ai) (?:\w+ )?(?:classify|interpret|handle|"
-    rb"treat|respond to|react to|detect|recogni[sz]e|understand|parse)|what (?:is|would be|.s) (?:your|the) (?:response|"
-    rb"reaction|answer) to|is (?:this|the following|it) (?:an? |potentially )?(?:attack|suspicious|malicious|harmful|"
-    rb"safe|injection)|what does|explain why|(?:meaning|interpretation) of|"
-    rb"the (?:phrase|sentence|words|string|text))[^.!?\n]{0,40}$"
+    rb"treat|respond to|react to|detect|recogni[sz]e|understand|parse)|"
+    rb"what (?:is|would be|.s) (?:your|the) (?:response|reaction|answer) to|"
+    rb"is (?:this|the following|it) (?:an? |potentially )?(?:attack|suspicious|malicious|harmful|safe|injection)|"
+    rb"what does|explain why|(?:meaning|interpretation) of|the (?:phrase|sentence|words|string|text))[^.!?\n]{0,40}$"
 )
 _QUESTION = 120
 

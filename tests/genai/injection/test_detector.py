@@ -53,12 +53,18 @@ def test_short_attack_in_a_long_document_is_not_diluted() -> None:
 
 
 def test_rules_above_the_level_count_only_when_the_classifier_agrees() -> None:
-    text = "plum and apple"
+    text = "plum and apple" + " and nothing else" * 30
     assert Detector(rules=THREES).assess(text).score == 3
     assert Detector(rules=THREES, classifier=Fixed(0)).assess(text).score == 3
     agreed = Detector(rules=THREES, classifier=Fixed(2)).assess(text)
     assert (agreed.score, set(agreed.patterns)) == (8, {"t.late", "t.one", CLASSIFIER})
     assert Detector(rules=THREES, level=3).assess(text).score == 6
+
+
+def test_broad_rules_count_partly_in_a_short_text() -> None:
+    broad = [rule("b.one", "apple", level=2, score=4), rule("b.two", "pear", level=3, score=4)]
+    detector = Detector(rules=broad)
+    assert [detector.assess(text).score for text in ("apple", "apple pear", "apple pear" + " x" * 200)] == [2.5, 5, 0]
 
 
 def test_classifier_never_decides_alone() -> None:
