@@ -27,13 +27,18 @@ _UNJUDGED = Coverage(Seen.HEADERS_ONLY, "websocket")
 
 @dataclass(slots=True)
 class Head:
-    """Header fields of a message in wire order, looked up without copying."""
+    """Header fields of a message in wire order. They do not change once the head is made."""
 
     fields: HeaderFields
+    _first: dict[bytes, bytes] | None = field(default=None, init=False, repr=False, compare=False)
 
     def get(self, name: str) -> str | None:
         """First value of `name` (case-insensitive), decoded as latin-1, or None."""
-        return next(self.get_all(name), None)
+        first = self._first
+        if first is None:  # many ask, so the names are put in order once
+            first = self._first = {key.lower(): value for key, value in reversed(self.fields)}
+        value = first.get(name.lower().encode("ascii"))
+        return None if value is None else value.decode("latin-1")
 
     def get_all(self, name: str) -> Iterator[str]:
         wanted = name.lower().encode("ascii")

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from clyra_proxy.checks import BodySession
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.compiled import CompiledGenAi
-from clyra_proxy.genai.protocols.recognise import recognise
 from clyra_proxy.genai.wire.collecting import CollectingSession
+from clyra_proxy.genai.wire.recognition import recognised
 from clyra_proxy.genai.wire.sessions import open_message
 from clyra_proxy.genai.wire.state import KEY, GenAiState, state_of
 from clyra_proxy.genai.wire.streaming import EventSession
@@ -60,7 +60,7 @@ class GenAiCheck:
         route = exchange.route
         if route.genai == "off" or (compiled := self._policy()) is None:
             return None
-        reading = recognise(exchange.request, exchange.destination, route.genai)
+        reading = recognised(exchange.request, exchange.destination, route.genai)
         if reading is None:
             return None
         mode = self._mode_on(route)
