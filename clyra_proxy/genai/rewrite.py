@@ -2,18 +2,20 @@
 
 Guarantees: linear in the text; only the string literals and elements that an edit names are touched, so numbers, key
 order and white space of the rest survive; an edit whose place is not found raises `RewriteError`, and nothing is
-half-written. Pointers are RFC 6901.
+half-written. Pointers are RFC 6901; the token `#` after a string means the JSON text in it, whose other bytes survive
+too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
 from clyra_proxy.genai.inspection import Edit, Removal, TextEdit
+from clyra_proxy.genai.protocols.json_text import EMBEDDED
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
 
@@ -35,18 +37,26 @@ class _Open:
 
 def rewrite(text: bytes, edits: Iterable[Edit]) -> bytes:
     """`text` with all edits made. Raises RewriteError."""
+    wanted = [(parse_pointer(edit.path), edit) for edit in edits]
+    places = _locate(text, {part for pointer, _ in wanted for part in (pointer, _outer(pointer))})
     strings: dict[Pointer, list[TextEdit]] = {}
-    removed: set[Pointer] = set()
-    for edit in edits:
-        if isinstance(edit, Removal):
-            removed.add(parse_pointer(edit.path))
+    inside: dict[Pointer, list[Edit]] = {}
+    removed: list[tuple[int, int]] = []
+    for pointer, edit in wanted:
+        if pointer not in places and _outer(pointer) in places:
+            outer = _outer(pointer)
+            inside.setdefault(outer, []).append(replace(edit, path=_path(pointer[len(outer) + 1 :])))
+        elif pointer not in places:
+            raise RewriteError("a place is not in the text")
+        elif isinstance(edit, Removal):
+            removed.append(places[pointer])
         else:
-            strings.setdefault(parse_pointer(edit.path), []).append(edit)
-    places = _locate(text, strings.keys() | removed)
-    if missing := (strings.keys() | removed) - places.keys():
-        raise RewriteError(f"{len(missing)} places are not in the text")
+            strings.setdefault(pointer, []).append(edit)
+    if inside.keys() & strings.keys():
+        raise RewriteError("a text cannot be edited both as a whole and within")
     pieces = [(*places[pointer], _edited(text[slice(*places[pointer])], strings[pointer])) for pointer in strings]
-    pieces += [(start, end, b"") for start, end in _without(text, [places[pointer] for pointer in removed])]
+    pieces += [(*places[pointer], _edited_inside(text[slice(*places[pointer])], inside[pointer])) for pointer in inside]
+    pieces += [(start, end, b"") for start, end in _without(text, sorted(set(removed)))]
     return _splice(text, sorted(pieces))
 
 
@@ -55,6 +65,15 @@ def parse_pointer(pointer: str) -> Pointer:
     if pointer and not pointer.startswith("/"):
         raise RewriteError("not a JSON pointer")
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def _outer(pointer: Pointer) -> Pointer:
+    """The way to the string before the first `#`; all of it when there is none."""
+    return pointer[: pointer.index(EMBEDDED)] if EMBEDDED in pointer else pointer
+
+
+def _path(pointer: Pointer) -> str:
+    return "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in pointer)
 
 
 def edit_text(text: str, edits: Sequence[TextEdit]) -> str:
@@ -109,6 +128,12 @@ def _edited(literal: bytes, edits: Sequence[TextEdit]) -> bytes:
     if not literal.startswith(b'"'):
         raise RewriteError("the place is not a string")
     return orjson.dumps(edit_text(orjson.loads(literal), edits))
+
+
+def _edited_inside(literal: bytes, edits: Sequence[Edit]) -> bytes:
+    if not literal.startswith(b'"'):
+        raise RewriteError("the place is not a string")
+    return orjson.dumps(rewrite(orjson.loads(literal).encode("utf-8"), edits).decode("utf-8"))
 
 
 def _without(text: bytes, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

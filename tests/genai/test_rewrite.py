@@ -31,6 +31,25 @@ def test_elements_go_with_their_commas(gone: tuple[int, ...], left: list[int]) -
     assert changed["z"] == 1
 
 
+def test_json_within_a_string() -> None:
+    inner = '{ "to": "x secret y", "n": 1.0, "deep": "{\\"k\\": \\"secret\\"}" }'
+    text = json.dumps({"function": {"arguments": inner}, "#": {"a": "secret"}}).encode()
+    edits = [
+        TextEdit("/function/arguments/#/to", 2, 8, '"*"'),
+        TextEdit("/function/arguments/#/deep/#/k", 0, 6, "+"),
+        TextEdit("/#/a", 0, 6, "-"),
+    ]
+    changed = json.loads(rewrite(text, edits))
+    assert changed["function"]["arguments"] == '{ "to": "x \\"*\\" y", "n": 1.0, "deep": "{\\"k\\": \\"+\\"}" }'
+    assert changed["#"] == {"a": "-"}
+
+
+@pytest.mark.parametrize("path", ["/a/#/x", "/b/0/#/k", "/n/#/x", "/#"])
+def test_what_is_no_json_has_nothing_inside(path: str) -> None:
+    with pytest.raises(RewriteError):
+        rewrite(b'{"a": "text", "b": ["[]"], "n": 5}', [TextEdit(path, 0, 1, "")])
+
+
 @pytest.mark.parametrize("path", ["/x", "/a/0", "nonsense", "/b/7", "/n"])
 def test_a_place_that_is_not_there(path: str) -> None:
     with pytest.raises(RewriteError):

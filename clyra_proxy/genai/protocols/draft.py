@@ -21,14 +21,12 @@ from clyra_proxy.genai.model import (
     ToolDefinition,
     Usage,
 )
-from clyra_proxy.genai.protocols.json_text import keys, leaves, parse_embedded, pointer
+from clyra_proxy.genai.protocols.json_text import EMBEDDED, keys, leaves, parse_embedded, pointer
 from clyra_proxy.genai.protocols.media import is_data_url, is_text, kind_of, named_text, read_data_url, text_of_base64
 from clyra_proxy.genai.protocols.reading import UnreadableError
 
 MOST_PARTS = 50_000
 """Texts, tools and calls in one conversation."""
-EMBEDDED = "#"
-"""Token of a pointer after a string: the JSON text in it."""
 
 _LONGEST_WORD = 40  # a longer string without a blank may be an order in disguise
 _LONGEST_UNREAD = 64
@@ -56,11 +54,11 @@ class Draft:
         self._unread: dict[str, None] = {}
 
     def text(self, value: object, provenance: Provenance, path: str, *, name: str = "", block: str = "") -> None:
-        """Add a string; other values are nothing."""
+        """Add a string; other values are nothing. What has no place in the body has none in a stream of it either."""
         if not isinstance(value, str) or not value:
             return
         self._count()
-        self.segments.append(Segment(value, provenance, path, name, block, self.history))
+        self.segments.append(Segment(value, provenance, path, name, block if path else "", self.history))
 
     def texts(self, value: object, provenance: Provenance, path: str, *, name: str = "", block: str = "") -> None:
         """Add every string in a JSON value."""

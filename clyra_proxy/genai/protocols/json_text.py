@@ -16,6 +16,8 @@ from clyra_proxy.genai.protocols.reading import UnreadableError
 
 DEEPEST = 200
 """Levels of nesting; no provider's format comes near, and serialisers give up not far above."""
+EMBEDDED = "#"
+"""Token of a pointer after a string: the JSON text in it. A token can follow a string in no other sense."""
 LONGEST_POINTER = 1024
 """Characters; what lies deeper has no path. Bounds the cost of long keys above many strings."""
 
