@@ -1,6 +1,6 @@
 """Measure BEC detection: recall on lures, false positives on business mail and on everything else, by threshold.
 
-    python -m bench.detection.bec [--misses]
+    python -m bench.detection.bec [--misses] [--write docs/bec.md]
 
 Populations. `lures`: ../shared/data/injection/bec_dev.jsonl (one source, nine languages; its texts were read while the
 vocabulary was written, so this is a development figure); `own lures`, `business`: templates of `mail/`,
@@ -28,6 +28,8 @@ from clyra_proxy.policy.genai.bec import Bec
 LURES = CORPUS.with_name("bec_dev.jsonl")
 THRESHOLDS = (3, 4, 5, 6, 7, 8)
 DEFAULT = 5
+BEGIN = "<!-- measured by `python -m bench.detection.bec --write docs/bec.md` -->"
+END = "<!-- end of measurement -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,6 @@ def grouped(scored: Iterable[Scored], key: Callable[[Scored], str]) -> dict[str,
 def report(scored: list[Scored], seconds: float) -> Iterator[str]:
     """The measurement as Markdown."""
     populations = grouped(scored, lambda one: one.population)
-    yield "## Business e-mail compromise"
-    yield ""
     yield f"Flagged at the default threshold ({DEFAULT}), with 95 % intervals; {seconds * 1000:.2f} ms per KB."
     yield ""
     yield "| population | what is flagged | |"
@@ -123,9 +123,15 @@ def report(scored: list[Scored], seconds: float) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--misses", action="store_true", help="also print missed lures and flagged business mail")
+    parser.add_argument("--write", type=Path, help="put the measurement between the markers of this page")
     options = parser.parse_args()
     scored, seconds = measure()
     print("\n".join(report(scored, seconds)))
+    if options.write:
+        before, _, rest = options.write.read_text("utf-8").partition(BEGIN)
+        _, _, after = rest.partition(END)
+        lines = "\n".join(report(scored, seconds))
+        options.write.write_text(f"{before}{BEGIN}\n{lines}\n{END}{after}", "utf-8")
     if options.misses:
         for one in scored:
             if one.lure != (one.score >= DEFAULT):
