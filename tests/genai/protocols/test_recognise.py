@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from clyra_proxy.exchange import Destination, RequestHead
+from clyra_proxy.genai.protocols.names import READING_IDS
 from clyra_proxy.genai.protocols.recognise import READINGS, message_reading, reading_of, recognise
 from clyra_proxy.verdict.protocol import Protocol, is_mcp, protocol_of, speaks_jsonrpc
 
@@ -124,6 +125,10 @@ def test_opened_by_get(url: str, headers: dict[str, str], reading: str) -> None:
 )
 def test_others_are_let_alone(url: str, method: str, headers: dict[str, str]) -> None:
     assert recognise(*asked(url, method, headers)) is None
+
+
+def test_the_words_for_policy_are_those_of_the_readings() -> None:
+    assert tuple(sorted(READINGS)) == READING_IDS
 
 
 def test_policy_has_the_last_word() -> None:
