@@ -14,6 +14,7 @@ from publicsuffixlist import PublicSuffixList
 
 from clyra_proxy.genai.leaks.leak import Family, Leak
 from clyra_proxy.genai.leaks.matching import Pattern
+from clyra_proxy.genai.leaks.nearby import is_named
 
 _EMAIL = Pattern(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)){1,6}[A-Za-z]{2,24}")
 _ROLE_WORDS = (
@@ -37,6 +38,7 @@ _BIRTH = Pattern(
     r"[A-Z][a-z]{2,8}\.? [0-9]{1,2}(?:st|nd|rd|th)?,? (?:19|20)[0-9]{2})",
     fold=True,
 )
+_VERSIONS = ("version", "v", "ver", "build", "release")
 _WEIGHT = 55
 
 
@@ -60,7 +62,7 @@ class ContactScanner:
         if "ip" in self._kinds:
             for pattern in (_IPV4, _IPV6):
                 for start, end in pattern.spans(data):
-                    if is_public_address(text[start:end]):
+                    if is_public_address(text[start:end]) and not is_named(text, start, _VERSIONS):
                         yield Leak(Family.PII, "ip", "ip", start, end, weight=_WEIGHT)
 
 

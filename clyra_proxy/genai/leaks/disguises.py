@@ -99,8 +99,11 @@ def _together(text: str) -> Mapped | None:
 
 def _apart(text: str, data: bytes) -> Iterator[tuple[int, int, str]]:
     for start, end in _APART.spans(data):
+        step = _step(text[start:end])
+        # The last character of a word before, or the first of one after, is none of the run.
+        start += step if start and text[start - 1].isalnum() else 0
+        end -= step if text[end : end + 1].isalnum() else 0
         run = text[start:end]
-        step = _step(run)
         at = start
         for offset in range(0, len(run), step):
             keep = start + offset + (1 if run[0] in "\"'" and step > 3 else 0)

@@ -50,7 +50,7 @@ _SAID = (
     r"[ \t]{0,2}(?:now |still |currently |actually |just |simply |literally )?[: \t]{0,3}"
 )
 _QUOTED = r"(?:(?:[rbuf]{1,2})?\\?\"([^\"\n\\]{4,1000})|(?:[rbuf]{1,2})?\\?'([^'\n\\]{4,1000})|`([^`\n]{4,1000})`"
-_VALUE = _QUOTED + r"|(?:(?i:bearer|basic|token|apikey)\s)?([^\s\"'`<>,;\\]{4,}))"
+_VALUE = _QUOTED + r"|(?:(?i:bearer|basic|token|apikey)\s)?([^\s\"'`<>,;\\=]{4,}={0,2}))"
 _NOT_NAMES = Pattern(
     r"(?:next|page|prev|previous|continuation|cont|cursor|sync|pad|eos|bos|unk|sep|cls|mask|max|min|num|total|input|"
     r"output|"
@@ -72,6 +72,9 @@ _NOT_TAILS = Pattern(
     r"izer|ize|ized|ization|s_per|board|word|words|note|notes|ring|hash_algorithm|arn|ref|refs|reference))\b",
     fold=True,
 )
+# No secret follows where no digit, quote or change of case does.
+_PROMISING = Pattern(r"[0-9\"'`]|[a-z][A-Z]")
+_NEAR = 120
 _WEIGHT = 50
 
 
@@ -108,6 +111,8 @@ class GenericScanner:
 
     def _after(self, text: str, data: bytes, start: int, end: int, is_password_word: bool) -> Leak | None:
         if _only_sounds(data, start, end, is_password_word):
+            return None
+        if _PROMISING.search(data, end, min(end + _NEAR, len(data))) is None:
             return None
         limit = min(end + 2200, len(data))
         for pattern in (self._joined, self._called):

@@ -40,7 +40,10 @@ def hidden_leaks(text: str, data: bytes, scan: Scan, mirrored: Scan) -> Iterator
         bytes_of = as_bytes(plain)
         for leak in (*scan(plain, bytes_of), *_inside(bytes_of, scan, 2, budget)):
             start, end = origin(leak.start, leak.end)
-            yield _lighter(leak, start, end, name if leak.view == "plain" else f"{name}+{leak.view}")
+            found = _lighter(leak, start, end, name if leak.view == "plain" else f"{name}+{leak.view}")
+            # What only the undoing made whole counts more than the piece of it that was there already.
+            whole = text[start:end] != plain[leak.start : leak.end]
+            yield replace(found, weight=leak.weight + 1) if whole else found
     backwards = data[::-1]
     for leak in _convincing(mirrored(text[::-1], backwards), backwards):
         yield _lighter(leak, *reverse_span(len(data), leak.start, leak.end), "reversed")

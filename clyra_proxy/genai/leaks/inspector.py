@@ -1,38 +1,54 @@
 """The inspector of leaks: every text of a conversation, scanned; every leak, a signal with its edits.
 
-Rule: texts that the protocol takes apart string by string (arguments, JSON results) are read together with the name of
-the member that holds them, because `hunter2` is a password only under `password`.
+Rule: texts that the protocol takes apart string by string (arguments, JSON results) are also read with the name of the
+member that holds them, because `hunter2` is a password only under `password`. Links are judged where a model or a tool
+call makes them, beside what the conversation held before. A placeholder of the same session is undone in answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from clyra_proxy.genai.inspection import Edit, Inspection, Signal, StreamScanner, TextEdit, Workshop
-from clyra_proxy.genai.leaks.leak import Leak
-from clyra_proxy.genai.leaks.redaction import PlainRedaction
+from clyra_proxy.genai.leaks.exfiltration import ExfiltrationBudget
+from clyra_proxy.genai.leaks.leak import Family, Leak, without_overlaps
+from clyra_proxy.genai.leaks.links import Surroundings
+from clyra_proxy.genai.leaks.matching import as_bytes
+from clyra_proxy.genai.leaks.redaction import PLACEHOLDER, PlainRedaction, SessionRedaction, Vault
 from clyra_proxy.genai.leaks.scan import Scanner
 from clyra_proxy.genai.leaks.signals import signals_of
 from clyra_proxy.genai.leaks.stream import LeakStream
+from clyra_proxy.genai.model import Direction, Provenance, Segment
 from clyra_proxy.policy.genai.leaks import Leaks
+
+_MAKES_LINKS = frozenset({Provenance.ASSISTANT, Provenance.ARGUMENTS, Provenance.UNKNOWN})
+_PLAIN = PlainRedaction()
 
 
 class LeakInspector:
-    """`leak.*` on whole conversations. workshop: None when nothing is to be remembered."""
+    """`leak.*` on conversations. workshop: None when nothing is to be remembered (a text alone)."""
 
     id = "leak"
 
     def __init__(self, settings: Leaks, workshop: Workshop | None = None) -> None:
+        """Raises PolicyError for a bad pack."""
         self._settings = settings
-        self._workshop = workshop
-        self._scanner = Scanner.compile(settings)
+        self._scanner = Scanner(settings)
+        self._budget = self._vault = None
+        if workshop is not None:
+            self._budget = ExfiltrationBudget(settings.exfiltration, settings.links.allowed_hosts, workshop)
+            self._vault = Vault(workshop, settings.reversible_ttl_s) if settings.reversible else None
+        self._scanner.scan("Warm-up: patterns build their automata at the first look. 12 a@b.c https://x.y/z")
 
     def inspect(self, inspection: Inspection) -> Iterable[Signal | Edit]:
-        redaction = PlainRedaction()
+        redaction = self._redaction(inspection)
+        around = _surroundings(inspection)
+        found: list[tuple[Segment, list[Leak]]] = []
         for segment in inspection.conversation.segments:
-            leaks = self._scanner.scan_named(segment.text, segment.path)
+            leaks = self._leaks(segment, around)
+            found.append((segment, leaks))
             yield from signals_of(
                 segment.text,
                 leaks,
@@ -41,18 +57,59 @@ class LeakInspector:
                 path=segment.path,
                 block=segment.block,
                 provenance=segment.provenance.value,
+                tool=segment.name if segment.provenance is not Provenance.DOCUMENT else "",
             )
+            if inspection.conversation.direction is Direction.RESPONSE:
+                yield from _restorations(segment, redaction)
+        if self._budget is not None:
+            yield from self._budget.spend(inspection, found)
+
+    def _leaks(self, segment: Segment, around: Surroundings | None) -> list[Leak]:
+        links = segment.provenance in _MAKES_LINKS and not segment.history
+        return self._scanner.scan(segment.text, links=links, around=around) or self._scanner.scan_named(
+            segment.text, segment.path
+        )
+
+    def _redaction(self, inspection: Inspection) -> PlainRedaction | SessionRedaction:
+        return _PLAIN if self._vault is None else self._vault.session(inspection)
 
     def open_stream_scanner(self, inspection: Inspection) -> StreamScanner | None:
-        """A scanner for one streamed answer."""
-        redaction = PlainRedaction()
+        """A scanner for one streamed answer. inspection: of the answer, with its request."""
+        redaction = self._redaction(inspection)
+        scan = self._scanner.growing(links=True, around=_surroundings(inspection))
 
         def report(block: str, value: str, leak: Leak) -> Sequence[Signal | TextEdit]:
+            if leak.family is Family.PLACEHOLDER:
+                restored = redaction.restored(value)
+                return [] if restored is None else [TextEdit("", leak.start, leak.end, restored, block)]
             padded = replace(leak, start=0, end=len(value))
             made = signals_of(value, [padded], self._settings, redaction, block=block)
             return [_moved(signal, leak.start) for signal in made]
 
-        return LeakStream(self._scanner.window, report)
+        if self._vault is None:
+            return LeakStream(scan, report)
+        return LeakStream(lambda window: without_overlaps([*scan(window), *_placeholders(window)]), report)
+
+
+def _surroundings(inspection: Inspection) -> Surroundings | None:
+    """What an answer may have taken its addresses and words from."""
+    if inspection.request is not None:
+        return Surroundings.of(segment.text for segment in inspection.request.segments)
+    others = [segment for segment in inspection.conversation.segments if segment.provenance not in _MAKES_LINKS]
+    return Surroundings.of(segment.text for segment in others) if others else None
+
+
+def _placeholders(text: str) -> Iterator[Leak]:
+    if "[[" in text:
+        for start, end in PLACEHOLDER.spans(as_bytes(text)):
+            yield Leak(Family.PLACEHOLDER, "placeholder", "placeholder", start, end, weight=1000)
+
+
+def _restorations(segment: Segment, redaction: PlainRedaction | SessionRedaction) -> Iterator[TextEdit]:
+    for leak in _placeholders(segment.text):
+        restored = redaction.restored(segment.text[leak.start : leak.end])
+        if restored is not None:
+            yield TextEdit(segment.path, leak.start, leak.end, restored, segment.block)
 
 
 def _moved(signal: Signal, by: int) -> Signal:

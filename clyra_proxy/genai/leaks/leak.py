@@ -18,6 +18,7 @@ class Family(StrEnum):
     PII = "pii"
     CANARY = "canary"
     LINK = "link"
+    PLACEHOLDER = "placeholder"  # stands for a value of this session; undone in answers, no finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import yaml
 
@@ -22,7 +22,7 @@ _WEIGHT = 60
 _AFTER = 60  # characters between a word and the number it names
 _LONGEST = 40  # characters of an id
 _MOST = 200  # numbers looked at in one window
-_STARTS = Pattern(r"\b(?:[A-Z]{1,6} ?)?[0-9]")  # where an id can begin
+_STARTS = (Pattern(r"\b[0-9]"), Pattern(r"\b[A-Z]{1,6} ?[0-9]"))  # where an id can begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class NationalScanner:
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:
         """Every id. data: a byte a character."""
         left = _MOST
-        for start, _ in _STARTS.spans(data):
+        for start, _ in chain.from_iterable(starts.spans(data) for starts in _STARTS):
             if left and self._shapes.at(data, start, min(start + _LONGEST, len(data))) is not None:
                 left -= 1
                 for each in self._strong:

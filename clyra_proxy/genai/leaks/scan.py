@@ -6,83 +6,97 @@ pieces gives the same leaks as the whole (`stream`), and so that time grows with
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from clyra_proxy.genai.leaks.canaries import CanaryScanner
 from clyra_proxy.genai.leaks.contacts import ContactScanner
 from clyra_proxy.genai.leaks.generic import GenericScanner
 from clyra_proxy.genai.leaks.hidden import Scan, hidden_leaks
-from clyra_proxy.genai.leaks.leak import Leak, without_overlaps
+from clyra_proxy.genai.leaks.leak import Family, Leak, without_overlaps
+from clyra_proxy.genai.leaks.links import LinkScanner, Surroundings
 from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 from clyra_proxy.genai.leaks.pack import load_packs
 from clyra_proxy.genai.leaks.people import PeopleScanner
 from clyra_proxy.genai.leaks.vendors import VendorScanner
-from clyra_proxy.genai.leaks.windows import scan_whole
+from clyra_proxy.genai.leaks.windows import ScanWindow, scan_whole
 from clyra_proxy.policy.genai.leaks import DEFAULT_PII, Leaks
 
 _LONGEST_VALUE = 4096  # characters of a bare value
+_HARMLESS_IN_LINKS = frozenset({"ip", "date_of_birth"})
 
 
-@dataclass(frozen=True, slots=True)
 class Scanner:
-    """Compiled from a policy section, shared between exchanges."""
+    """Compiled from a policy section, shared between exchanges. Raises PolicyError for a bad pack."""
 
-    settings: Leaks
-    vendors: VendorScanner
-    generic: GenericScanner
-    people: PeopleScanner
-    contacts: ContactScanner
-
-    @classmethod
-    def compile(cls, settings: Leaks) -> Scanner:
-        """Raises PolicyError for a bad pack."""
+    def __init__(self, settings: Leaks) -> None:
         kinds = frozenset(kind for kind in DEFAULT_PII if settings.personal.action(kind) != "allow")
-        return cls(
-            settings,
-            VendorScanner(load_packs()),
-            GenericScanner(),
-            PeopleScanner(kinds, tuple(settings.personal.countries)),
-            ContactScanner(kinds),
-        )
+        self.settings = settings
+        self._vendors = VendorScanner(load_packs())
+        self._generic = GenericScanner() if settings.secrets.generic else None
+        self._people = PeopleScanner(kinds, tuple(settings.personal.countries))
+        self._contacts = ContactScanner(kinds)
+        self._canaries = CanaryScanner(settings.canaries) if settings.canaries else None
+        self._links = LinkScanner(settings.links.allowed_hosts, self._sensitive)
+        self._ignored = frozenset(settings.secrets.ignore)
 
-    def scan(self, text: str) -> list[Leak]:
-        """Every leak of a complete text, in its order, without overlaps."""
-        return scan_whole(text, lambda window: self._window(window, self._named))
+    def scan(self, text: str, *, links: bool = False, around: Surroundings | None = None) -> list[Leak]:
+        """Every leak of a complete text, in its order, without overlaps.
+
+        links: also addresses that carry data; around: the conversation before the text.
+        """
+        return scan_whole(text, lambda window: self._window(window, self._secrets, links, around))
 
     def scan_named(self, text: str, path: str) -> list[Leak]:
-        """The same, for the string at `path`: the name of its member tells what a bare value is."""
-        found = self.scan(text)
+        """The leaks of the string at `path`: the name of its member tells what a bare value is."""
         name = member_name(path)
-        if found or not name or len(text) > _LONGEST_VALUE or any(c.isspace() for c in text):
-            return found
+        if not name or len(text) > _LONGEST_VALUE or any(c.isspace() for c in text):
+            return []
         shift = len(name) + 2
-        named = self.window(f'{name}="{text}"')
+        named = self._window(f'{name}="{text}"', self._secrets, False, None)
         return [
             replace(leak, start=leak.start - shift, end=min(leak.end - shift, len(text)))
             for leak in named
             if leak.start >= shift
         ]
 
-    def window(self, text: str) -> list[Leak]:
-        """Leaks of one window of a text that still grows: a secret reversed with its name, so that the name comes after
-        it, is not among them."""
-        return self._window(text, self.vendors.scan)
+    def growing(self, *, links: bool, around: Surroundings | None) -> ScanWindow:
+        """Scans one window of a text that still grows: a secret reversed together with its name, so that the name comes
+        after it, is not found."""
+        return lambda window: self._window(window, self._vendors.scan, links, around)
 
-    def _window(self, text: str, mirrored: Scan) -> list[Leak]:
+    def _window(self, text: str, mirrored: Scan, links: bool, around: Surroundings | None) -> list[Leak]:
         data = as_bytes(text)
-        found = [*self._named(text, data)]
+        found = [*self._secrets(text, data)]
         if has_personal(data):
-            found += self.people.scan(text, data)
-            found += self.contacts.scan(text, data)
+            found += self._people.scan(text, data)
+            found += self._contacts.scan(text, data)
         if self.settings.secrets.encoded:
-            found += hidden_leaks(text, data, self._named, mirrored)
-        return without_overlaps(found)
+            found += hidden_leaks(text, data, self._secrets, mirrored)
+        if links:
+            found += self._links.scan(text, data, around)
+        kept = without_overlaps(found)
+        return [leak for leak in kept if not self._is_ignored(text, leak)] if self._ignored else kept
 
-    def _named(self, text: str, data: bytes) -> Iterator[Leak]:
-        """Secrets that stand there as they are."""
-        yield from self.vendors.scan(text, data)
-        if self.settings.secrets.generic:
-            yield from self.generic.scan(text, data)
+    def _secrets(self, text: str, data: bytes) -> Iterator[Leak]:
+        """Secrets and canaries that stand there as they are."""
+        yield from self._vendors.scan(text, data)
+        if self._generic is not None:
+            yield from self._generic.scan(text, data)
+        if self._canaries is not None:
+            yield from self._canaries.scan(text, data)
+
+    def _sensitive(self, text: str) -> Iterator[str]:
+        """The values in a text that must not leave in an address."""
+        data = as_bytes(text)
+        for leak in (*self._secrets(text, data), *self._people.scan(text, data), *self._contacts.scan(text, data)):
+            if leak.kind not in _HARMLESS_IN_LINKS:
+                yield text[leak.start : leak.end]
+
+    def _is_ignored(self, text: str, leak: Leak) -> bool:
+        value = text[leak.start : leak.end].encode("utf-8", "replace")
+        return leak.family is Family.SECRET and hashlib.sha256(value).hexdigest() in self._ignored
 
 
 _PERSONAL = Pattern(r"[0-9][0-9 ().\-/]{4,}[0-9]|[A-Za-z0-9]@[A-Za-z0-9]|[0-9]{4}|[0-9]{2}[A-Z][0-9]{2}")

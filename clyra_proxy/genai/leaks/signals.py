@@ -50,7 +50,8 @@ def signals_of(
     """
     grouped: dict[tuple[Family, str], list[Leak]] = {}
     for leak in leaks:
-        grouped.setdefault((leak.family, leak.kind), []).append(leak)
+        if leak.family in RULES:
+            grouped.setdefault((leak.family, leak.kind), []).append(leak)
     made = []
     for (family, kind), group in grouped.items():
         action = action_of(settings, group[0])

@@ -16,10 +16,10 @@ from clyra_proxy.policy.genai.leaks import Leaks
 
 @lru_cache(maxsize=1)
 def _scanner() -> Scanner:
-    return Scanner.compile(Leaks())
+    return Scanner(Leaks())
 
 
 def scan_text(text: str) -> list[Signal]:
     """Secrets, personal data and carrying links in `text`; edits count in it, their path is ""."""
     scanner = _scanner()
-    return signals_of(text, scanner.scan(text), scanner.settings, PlainRedaction())
+    return signals_of(text, scanner.scan(text, links=True), scanner.settings, PlainRedaction())

@@ -84,8 +84,12 @@ def _is_password_of_letters(value: str, *, quoted: bool, said: bool) -> bool:
     return len(value) >= 8 and wordiness(value) < (0.5 if mixed else 0.4) and "pass" not in value.lower()
 
 
+_JUDGED = 400  # characters
+
+
 def is_key(value: str, *, quoted: bool) -> bool:
-    """A key, token or secret for machines."""
+    """A key, token or secret for machines. Long ones are judged by how they begin."""
+    value = value[:_JUDGED]
     if not 8 <= len(value) <= 4096 or is_code(value) or is_filler(value) or _SIZE.match(value):
         return False
     if any(c in value for c in "[]{}()<>|") or _says_words(value):
