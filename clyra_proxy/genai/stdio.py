@@ -17,12 +17,14 @@ import orjson
 from clyra_proxy.exchange import Destination, Exchange, Identity, RequestHead, ResponseHead
 from clyra_proxy.genai.compiled import CompiledGenAi
 from clyra_proxy.genai.findings import unreadable
-from clyra_proxy.genai.model import Conversation
+from clyra_proxy.genai.model import Conversation, Direction, Provenance
 from clyra_proxy.genai.protocols.mcp import McpReading
+from clyra_proxy.genai.protocols.reading import UnreadableError
+from clyra_proxy.genai.protocols.salvage import salvage
 from clyra_proxy.genai.wire.ending import settle
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 from clyra_proxy.genai.wire.state import KEY, GenAiState
-from clyra_proxy.genai.wire.steps import judge, rewritten
+from clyra_proxy.genai.wire.steps import judge, read_request, rewritten
 from clyra_proxy.policy.compiler import CompiledPolicy
 from clyra_proxy.verdict.decide import decide
 from clyra_proxy.verdict.denial import JSONRPC_ID, build
@@ -118,9 +120,10 @@ class StdioSession:
     async def _judge(self, held: _Open, line: bytes, phase: Phase) -> bytes | None:
         """The line to pass on, edited where that was asked for; None when it is refused."""
         exchange, state = held.exchange, held.state
-        direction_read = self._reading.request if phase is Phase.REQUEST_BODY else self._answer_reader(state)
         editable = state.mode is Mode.ENFORCE
-        judgement = await judge(exchange, state, self._room, phase, lambda: direction_read(line), editable=editable)
+        judgement = await judge(
+            exchange, state, self._room, phase, lambda: self._read(state, line, phase), editable=editable
+        )
         changed = rewritten(exchange, phase, judgement, line)
         self._count(exchange, phase, len(line))
         if decide(exchange).action >= Action.APPROVE:
@@ -138,8 +141,15 @@ class StdioSession:
         if exchange.response_coverage.seen is Seen.NONE:
             exchange.response_coverage = _FULL
 
-    def _answer_reader(self, state: GenAiState) -> Callable[[bytes], Conversation]:
-        return lambda line: self._reading.response(200, "application/json", line, state.request)
+    def _read(self, state: GenAiState, line: bytes, phase: Phase) -> Conversation:
+        """The line as MCP means it, or at least its strings."""
+        if phase is Phase.REQUEST_BODY:
+            return read_request(self._reading, line)
+        try:
+            return self._reading.response(200, "application/json", line, state.request)
+        except UnreadableError as error:
+            foreign = Provenance.TOOL_RESULT
+            return salvage(line, self._reading.id, Direction.RESPONSE, error.reason, provenance=foreign)
 
     def _begin(self, messages: Sequence[dict[str, Any]], size: int) -> _Open:
         route = self._policy.match(self._host, _PORT, "POST", "/", "application/json")

@@ -11,6 +11,7 @@ from functools import lru_cache
 from clyra_proxy.exchange import Destination, RequestHead
 from clyra_proxy.genai.protocols.reading import Reading
 from clyra_proxy.genai.protocols.recognise import recognise
+from clyra_proxy.verdict.protocol import is_mcp_endpoint
 
 TELLING = frozenset(
     {
@@ -44,7 +45,7 @@ def recognised(request: RequestHead, destination: Destination, declared: str) ->
         if len(name) in _LENGTHS and (lower := name.lower()) in TELLING:
             tell.append((lower, b"" if lower in _PRESENCE else value))
             size += len(value)
-    if size > LONGEST:
+    if size > LONGEST or is_mcp_endpoint(request):  # the one case in which the query says something
         return recognise(request, destination, declared)
     where = (destination.host, destination.port, destination.scheme, destination.authority, destination.sni)
     path = request.path.partition("?")[0]

@@ -19,6 +19,8 @@ HEADS: list[tuple[str, str, str, HeaderFields]] = [
     ("POST", "/mcp", "x.example", ((b"Mcp-Session-Id", b"secret-1"),)),
     ("GET", "/mcp", "x.example", ((b"Mcp-Session-Id", b"secret-2"),)),
     ("GET", "/sse", "x.example", ((b"accept", b"text/event-stream"),)),
+    ("POST", "/messages/?session_id=1", "x.example", ()),
+    ("POST", "/messages/?other=1", "x.example", ()),
     ("GET", "/v1/realtime?model=m", "api.openai.com", ((b"Upgrade", b"websocket"),)),
     ("GET", "/ws", "x.example", ((b"Upgrade", b"websocket"), (b"Sec-WebSocket-Protocol", b"mcp"))),
     ("POST", "/a2a", "x.example", ((b"A2A-Version", b"1.0"),)),
