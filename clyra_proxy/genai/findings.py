@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.inspection import Edit, Signal, TextEdit
+from clyra_proxy.genai.inspection import Edit, Signal
 from clyra_proxy.genai.judge import Report
 from clyra_proxy.policy.genai.section import Unreadable
 from clyra_proxy.stream.watch import check_error
@@ -30,15 +30,22 @@ class Judgement:
     edits: list[Edit] = field(default_factory=list)
 
 
-def conclude(report: Report, exchange: Exchange, phase: Phase, suppress: Suppress, *, editable: bool) -> Judgement:
-    """What a report means for this exchange. editable: whether the body can be rewritten at all."""
-    judgement = Judgement(edits=list(report.edits) if editable else [])
+def conclude(
+    report: Report, exchange: Exchange, phase: Phase, suppress: Suppress, *, editable: bool, streamed: bool = False
+) -> Judgement:
+    """What a report means for this exchange. editable: whether the body can be rewritten at all.
+
+    streamed: the report is about a whole that left in pieces, which were edited on their way.
+    """
+    judgement = Judgement(edits=[edit for edit in report.edits if edit.path] if editable else [])
     for inspector, signal in report.signals:
         finding = make_finding(inspector, signal, exchange, phase, suppress(signal))
         if finding is None:
             continue
         if finding.enforced and finding.action is Action.REDACT:
-            if editable and _can_edit(signal.edits):
+            if streamed:
+                pass  # whoever knows what was done to the pieces decides
+            elif editable and _can_edit(signal.edits):
                 judgement.edits.extend(signal.edits)
             else:
                 finding = escalate(finding)
@@ -82,4 +89,4 @@ def unreadable(exchange: Exchange, phase: Phase, wanted: Unreadable, detail: Map
 
 def _can_edit(edits: Iterable[Edit]) -> bool:
     edits = tuple(edits)
-    return bool(edits) and all(edit.path for edit in edits if isinstance(edit, TextEdit) and not edit.block)
+    return bool(edits) and all(edit.path for edit in edits)

@@ -29,15 +29,16 @@ class _Text:
 
 
 class Blocks:
-    """Text blocks and tool calls, by block key. had_calls: any call ever began."""
+    """Text blocks and tool calls, by block key. begun: any of them has."""
 
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
         self._calls: dict[str, tuple[str, list[str]]] = {}
-        self.had_calls = False
+        self.begun = False
 
     def grow_text(self, delta: Delta, held: Held) -> None:
         """More text of a block; the event waits until it is decided."""
+        self.begun = True
         text = self._texts.setdefault(delta.block, _Text())
         piece = _Piece(text.length, text.length + len(delta.text), held, delta.path)
         text.length = piece.end
@@ -70,7 +71,7 @@ class Blocks:
 
     def grow_call(self, delta: Delta) -> None:
         """A call begins, or its arguments go on."""
-        self.had_calls = True
+        self.begun = True
         name, parts = self._calls.setdefault(delta.block, ("", []))
         if delta.kind is DeltaKind.CALL:
             self._calls[delta.block] = (name or delta.text, parts)

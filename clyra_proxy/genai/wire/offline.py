@@ -6,11 +6,10 @@ The same readings, inspectors and conclusions as on the wire, without threads, w
 from __future__ import annotations
 
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.findings import conclude, unreadable
+from clyra_proxy.genai.findings import conclude
 from clyra_proxy.genai.judge import inspect_all
-from clyra_proxy.genai.protocols.reading import UnreadableError
 from clyra_proxy.genai.wire.state import inspection_of, state_of
-from clyra_proxy.genai.wire.steps import cover
+from clyra_proxy.genai.wire.steps import cover, not_read, read_request
 from clyra_proxy.verdict.model import Mode, Phase
 
 
@@ -20,13 +19,7 @@ def judge_offline(exchange: Exchange) -> None:
     if state is None or state.request_body is None or not state.request_body.body:
         return
     phase = Phase.REQUEST_BODY
-    try:
-        state.request = state.reading.request(state.request_body.body)
-    except UnreadableError as error:
-        cover(exchange, phase, error.reason)
-        wanted = state.compiled.settings.unreadable
-        exchange.findings.extend(unreadable(exchange, phase, wanted, {"why": error.reason}))
-        return
+    state.request = read_request(state.reading, state.request_body.body)
     if state.request.unread:
         cover(exchange, phase, state.request.unread[0])
     inspection = inspection_of(exchange, state, state.request)
@@ -39,4 +32,5 @@ def judge_offline(exchange: Exchange) -> None:
         lambda signal: exceptions.suppress(signal, inspection),
         editable=state.mode is Mode.ENFORCE,
     )
-    exchange.findings.extend(finding for finding in judgement.findings if state.is_new(finding))
+    findings = [*judgement.findings, *not_read(exchange, state, phase, state.request)]
+    exchange.findings.extend(finding for finding in findings if state.is_new(finding))

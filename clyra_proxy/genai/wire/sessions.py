@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from clyra_proxy.checks import EVERYTHING, BodySession
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.model import Conversation
+from clyra_proxy.genai.model import Conversation, Direction, Provenance
+from clyra_proxy.genai.protocols.reading import UnreadableError
 from clyra_proxy.genai.protocols.recognise import message_reading
+from clyra_proxy.genai.protocols.salvage import salvage
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 from clyra_proxy.genai.wire.state import GenAiState, state_of
-from clyra_proxy.genai.wire.steps import cover, judge, rewritten
+from clyra_proxy.genai.wire.steps import cover, foreign_to, judge, rewritten
 from clyra_proxy.verdict.model import Coverage, Mode, Phase, Seen
 
 
@@ -29,7 +31,12 @@ async def judge_message(
     said: list[Conversation] = []
 
     def read() -> Conversation | None:
-        conversation = reading.message(content, from_client=from_client, text=text)
+        try:
+            conversation = reading.message(content, from_client=from_client, text=text)
+        except UnreadableError as error:
+            direction = Direction.REQUEST if from_client else Direction.RESPONSE
+            origin = Provenance.UNKNOWN if from_client else foreign_to(state.reading)
+            conversation = salvage(content, state.reading.id, direction, error.reason, provenance=origin)
         said.extend([conversation] if conversation is not None else [])
         return conversation
 

@@ -16,8 +16,9 @@ from clyra_proxy.genai.exceptions import fingerprint
 from clyra_proxy.genai.findings import Judgement, conclude, failure, unreadable
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.judge import Report, inspect_all
-from clyra_proxy.genai.model import Conversation
-from clyra_proxy.genai.protocols.reading import UnreadableError
+from clyra_proxy.genai.model import Conversation, Direction, Provenance
+from clyra_proxy.genai.protocols.reading import Reading, UnreadableError
+from clyra_proxy.genai.protocols.salvage import UNREADABLE, salvage
 from clyra_proxy.genai.rewrite import RewriteError, rewrite
 from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
 from clyra_proxy.genai.wire.state import Collected, GenAiState, inspection_of
@@ -26,6 +27,7 @@ from clyra_proxy.verdict.rules import RULES
 
 CHECK = "genai"
 DETECTORS = "detector"
+_TOOL_SERVERS = frozenset({"mcp", "a2a"})
 
 type Read = Callable[[], Conversation | None]
 
@@ -49,7 +51,14 @@ async def judge_body(exchange: Exchange, state: GenAiState, room: ScanningRoom, 
 
 
 async def judge(
-    exchange: Exchange, state: GenAiState, room: ScanningRoom, phase: Phase, read: Read, *, editable: bool
+    exchange: Exchange,
+    state: GenAiState,
+    room: ScanningRoom,
+    phase: Phase,
+    read: Read,
+    *,
+    editable: bool,
+    streamed: bool = False,
 ) -> Judgement:
     """Read and judge one conversation. Its findings are in the exchange when this returns; it never raises."""
     started = perf_counter_ns()
@@ -59,10 +68,8 @@ async def judge(
         if found is not None:
             inspection, report = found
             suppress = _Suppress(state, inspection)
-            judgement = conclude(report, exchange, phase, suppress, editable=editable)
-    except UnreadableError as error:
-        cover(exchange, phase, error.reason)
-        judgement = Judgement(unreadable(exchange, phase, state.compiled.settings.unreadable, {"why": error.reason}))
+            judgement = conclude(report, exchange, phase, suppress, editable=editable, streamed=streamed)
+            judgement.findings += not_read(exchange, state, phase, inspection.conversation)
     except (ScanningTimeoutError, ScanningOverflowError) as error:
         rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
         late = rule.finding(exchange.route, phase, check=CHECK, error=True, detail={"why": type(error).__name__})
@@ -72,6 +79,16 @@ async def judge(
     exchange.findings.extend(finding for finding in judgement.findings if state.is_new(finding))
     exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
     return judgement
+
+
+def not_read(exchange: Exchange, state: GenAiState, phase: Phase, conversation: Conversation) -> list[Finding]:
+    """What policy says of a conversation of which only strings could be salvaged; empty when it was read."""
+    broken = [word for word in conversation.unread if word.startswith(UNREADABLE)]
+    if not broken:
+        return []
+    why = broken[0].removeprefix(UNREADABLE)
+    cover(exchange, phase, why)
+    return unreadable(exchange, phase, state.compiled.settings.unreadable, {"why": why})
 
 
 def rewritten(exchange: Exchange, phase: Phase, judgement: Judgement, body: bytes) -> bytes | None:
@@ -146,13 +163,34 @@ class _Suppress:
 
 
 def _request_reader(state: GenAiState, collected: Collected) -> Read:
-    return lambda: state.reading.request(collected.body)
+    return lambda: read_request(state.reading, collected.body)
+
+
+def read_request(reading: Reading, body: bytes) -> Conversation:
+    """A request body; what is not as its API says gives at least its strings."""
+    try:
+        return reading.request(body)
+    except UnreadableError as error:
+        return salvage(body, reading.id, Direction.REQUEST, error.reason)
 
 
 def _response_reader(exchange: Exchange, state: GenAiState, collected: Collected) -> Read:
     status = exchange.response.status if exchange.response is not None else 0
-    media = exchange.response_body.media_type
-    return lambda: state.reading.response(status, media, collected.body, state.request)
+    media, reading = exchange.response_body.media_type, state.reading
+
+    def read() -> Conversation:
+        try:
+            return reading.response(status, media, collected.body, state.request)
+        except UnreadableError as error:
+            provenance = foreign_to(reading)
+            return salvage(collected.body, reading.id, Direction.RESPONSE, error.reason, provenance=provenance)
+
+    return read
+
+
+def foreign_to(reading: Reading) -> Provenance:
+    """Where a text of an answer comes from that nothing else is known of."""
+    return Provenance.TOOL_RESULT if reading.id in _TOOL_SERVERS else Provenance.UNKNOWN
 
 
 def cover(exchange: Exchange, phase: Phase, why: str) -> None:

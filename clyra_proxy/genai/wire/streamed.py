@@ -67,11 +67,10 @@ async def judge_end(exchange: Exchange, state: GenAiState, session: EventSession
     await judge_messages(exchange, state, session, room)
     if not session.readable:
         cover(exchange, Phase.RESPONSE_BODY, session.coverage.reason.removeprefix("genai:"))
-        return
     if not session.has_blocks:
         return  # nothing but messages, each judged when it came
     before = len(exchange.findings)
-    await judge(exchange, state, room, Phase.RESPONSE_BODY, session.conversation, editable=True)
+    await judge(exchange, state, room, Phase.RESPONSE_BODY, session.conversation, editable=False, streamed=True)
     new = exchange.findings[before:]
     exchange.findings[before:] = [_or_refused(finding) for finding in new if not session.has_redacted(finding)]
 

@@ -72,7 +72,7 @@ class EventSession:
         if data and self.readable:
             self._size += len(data)
             self._window.keep(data)
-            if self._size > self._most:
+            if (self._size if self._blocks.begun else self._window.size) > self._most:
                 self._give_up("too_large")
             else:
                 self._read(lambda: self._reader.feed(data))
@@ -109,7 +109,7 @@ class EventSession:
     @property
     def has_blocks(self) -> bool:
         """Whether the answer grew in pieces, so that only its end shows all of it."""
-        return bool(self._blocks.all_blocks()) or self._blocks.had_calls
+        return self._blocks.begun
 
     def has_redacted(self, finding: Finding) -> bool:
         """Whether all that a finding about the whole is about was redacted in its pieces."""
@@ -149,6 +149,8 @@ class EventSession:
                 decided, found = self._scanner.feed(delta.block, delta.text)
                 self._note(found, delta.block)
                 self._blocks.decide(delta.block, decided)
+            case DeltaKind.TEXT:
+                self._blocks.begun = True
             case DeltaKind.CALL | DeltaKind.ARGUMENTS:
                 self._blocks.grow_call(delta)
                 self._window.wait_for(delta.block, held)

@@ -48,6 +48,11 @@ class Window:
         """More bytes of the body."""
         self._buffer += data
 
+    @property
+    def size(self) -> int:
+        """Bytes that have not left."""
+        return len(self._buffer)
+
     def take(self, event: StreamEvent) -> Held:
         """The next event."""
         held = Held(event.start, event.end, event.data)
