@@ -40,14 +40,15 @@ class WordFolder:
                 self._shuffled.setdefault(_shuffle_key(word), word)
                 for slip in _slips_of(word):
                     self._slips.setdefault(slip, word)
+        self._ends = {(word[0], word[-1], len(word)) for word in self._shuffled.values()}
 
     def without_leet(self, text: str) -> str:
-        """Words with digits and signs for letters, written with letters."""
+        """Words with digits and signs for letters, written with letters; unchanged when none is a word of the packs."""
         changed: dict[str, str] = {}
         for token in set(_TOKEN.findall(text)):
             if not token.isalpha() and len(token) <= _LONGEST and _LEET_PAIR.search(token):
                 changed[token] = self._unleeted(token)
-        if not changed:
+        if self._words.isdisjoint(word.rstrip("!|+") for word in changed.values()):
             return text
         return _TOKEN.sub(lambda match: changed.get(match[0], match[0]), text)
 
@@ -61,10 +62,13 @@ class WordFolder:
         repaired: dict[str, str] = {}
         for word in set(_WORD.findall(text)):
             lower = word.lower()
-            if len(lower) >= _LEAST_TYPO - 1 and lower not in self._words:
-                right = self._slips.get(lower) or self._shuffled.get(_shuffle_key(lower))
-                if right is not None:
-                    repaired[word] = right
+            if lower in self._words:
+                continue
+            right = self._slips.get(lower)
+            if right is None and (lower[0], lower[-1], len(lower)) in self._ends:
+                right = self._shuffled.get(_shuffle_key(lower))
+            if right is not None:
+                repaired[word] = right
         if len(repaired) < 2:
             return text
         return _WORD.sub(lambda match: repaired.get(match[0], match[0]), text)

@@ -58,17 +58,17 @@ def _all(normal: Normal, folder: WordFolder) -> Iterator[Look]:
     plain = normal.plain
     yield Look(View.PLAIN, _bytes(plain), ("invisible",) * normal.broken, normal.broken)
     yield from _invisible(normal, (), folder)
-    layer = Hidden("", plain)
-    for layer in decoded(plain):
-        tricks = tuple(layer.trick.split("+"))
-        yield Look(View.DECODED, _bytes(layer.text), tricks, not HARMLESS.issuperset(tricks))
     yield from _opened(plain, folder)
-    if layer.trick:
-        tricks = tuple(layer.trick.split("+"))
-        inner = Normal(layer.text) if layer.text.isascii() else normalise(layer.text)
+    innermost = Hidden("", plain)
+    for layer in decoded(plain):
+        innermost = layer
+    if innermost.trick:
+        tricks = tuple(innermost.trick.split("+"))
+        inner = Normal(innermost.text) if innermost.text.isascii() else normalise(innermost.text)
+        hidden = inner.broken or not HARMLESS.issuperset(tricks)
+        yield Look(View.DECODED, _bytes(inner.plain), tricks, hidden)
         yield from _invisible(inner, tricks, folder)
-        if not HARMLESS.issuperset(tricks) or inner.plain != layer.text:
-            yield Look(View.DECODED, _bytes(inner.plain), tricks, True)
+        if hidden:
             yield from _opened(inner.plain, folder)
 
 
