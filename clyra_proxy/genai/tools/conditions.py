@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from json import dumps
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
@@ -90,10 +91,10 @@ def _tests(settings: ArgumentCondition) -> Iterable[tuple[str, Test]]:
 def _text_tests(settings: ArgumentCondition) -> Iterable[tuple[str, Test]]:
     if settings.matches is not None:
         whole = re2.compile(settings.matches)
-        yield "matches", _text(lambda text: bool(whole.fullmatch(_bytes(text))))
+        yield "matches", _scalar(lambda text: bool(whole.fullmatch(_bytes(text))))
     if settings.lacks is not None:
         part = re2.compile(settings.lacks)
-        yield "lacks", _text(lambda text: not part.search(_bytes(text)))
+        yield "lacks", _scalar(lambda text: not part.search(_bytes(text)))
     if settings.hosts:
         hosts = tuple(normalise_pattern(pattern) for pattern in settings.hosts)
         yield "hosts", _text(lambda text: (host := host_of(text)) is not None and any(covers(p, host) for p in hosts))
@@ -109,6 +110,11 @@ def _each(test: Test) -> Test:
 
 def _text(test: Callable[[str], bool]) -> Test:
     return _each(lambda value: isinstance(value, str) and test(value))
+
+
+def _scalar(test: Callable[[str], bool]) -> Test:
+    """A test of a text, and of a number, boolean or null as JSON writes it."""
+    return _each(lambda value: not isinstance(value, dict) and test(value if isinstance(value, str) else dumps(value)))
 
 
 def _same(value: Any, wanted: Any) -> bool:

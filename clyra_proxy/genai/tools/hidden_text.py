@@ -13,7 +13,7 @@ from collections.abc import Iterator
 _BLACK_FLAG, _CANCEL_TAG = "\U0001f3f4", "\U000e007f"
 _OVERRIDES = frozenset("\u202d\u202e")
 _DIRECTION = frozenset("\u202a\u202b\u202c\u2066\u2067\u2068\u2069")
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u00ad\u115f\u1160\u3164\uffa0")
+_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u115f\u1160\u3164\uffa0")
 _ALLOWED_CONTROLS = frozenset("\t\n\r")
 _RUN_OF_SELECTORS = 3
 _OFF_SCREEN = 200

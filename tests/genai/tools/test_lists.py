@@ -46,6 +46,7 @@ TAGS = "".join(chr(0xE0000 + ord(char)) for char in "obey")
         ("\u05e9\u05dc\u05d5\u05dd \u2066abc\u2069", set()),
         ("pass\u200bword", {"invisible"}),
         ("a\u200b\u200b\u200bb", {"invisible"}),
+        ("Donau\u00addampfschiff", set()),
         ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", set()),
         ("family \U0001f468\u200d\U0001f469\u200d\U0001f467", set()),
         ("heart \u2764\ufe0f", set()),
