@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _MARKS = (
     *range(0x0300, 0x0370),  # combining diacritical marks
@@ -26,13 +27,31 @@ _ONE_FORM = str.maketrans(
         "‐": "-", "‑": "-", "–": "-", "—": "-", "ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe",
     }
 )  # fmt: skip
-_DROPPED = dict.fromkeys((*_MARKS, *_INVISIBLE))
+_SURROGATES = range(0xD800, 0xE000)
+_DROPPED = dict.fromkeys((*_MARKS, *_INVISIBLE, *_SURROGATES))
+
+
+SHORT_RUN = 24
+"""Characters; longer runs are seldom seen twice, so they are not remembered."""
+
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
 
 
 def fold(text: str) -> str:
     """The folded form. Offsets are not kept."""
-    if text.isascii():
-        return text.lower()
+    return _FOREIGN.sub(_fold_run, text.lower())
+
+
+def _fold_run(found: re.Match[str]) -> str:
+    return _fold_piece(found[0]) if len(found[0]) <= SHORT_RUN else _folded(found[0])
+
+
+@lru_cache(maxsize=8192)
+def _fold_piece(piece: str) -> str:
+    return _folded(piece)
+
+
+def _folded(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return unicodedata.normalize("NFKC", decomposed.translate(_DROPPED)).translate(_ONE_FORM)
 

@@ -6,7 +6,7 @@ message; every other text is one by itself. One finding a message, at the place 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from clyra_proxy.genai.bec.headers import Acquaintances
@@ -21,6 +21,9 @@ SHORTEST = 12
 """Characters; no lure is shorter."""
 
 MOST_SIGNALS = 16
+
+MOST_APART = 500
+"""Messages judged one by one; where there are more, neighbours are judged together, so that time stays bounded."""
 
 _STRUCTURED = frozenset({Provenance.ARGUMENTS, Provenance.UNKNOWN, Provenance.TOOL_RESULT, Provenance.DOCUMENT})
 
@@ -50,16 +53,27 @@ class BecInspector:
             )
 
     def _judged(self, inspection: Inspection) -> Iterator[tuple[Judged, Segment]]:
-        for group in _messages(inspection, self._provenances):
-            longest = max(group, key=lambda segment: len(segment.text))
-            if len(group) == 1:
-                if len(longest.text) >= SHORTEST:
-                    yield strongest(longest.text, self._acquaintances, self._settings.threshold), longest
-                continue
-            fields = {f"{number}.{_last(one.path)}": one.text for number, one in enumerate(group)}
-            named = {_last(one.path): one.text for one in group}
-            mail = mail_of_fields(named if len(named) == len(group) else fields)
-            yield judge_mail(mail, self._acquaintances, self._settings.threshold), longest
+        groups = list(_messages(inspection, self._provenances))
+        several = -(-len(groups) // MOST_APART)
+        for first in range(0, len(groups), several or 1):
+            bundle = groups[first : first + several]
+            longest = max((one for group in bundle for one in group), key=lambda segment: len(segment.text))
+            if len(bundle) > 1:
+                text = "\n".join(one.text for group in bundle for one in group)
+                yield strongest(text, self._acquaintances, self._settings.threshold), longest
+            elif len(bundle[0]) > 1:
+                mail = mail_of_fields(_fields(bundle[0]))
+                yield judge_mail(mail, self._acquaintances, self._settings.threshold), longest
+            elif len(longest.text) >= SHORTEST:
+                yield strongest(longest.text, self._acquaintances, self._settings.threshold), longest
+
+
+def _fields(group: Sequence[Segment]) -> dict[str, str]:
+    """The strings of one object by their names."""
+    named = {_last(one.path): one.text for one in group}
+    if len(named) == len(group):
+        return named
+    return {f"{number}.{_last(one.path)}": one.text for number, one in enumerate(group)}
 
 
 def _messages(inspection: Inspection, wanted: frozenset[Provenance]) -> Iterator[list[Segment]]:

@@ -8,22 +8,31 @@ unrelated passages do not add up. Linear in the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from clyra_proxy.genai.bec.folding import fold
 from clyra_proxy.genai.bec.packs import ANY, Packs, Theme, ThemePack, load_packs
 
-WINDOW_SENTENCES = 24
+BLOCK = 12
+"""Sentences of a block; a window is two of them, the length of a long mail."""
+
 LEAST = 3
 SECOND_LEAST = 3
 """Points of a theme from which it counts as a second one."""
 LONGEST_SENTENCE = 600
+SHORTEST_SENTENCE = 24
+OVERLAP = 80
+"""Characters a piece of an endless sentence shares with the next."""
 LIKELY = 3
 """Points above the threshold from which the level is `likely`."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[\n。！？؟;；]+")
+
+
+type Facets = Mapping[str, frozenset[str]]
+"""Language -> facets found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +59,33 @@ class Assessment:
 def assess(text: str, least: int = LEAST) -> Assessment:
     """The strongest window of a text; nothing for one that cannot reach `least` points, which is told quickly.
 
-    Raises OverflowError when the patterns ran out of memory.
+    A window is two blocks of sentences. Blocks are matched whole first: only where their facets could add up to enough
+    are sentences looked at one by one. Raises OverflowError when the patterns ran out of memory.
     """
     packs = load_packs()
+    sentences = list(_sentences(fold(text)))
+    blocks = [sentences[start : start + BLOCK] for start in range(0, len(sentences), BLOCK)]
+    seen = [packs.match("\n".join(block)) for block in blocks]
+    looked: dict[int, list[Facets]] = {}
     best = Assessment(threshold=packs.themes.threshold)
-    folded = fold(text)
-    everywhere = packs.match(folded)
-    languages = [one for one, facets in everywhere.items() if _most(facets, packs.themes) >= least]
-    if not languages:
-        return best
-    matched = [packs.match(sentence) for sentence in _sentences(folded)]
-    for language in languages:
-        facets = [found.get(language, found[ANY]) for found in matched]
-        for window in _windows(facets):
-            if (found := _score(window, len(facets), packs)).score > best.score:
-                best = found
+    for first in range(max(len(blocks) - 1, min(len(blocks), 1))):
+        both = range(first, min(first + 2, len(blocks)))
+        promising = _promising([seen[number] for number in both], packs.themes, least)
+        for number in both if promising else ():
+            if number not in looked:
+                looked[number] = [packs.match(sentence) for sentence in blocks[number]]
+        for language in promising:
+            window = [found.get(language, found[ANY]) for number in both for found in looked[number]]
+            if (scored := _score(window, len(sentences), packs)).score > best.score:
+                best = scored
     return best
+
+
+def _promising(blocks: Sequence[Facets], pack: ThemePack, least: int) -> list[str]:
+    """The languages in which these blocks together could reach `least` points."""
+    languages = {language for block in blocks for language in block}
+    together = {one: frozenset[str]().union(*(block.get(one, block[ANY]) for block in blocks)) for one in languages}
+    return [language for language, facets in together.items() if _most(facets, pack) >= least]
 
 
 def _most(everywhere: frozenset[str], pack: ThemePack) -> int:
@@ -78,16 +98,17 @@ def _most(everywhere: frozenset[str], pack: ThemePack) -> int:
 
 
 def _sentences(folded: str) -> Iterator[str]:
+    """Sentences, very short ones joined to the one before, so that a text of full stops costs no more than another."""
+    short = ""
     for sentence in _SENTENCE_END.split(folded):
         for start in range(0, len(sentence), LONGEST_SENTENCE):
-            piece = sentence[start : start + LONGEST_SENTENCE + 80].strip()
-            if len(piece) > 1:
-                yield piece
-
-
-def _windows(facets: Sequence[frozenset[str]]) -> Iterator[Sequence[frozenset[str]]]:
-    for start in range(0, max(len(facets) - WINDOW_SENTENCES // 2, 1), WINDOW_SENTENCES // 2):
-        yield facets[start : start + WINDOW_SENTENCES]
+            piece = sentence[start : start + LONGEST_SENTENCE + OVERLAP].strip()
+            short = f"{short} {piece}" if short else piece
+            if len(short) >= SHORTEST_SENTENCE:
+                yield short
+                short = ""
+    if len(short) > 1:
+        yield short
 
 
 def _score(window: Sequence[frozenset[str]], sentences: int, packs: Packs) -> Assessment:

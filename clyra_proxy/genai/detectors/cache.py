@@ -12,6 +12,9 @@ from collections import OrderedDict
 
 from clyra_proxy.genai.detectors.question import Answer, Item
 
+LARGEST = 64
+"""Scores and spans of an answer that is kept: a detector cannot fill memory with talk."""
+
 _SALT = os.urandom(32)
 
 
@@ -37,7 +40,7 @@ class AnswerCache:
         return found[1]
 
     def put(self, key: bytes, answer: Answer, now: float) -> None:
-        if self._seconds <= 0 or answer.unknown:
+        if self._seconds <= 0 or answer.unknown or len(answer.scores) + len(answer.spans) > LARGEST:
             return
         self._kept[key] = (now + self._seconds, answer)
         self._kept.move_to_end(key)

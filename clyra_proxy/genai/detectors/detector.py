@@ -32,6 +32,10 @@ LEAST_S = 0.005
 """Less time than this is none: the call is not begun."""
 
 
+OFF_LOOP_BYTES = 64 << 10
+"""Answers above this are read in a thread."""
+
+
 class ExternalDetector:
     """One detector of a policy, on one event loop. Raises PolicyError when its files or secret cannot be used."""
 
@@ -127,4 +131,6 @@ class ExternalDetector:
     async def _call(self, call: Call) -> Mapping[str, Answer]:
         async with self._admission.place():
             body = await self._transport.post(call.body)
+        if len(body) > OFF_LOOP_BYTES:
+            return await asyncio.to_thread(self._adapter.read, call, body)
         return self._adapter.read(call, body)

@@ -16,6 +16,9 @@ from clyra_proxy.verdict.model import Action
 MOST_SIGNALS = 16
 """Signals one detector makes of one conversation: the strictest."""
 
+MOST_EDITS = 2048
+"""Replacements in one conversation; what would need more is blocked."""
+
 _LADDER = ((Action.BLOCK, "block"), (Action.APPROVE, "approve"), (Action.REDACT, "redact"), (Action.MARK, "mark"))
 _ON_FAILURE = {OnFailure.BLOCK: Action.BLOCK, OnFailure.MARK: Action.MARK, OnFailure.NEXT: Action.BLOCK}
 _ON_UNKNOWN = {OnUnknown.BLOCK: Action.BLOCK, OnUnknown.MARK: Action.MARK}
@@ -84,7 +87,7 @@ def _edits(item: Item, answer: Answer, labels: set[str]) -> tuple[Edit, ...] | N
     spans = sorted((span for span in answer.spans if span.label in labels), key=lambda span: (span.start, span.end))
     if {span.label for span in spans} != labels or not labels:
         return None
-    if any(not place.path and not place.block for place in item.places):
+    if any(not place.path and not place.block for place in item.places) or len(spans) * len(item.places) > MOST_EDITS:
         return None
     joined: list[tuple[int, int, str]] = []
     for span in spans:

@@ -75,7 +75,7 @@ def patterns(text: str, settings: Bec = SETTINGS) -> str:
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
-        ('{"from":"Pay <billing@globex.com>","reply_to":"globex@gmail.com","body":"See attached."}', "reply_to_freemail"),
+        ('{"from":"Pay <billing@globex.com>","reply_to":"globex@gmail.com","body":"Attached."}', "reply_to_freemail"),
         ('{"from":{"name":"Jane Doe","address":"ceo@gmail.com"},"body":"Are you there?"}', "known_name"),
         ("From: Doe, Jane <x@freemail.example>\nTo: me\n\nAre you at your desk?", "known_name"),
         ("Von: AP <ap@globex.com>\nBetreff: Rechnung\n\nBitte zahlen an GB29 NWBK 6016 1331 9268 19.", "not_on_file"),

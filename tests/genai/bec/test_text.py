@@ -97,7 +97,10 @@ def test_words_of_two_languages_do_not_add_up() -> None:
     assert not assess(f"{german} {english}").suspected
 
 
-@given(st.text(max_size=400))
+@given(
+    st.text(st.characters(), max_size=400)
+    | st.text(st.sampled_from("\ud800\udfffİßﬀ\u0301aی\U000e0041 .\n"), max_size=60)
+)
 def test_any_text_is_judged(text: str) -> None:
     scan_text(text)
 

@@ -10,8 +10,12 @@ import httpx
 import pytest
 
 from clyra_proxy.errors import PolicyError
+from clyra_proxy.genai.detectors.cache import AnswerCache
+from clyra_proxy.genai.detectors.judging import judge
+from clyra_proxy.genai.detectors.question import Answer, Item, Place, Span
 from clyra_proxy.genai.inspection import TextEdit
 from clyra_proxy.genai.model import Direction, Media, Provenance
+from clyra_proxy.policy.genai.detectors import Detector
 from tests.support.certificates import Authority
 from tests.support.detecting import VENDORS, detectors, facts, inspection, service
 from tests.support.detector_server import SIGN, DetectorServer
@@ -215,3 +219,24 @@ async def test_policies_that_would_surprise_are_refused(services: list[dict[str,
     with pytest.raises(ValueError, match=word):
         async with detectors(*services):
             pass
+
+
+def test_a_detector_cannot_fill_memory_or_flood_edits() -> None:
+    flood = tuple(Span(number, number + 1, "x") for number in range(1000))
+    cache = AnswerCache(60, 10)
+    cache.put(b"k", Answer({"x": 1.0}, flood), 0.0)
+    assert len(cache) == 0
+    for number in range(50):
+        cache.put(bytes([number]), Answer({"x": 1.0}), 0.0)
+    assert len(cache) == 10
+    assert cache.get(bytes([49]), 59.9) is not None
+    assert cache.get(bytes([49]), 60.0) is None
+    places = tuple(Place(f"/messages/{number}") for number in range(1000))
+    item = Item("t0", Provenance.USER, places, text="y" * 1000)
+    settings = Detector.model_validate_json(
+        '{"name":"n","kind":"pii","url":"http://127.0.0.1/","labels":{"x":{"redact":0.5}}}'
+    )
+    (signal,) = judge(settings, (item,), {"t0": Answer({"x": 1.0}, flood)})
+    assert signal.action is not None
+    assert (signal.action.word, signal.edits) == ("block", ())
+    assert AnswerCache(0, 10).get(b"k", 0.0) is None
