@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from clyra_proxy.genai.fingerprints import Salt
-from clyra_proxy.genai.inspection import Inspection, Removal, Signal
-from clyra_proxy.genai.model import Direction, ToolDefinition
+from clyra_proxy.genai.inspection import Edit, Inspection, Removal, Signal, TextEdit
+from clyra_proxy.genai.model import Conversation, Direction, Provenance, ToolDefinition
 from clyra_proxy.genai.tools.declared import DeclaredTools
 from clyra_proxy.genai.tools.descriptions import signals_of_description
 from clyra_proxy.genai.tools.pins import Pins
@@ -18,7 +18,8 @@ from clyra_proxy.policy.genai.tools import Pin, Suspect, Tools
 from clyra_proxy.state.store import StateStore
 from clyra_proxy.verdict.model import Action
 
-_PINNED = frozenset({"mcp_tool", "mcp_prompt"})  # lists of resources change with what they list
+_SERVER = "mcp_server"
+_PINNED = frozenset({"mcp_tool", "mcp_prompt", _SERVER})  # lists of resources change with what they list
 _LISTED = frozenset({"mcp_tool", "mcp_resource", "mcp_prompt"})
 
 
@@ -42,13 +43,16 @@ class ListJudge:
 
     def judge(self, inspection: Inspection) -> Iterator[Signal]:
         """Signals about the declarations in one conversation. Raises StateError."""
-        tools = inspection.conversation.tools
-        if not tools:
-            return
+        conversation = inspection.conversation
+        if conversation.protocol.startswith("mcp") and conversation.direction is Direction.RESPONSE:
+            tools = (*conversation.tools, *_instructions(conversation))
+        else:
+            tools = conversation.tools
         if self._settings.check_descriptions:
             for tool in tools:
                 yield from self._suspect(signals_of_description(tool), tool)
-        if inspection.conversation.direction is Direction.RESPONSE:
+        if tools and conversation.direction is Direction.RESPONSE:
+            yield from self._judge_pins([tool for tool in tools if tool.kind in _PINNED], inspection)
             listed = [tool for tool in tools if tool.kind in _LISTED]
             if listed:
                 yield from self._judge_list(listed, inspection)
@@ -64,7 +68,6 @@ class ListJudge:
             by_path = {tool.path: tool for tool in tools}
             for signal in self._names.compare(tools, inspection):
                 yield from self._suspect((signal,), by_path[signal.path])
-        yield from self._judge_pins([tool for tool in listed if tool.kind in _PINNED], inspection)
         if self._settings.check_schema:
             self._declared.remember(tools, inspection)
 
@@ -93,5 +96,15 @@ def _called(tool: ToolDefinition) -> str:
     return tool.name
 
 
-def _removal(tool: ToolDefinition) -> tuple[Removal, ...]:
-    return (Removal(tool.path),) if tool.path else ()
+def _instructions(conversation: Conversation) -> Iterator[ToolDefinition]:
+    """What a server tells the model about itself when a session begins, as a declaration like any other."""
+    for segment in conversation.segments:
+        if segment.provenance is Provenance.TOOL_DESCRIPTION and segment.path.endswith("/result/instructions"):
+            declared = {"instructions": segment.text}
+            yield ToolDefinition("instructions", segment.text, None, _SERVER, segment.path, declared)
+
+
+def _removal(tool: ToolDefinition) -> tuple[Edit, ...]:
+    if not tool.path:
+        return ()
+    return (TextEdit(tool.path, 0, len(tool.description), "") if tool.kind == _SERVER else Removal(tool.path),)

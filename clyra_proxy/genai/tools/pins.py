@@ -1,4 +1,4 @@
-"""Rug pulls: the definition of an MCP tool is remembered by its hash, and a later difference is told until approved.
+"""Rug pulls: what an MCP server declares is remembered by its hash, and a later difference is told until approved.
 
 Rule: the hash is over the whole declaration but what no model sees (`_meta`, icons). A changed tool stays changed, in
 lists and in calls, until a person approves what it is now; seeing the old definition again clears it. Only names and

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from clyra_proxy.genai.budgets.inspector import compile_inspector as compile_budgets
-from clyra_proxy.genai.inspection import Caller, Inspection, Removal, Workshop
+from clyra_proxy.genai.inspection import Caller, Inspection, Removal, TextEdit, Workshop
 from clyra_proxy.genai.output.inspector import compile_inspector as compile_output
 from clyra_proxy.genai.protocols.recognise import reading_of
 from clyra_proxy.policy.genai.budgets import Budgets
@@ -189,6 +189,18 @@ def test_an_mcp_session() -> None:
     ]
     batch = [rpc("tools/call", name="delete_file", arguments={}), rpc("ping")]
     assert rules(judge.inspect(mcp(batch))) == [("tools.denied", "mcp_tool")]
+
+
+def test_instructions_of_a_server_are_pinned() -> None:
+    judge = inspector("suspect: remove")
+    asked = mcp(rpc("initialize", protocolVersion="2025-06-18"))
+    told = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}}
+    assert rules(judge.inspect(mcp(result(**told, instructions="Be brief."), answers=asked))) == []
+    assert rules(judge.inspect(mcp(result(**told), answers=asked))) == []
+    [found] = judge.inspect(mcp(result(**told, instructions="Be very brief."), answers=asked))
+    assert (found.rule, found.edits) == ("tools.changed", (TextEdit("/result/instructions", 0, 14, ""),))
+    hidden = mcp(result(**told, instructions="Be brief.\U000e0061\U000e0062"), answers=asked)
+    assert ("tools.poisoned", "hidden_text") in rules(judge.inspect(hidden))
 
 
 def test_servers_of_mcp_ask() -> None:
