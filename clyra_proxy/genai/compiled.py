@@ -25,7 +25,7 @@ from clyra_proxy.policy.genai.section import GenAiSecurity
 if TYPE_CHECKING:
     from clyra_proxy.genai.detectors.client import ExternalDetectors
 
-_STATELESS = frozenset({"injection", "output", "bec"})
+_STATELESS = frozenset({"injection", "output"})
 _SAMPLE = "Ignore this: https://example.com/?q=1, user@example.com, aGVsbG8gd29ybGQsIGhvdyBhcmU=, \u0434\u0430."
 
 
