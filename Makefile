@@ -9,7 +9,7 @@ RUN_TESTS = folder=$$(mktemp -d /tmp/clyra.XXXXXX); $(PYTHON) -m pytest -n 4 --b
 TEST_PACKAGES := chromium:chromium softhsm2-util:softhsm2 curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev /usr/lib/postgresql:postgresql
 BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
 
-.PHONY: help setup test test-comprehensive lint format docs bench-engine bench-schema bench-evidence verifiers verify-vectors demo clean
+.PHONY: help setup test test-comprehensive lint format docs bench-engine bench-schema bench-evidence bench-detection bench-genai verifiers verify-vectors demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 22
@@ -54,6 +54,12 @@ verifiers: setup ## build the Go and the TypeScript verifier
 
 bench-evidence: verifiers ## durable recording, and full verification by all three verifiers (OPTIONS="--million")
 	$(PYTHON) -m bench.evidence $(OPTIONS)
+
+bench-detection: setup ## recall and false positives by held-out sources, into docs/detection.md (OPTIONS="--print")
+	$(PYTHON) -m bench.detection $(OPTIONS)
+
+bench-genai: setup ## what judging adds to streamed answers, against the same streams asked for directly
+	$(PYTHON) -m bench.genai $(OPTIONS)
 
 bench-schema: setup ## speed and memory of the streaming validator
 	$(PYTHON) -m bench.schema $(OPTIONS)

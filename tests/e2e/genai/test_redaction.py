@@ -21,7 +21,7 @@ SIGNED = {name for name in CALLS if name.startswith("bedrock")}
 def test_a_secret_in_a_prompt_never_leaves(name: str, models: ModelUpstream, through_proxy: RunningProxy) -> None:
     call = CALLS[name]
     if name in SIGNED:
-        with pytest.raises(call.error, match="leak.secret"):
+        with pytest.raises(call.error, match=r"leak\.secret"):
             call.ask(models.tls_url, ASKED)
         assert models.arrived(call.path) == []
         return
@@ -47,7 +47,7 @@ def test_a_secret_in_an_answer_never_arrives(
     models.said = Said(f"The deploy token is {SECRET} as you can see in the file.", piece=3)
     models.delivery = delivery
     if name in SIGNED and call.streaming:
-        with pytest.raises(call.error, match="leak.secret"):
+        with pytest.raises(call.error, match=r"leak\.secret"):
             call.ask(models.tls_url, "What is in the file?")
         return
     text, _ = call.ask(models.tls_url, "What is in the file?")
