@@ -19,7 +19,7 @@ _WORD = re.compile(r"[A-Za-z]{5,14}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _LITERAL = re.compile(r"(?<![\\a-z])[a-z]{3,14}(?![a-z])")
 _LEAST_TYPO = 6
-_INFLECTED = ("ed", "es", "er", "ers", "ing", "ings", "al", "ally", "ly", "d", "s")
+_INFLECTED = ("ed", "er", "ers", "ing", "ings", "ally", "ly")
 
 
 def without_lookalikes(text: str) -> str:
@@ -36,7 +36,7 @@ class WordFolder:
         self._shuffled: dict[str, str] = {}
         self._slips: dict[str, str] = {}
         for word in sorted(self._words):
-            if len(word) >= _LEAST_TYPO and not word.endswith(_INFLECTED[:-1]):
+            if len(word) >= _LEAST_TYPO and not word.endswith(_INFLECTED):
                 self._shuffled.setdefault(_shuffle_key(word), word)
                 for slip in _slips_of(word):
                     self._slips.setdefault(slip, word)

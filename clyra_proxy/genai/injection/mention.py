@@ -39,7 +39,8 @@ _ASKED_ABOUT = re.compile(
     rb"treat|respond to|react to|detect|recogni[sz]e|understand|parse)|"
     rb"what (?:is|would be|.s) (?:your|the) (?:response|reaction|answer) to|"
     rb"is (?:this|the following|it) (?:an? |potentially )?(?:attack|suspicious|malicious|harmful|safe|injection)|"
-    rb"what does|explain why|(?:meaning|interpretation) of|the (?:phrase|sentence|words|string|text))[^.!?\n]{0,40}$"
+    rb"what does|explain why|(?:meaning|interpretation) of)[^.!?\n]{0,40}$|"
+    rb"(?:explain|mean|of|does|say|says|use|using) the (?:phrase|sentence|words|string) [\"'`]?$"
 )
 _QUESTION = 120
 
