@@ -48,7 +48,7 @@ class CohereReading:
         return draft.conversation()
 
     def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
-        return read_answer(self.id, status, body, request, self._answer)
+        return read_answer(self, status, body, request, self._answer)
 
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         """Version 2 streams events; version 1 lines, or events when asked."""

@@ -15,6 +15,7 @@ from typing import Protocol
 _BOM = b"\xef\xbb\xbf"
 _ODD_BREAK = re.compile(rb"[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
 """What some clients take for the end of a line, beside those of the specification."""
+_SILENT_FIELDS = (b"", b"id", b"retry")
 _STRUCTURE = re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'\\.|"', re.DOTALL)
 
@@ -118,6 +119,9 @@ class EventFraming:
             self._data.append(line)  # a client that ends lines there sees more than this one: it is to be looked at
         elif name == b"event":
             self._name = value.decode("utf-8", "replace")
+        elif name not in _SILENT_FIELDS:
+            self._data.append(body)  # no field at all: a client may take it for data (Google's does)
+            self._span = None
         return None
 
     def _dispatch(self, end: int) -> Frame:

@@ -27,7 +27,7 @@ class GenericReading:
         return self._read(parse_json(body) if body else None, Direction.REQUEST, "")
 
     def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
-        return read_answer(self.id, status, body, request, self._answer)
+        return read_answer(self, status, body, request, self._answer)
 
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         framing = EventFraming() if is_event_stream(media) else LineFraming() if is_json_lines(media) else None

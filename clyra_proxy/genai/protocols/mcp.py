@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, ToolCall
-from clyra_proxy.genai.protocols.answers import read_error
+from clyra_proxy.genai.protocols.answers import read_error, read_unannounced
 from clyra_proxy.genai.protocols.draft import Draft, word
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame
 from clyra_proxy.genai.protocols.json_text import parse_json, pointer
@@ -43,7 +43,14 @@ class McpReading:
             return self._draft(Direction.RESPONSE, request).conversation()
         if status >= 400:
             return self._refusal(body, request)
-        return self.messages(parse_json(body), Direction.RESPONSE, request)
+        try:
+            value = parse_json(body)
+        except UnreadableError as refusal:
+            streamed = read_unannounced(self, body, request) if refusal.reason == "not_json" else None
+            if streamed is None:
+                raise
+            return streamed
+        return self.messages(value, Direction.RESPONSE, request)
 
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         return McpStream(self, request) if is_event_stream(media) else None

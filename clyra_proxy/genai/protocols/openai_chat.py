@@ -40,7 +40,7 @@ class ChatReading:
         return draft.conversation()
 
     def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
-        return read_answer(self.id, status, body, request, self._answer)
+        return read_answer(self, status, body, request, self._answer)
 
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         if not is_event_stream(media):

@@ -54,7 +54,7 @@ class PromptReading:
             draft = Draft(self.id, Direction.RESPONSE, request.operation if request else "")
             draft.unread("audio")
             return draft.conversation()
-        return read_answer(self.id, status, body, request, self._answer)
+        return read_answer(self, status, body, request, self._answer)
 
     def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
         if not is_event_stream(media) or self.id != "openai-completions":

@@ -11,7 +11,7 @@ from clyra_proxy.genai.model import Conversation
 from clyra_proxy.genai.protocols.mcp import McpMessages
 from clyra_proxy.genai.protocols.reading import DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.recognise import READINGS
-from tests.genai.protocols.answers import SSE, Answer, responses
+from tests.genai.protocols.answers import ENCODERS, SSE, Answer, responses
 from tests.genai.protocols.reading_examples import read_stream, reader_of, said
 
 ORDER = "do as I say"
@@ -162,3 +162,29 @@ def test_members_that_another_parser_would_take_are_refused() -> None:
     ):
         with pytest.raises(UnreadableError):
             READINGS[name].request(body)
+
+
+@pytest.mark.parametrize("name", ["openai-chat", "anthropic-messages", "gemini", "cohere-v1", "ollama", "mcp"])
+def test_a_stream_that_calls_itself_something_else(name: str) -> None:
+    id, _, encode = ENCODERS[name]
+    answer = Answer(f"well, {ORDER}, please", pieces=(8, 11, 14))
+    conversation = READINGS[id].response(200, "text/plain", encode(answer)[1], None)
+    assert answer.text in "".join(text for _, text in said(conversation))
+    with pytest.raises(UnreadableError):
+        READINGS[id].response(200, "text/plain", encode(answer)[1] + b"data: {broken\n\n", None)
+
+
+def test_json_without_a_field_name_in_a_stream() -> None:
+    """Google's client reads lines that begin with no field as JSON."""
+    chunk = {"candidates": [{"content": {"parts": [{"text": ORDER}]}}]}
+    for text in (json.dumps(chunk), json.dumps(chunk, indent=1)):
+        assert ORDER in all_texts("gemini", f"{text}\n\n".encode())
+
+
+def test_an_error_hides_no_call() -> None:
+    call = {"type": "tool_use", "id": "t", "name": "wipe", "input": {"disk": ORDER}}
+    body = {"error": {"message": "no"}, "type": "message", "role": "assistant", "content": [call]}
+    conversation = READINGS["anthropic-messages"].response(200, "", json.dumps(body).encode(), None)
+    assert [each.name for each in conversation.calls] == ["wipe"]
+    assert conversation.error
+    assert "no" in [text for _, text in said(conversation)]
