@@ -6,6 +6,7 @@ with or without accents, vowel signs or typographic marks. Linear in the text.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
@@ -34,12 +35,29 @@ _DROPPED = dict.fromkeys((*_MARKS, *_INVISIBLE, *_SURROGATES))
 SHORT_RUN = 24
 """Characters; longer runs are seldom seen twice, so they are not remembered."""
 
+_LINES = ("<br", "<p", "</p", "<div", "</div", "<li", "<tr", "</tr", "<h", "</h")
+
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
+
+
+_TAG = re.compile(r"(?<!<)</?[A-Za-z][^<>]{0,2000}>(?!>)")
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]{1,300}")
 
 
 def fold(text: str) -> str:
     """The folded form. Offsets are not kept."""
+    if "<" in text:
+        text = _TAG.sub(_untagged, text)
+    if "&" in text:
+        text = html.unescape(text)
     return _FOREIGN.sub(_fold_run, text.lower())
+
+
+def _untagged(found: re.Match[str]) -> str:
+    """Of an HTML tag: its addresses, and a line's end where one is shown."""
+    tag = found[0]
+    end = "\n" if tag.lower().startswith(_LINES) else " "
+    return end + " ".join(_ADDRESS.findall(tag)) + end if "http" in tag else end
 
 
 def _fold_run(found: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
 """A message as BEC looks at it: who says they write, where answers go, and what is written.
 
 Taken from JSON objects (keys as people name them), from RFC 5322 header lines at the top of a text in the languages
-mail programs use, or from a bare text. Nothing here judges. Linear; depth and number of messages are bounded.
+mail programs use, or from a bare text. Nothing here judges. Linear; the number of messages is bounded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 MOST_MAILS = 200
-DEEPEST = 12
 LONGEST_JSON = 1 << 20
 
 _KEYS = {
@@ -87,17 +86,28 @@ def mails_of(text: str) -> Iterator[Mail]:
 
 
 def mails_of_value(value: Any) -> Iterator[Mail]:
-    """The messages of a JSON value: every object that has strings of its own is one."""
-    stack: list[tuple[Any, int]] = [(value, 0)]
-    given = 0
-    while stack and given < MOST_MAILS:
-        here, depth = stack.pop()
-        children = here.values() if isinstance(here, dict) else here if isinstance(here, list) else ()
-        if depth < DEEPEST:
-            stack.extend((child, depth + 1) for child in reversed(list(children)) if isinstance(child, (dict, list)))
-        mail = _of_object(here) if isinstance(here, dict) else _of_list(here) if isinstance(here, list) else None
+    """The messages of a JSON value: every object that has strings of its own is one.
+
+    Of a value with more than MOST_MAILS, the strings of all others are one message together: nothing goes unseen.
+    """
+    rest: list[str] = []
+    for number, mail in enumerate(_mails(value)):
+        if number < MOST_MAILS:
+            yield mail
+        else:
+            rest.append(mail.text)
+    if rest:
+        yield Mail(text="\n".join(rest))
+
+
+def _mails(value: Any) -> Iterator[Mail]:
+    stack: list[Any] = [value]
+    while stack:
+        here = stack.pop()
+        children = list(here.values() if isinstance(here, dict) else here)
+        stack.extend(child for child in reversed(children) if isinstance(child, (dict, list)))
+        mail = _of_object(here) if isinstance(here, dict) else _of_list(here)
         if mail is not None and (mail.text or mail.sender.address):
-            given += 1
             yield mail
 
 

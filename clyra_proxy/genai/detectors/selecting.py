@@ -17,6 +17,7 @@ from clyra_proxy.genai.model import Media
 from clyra_proxy.policy.genai.detectors import Detector, DetectorKind, MediaSending
 
 MOST_ITEMS = 1024
+KINDS = frozenset({"image", "audio", "video"})
 
 
 def select(inspection: Inspection, settings: Detector) -> tuple[Item, ...]:
@@ -45,7 +46,7 @@ def _media(inspection: Inspection, settings: Detector) -> Iterator[Item]:
     seen: dict[tuple[str, str, str], None] = {}
     for media in inspection.conversation.media:
         key = (media.provenance.value, media.url, media.base64)
-        if media.provenance not in allowed or key in seen or media.kind == "file":
+        if media.provenance not in allowed or key in seen or media.kind not in KINDS:
             continue
         seen[key] = None
         yield Item(

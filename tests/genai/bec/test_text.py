@@ -85,10 +85,31 @@ def test_a_lure_in_a_mail_as_json_is_found_once_and_not_diluted() -> None:
     assert scan_text("\n\n".join([*others[:20], lure, *others[20:40]]))
 
 
+@pytest.mark.parametrize("many", [0, 150, 3000])
+def test_a_lure_behind_many_others_or_deep_inside_is_seen(many: int) -> None:
+    lure = "Buy three Apple gift cards and text me the codes asap, I'm in a meeting."
+    crowd = [{"body": f"hello number {number}"} for number in range(many)]
+    assert len(scan_text(json.dumps([*crowd, {"body": lure}]))) == 1
+    deep: object = {"body": lure}
+    for _ in range(many and 200):
+        deep = {"x": [deep]}
+    assert len(scan_text(json.dumps(deep))) == 1
+
+
 def test_accents_width_and_invisible_characters_change_nothing() -> None:
     plain = "Please update our bank details today and pay the invoice to the new account, keep this between us."
     disguised = plain.replace("a", "a\u200b").replace("account", "ａｃｃｏｕｎｔ").replace("bank", "bánk")
     assert assess(disguised).score == assess(plain).score >= 5
+
+
+def test_html_is_read_as_it_is_shown() -> None:
+    lure = "A file was shared with you: report. Sign in with your work account to view it: https://x.example"
+    page = (
+        "<html><body><p>A <b>file</b> was&nbsp;shared with you: <i>report</i>.</p><p>Sign&#32;in with your <span "
+        'style="color:red">work</span> account to <a href="https://x.example/1">view it</a></p></body></html>'
+    )
+    assert assess(page).score == assess(lure).score >= 5
+    assert assess(page.replace("<", "< ")).score <= assess(page).score
 
 
 def test_words_of_two_languages_do_not_add_up() -> None:
