@@ -7,17 +7,17 @@ plays no part. Ids, numbers and offsets only, never a piece of the text.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clyra_proxy.genai.bec.text import scan_text as scan_for_bec
 from clyra_proxy.genai.injection.assessment import Assessment
 from clyra_proxy.genai.injection.inspector import compile_detector, signal_of
 from clyra_proxy.genai.inspection import Signal
+from clyra_proxy.genai.leaks.text import scan_text as scan_for_leaks
 from clyra_proxy.genai.model import Provenance, Segment
 from clyra_proxy.policy.genai.section import GenAiSecurity
 from clyra_proxy.verdict.model import Action
@@ -65,7 +65,7 @@ class TextJudge:
     def __init__(self, settings: GenAiSecurity, base_dir: Path) -> None:
         """Raises PolicyError for packs that do not load."""
         self._detector = compile_detector(settings.injection, base_dir) if settings.injection.enabled else None
-        self._others = tuple(_scanners())
+        self._others: tuple[Callable[[str], Iterable[Signal]], ...] = (scan_for_leaks, scan_for_bec)
         self.judge(_WARM_UP)
 
     def judge(self, text: str, provenance: Provenance = Provenance.UNKNOWN) -> TextVerdict:
@@ -84,13 +84,6 @@ class TextJudge:
             assessment,
             (time.perf_counter() - begun) * 1000,
         )
-
-
-def _scanners() -> Iterator[Callable[[str], Iterable[Signal]]]:
-    """`scan_text` of the other rooms."""
-    for room in ("leaks", "bec"):
-        if importlib.util.find_spec(f"clyra_proxy.genai.{room}.text") is not None:
-            yield importlib.import_module(f"clyra_proxy.genai.{room}.text").scan_text
 
 
 def _wanted(signal: Signal) -> Action:
