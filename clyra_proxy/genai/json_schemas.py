@@ -19,6 +19,7 @@ import orjson
 
 from clyra_proxy.errors import SchemaError
 from clyra_proxy.genai.fingerprints import canonical
+from clyra_proxy.genai.schema_cost import is_affordable
 from clyra_proxy.schemalock import regex
 from clyra_proxy.schemalock.hostile import inspect_schema
 from clyra_proxy.schemalock.traits import property_names
@@ -87,6 +88,8 @@ def _judge(text: bytes) -> _Judge | None:
         return None
     try:
         schema = _Tamer().tame(orjson.loads(text), 0)
+        if b'Ref"' in text.replace(b'"$ref"', b'"$Ref"') and not is_affordable(schema):
+            return None
         dialect = schema.get("$schema") if isinstance(schema, dict) else None
         inspect_schema(schema, source="traffic", registered=(dialect,) if isinstance(dialect, str) else ())
         validator = jsonschema_rs.validator_for(
