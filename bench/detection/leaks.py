@@ -3,7 +3,7 @@
     python -m bench.detection.leaks [--seed N] [--per N] [--show N] [--code FILES]
 
 Rule: recall on made-up leaks says that the shapes and places are covered, not how the field looks; so false
-positives are measured on texts that nobody made for this: the benign rows of the development corpus, the sources of this
+positives are measured on texts that nobody made for this: the benign rows of the development corpus, sources of this
 repository and of the installed packages.
 """
 

@@ -27,7 +27,10 @@ def decoded_base64(text: str) -> bytes | None:
 
 
 def is_jwt(text: str) -> bool:
-    """The head of a JSON Web Token is a JSON object that names its algorithm."""
+    """The head of a JSON Web Token is a JSON object that names its algorithm; or it and the claims at least begin as
+    objects do, and the rest was drawn by chance."""
+    if text.count(".") == 2 and text.partition(".")[2].startswith("eyJ") and entropy(text) >= 4.5:
+        return True
     head = decoded_base64(text.partition(".")[0])
     try:
         parsed = json.loads(head) if head else None
@@ -64,7 +67,7 @@ def is_connection_password(text: str) -> bool:
 
 def is_command_password(text: str) -> bool:
     """An argument that is a value: not another option, a variable or a file."""
-    if text[0] in "-$<{%/@(" or "=" in text[:1] or text.lower() in _PUBLIC or is_filler(text):
+    if text[0] in "-$<{/@(" or "=" in text[:1] or text.lower() in _PUBLIC or is_filler(text):
         return False
     return kinds(text) >= 2 and not text.endswith((".txt", ".json", ".yaml", ".yml", ".pem", ".key", ",", ")"))
 

@@ -72,6 +72,7 @@ _NOT_TAILS = Pattern(
     r"izer|ize|ized|ization|s_per|board|word|words|note|notes|ring|hash_algorithm|arn|ref|refs|reference))\b",
     fold=True,
 )
+_NEXT_PARAMETER = Pattern(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.-]*=?")
 # No secret follows where no digit, quote or change of case does.
 _PROMISING = Pattern(r"[0-9\"'`]|[a-z][A-Z]")
 _NEAR = 120
@@ -140,7 +141,7 @@ def _only_sounds(data: bytes, start: int, end: int, is_password_word: bool) -> b
     while begin > 0 and start - begin < 24 and chr(data[begin - 1]) in _NAME_CHARACTERS:
         begin -= 1
     before = data[begin:start]
-    if data[start - 4 : start] == b"did:":
+    if data[start - 4 : start] in (b"did:", b"did-"):
         return True
     if before and not is_password_word:
         for cut in range(len(before)):
@@ -184,9 +185,9 @@ def _value(pattern: Pattern, data: bytes, start: int, limit: int) -> tuple[int, 
 
 def _without_end(data: bytes, first: int, last: int) -> int:
     """A value without quotes ends before the mark that ends the sentence, the pair or the parameter."""
-    ampersand = data.find(b"&", first, last)
-    if ampersand > first + 7:
-        last = ampersand
+    parameter = _NEXT_PARAMETER.search(data, first, last)
+    if parameter is not None and parameter[0] > first + 3:
+        last = parameter[0]
     encoded = re.search(rb"%(?:22|27|20|26|0[AaDd])", data[first:last])
     if encoded is not None and encoded.start() >= 4:
         last = first + encoded.start()

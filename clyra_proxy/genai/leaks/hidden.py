@@ -56,7 +56,8 @@ def _convincing(leaks: Iterable[Leak], data: bytes) -> Iterator[Leak]:
     """Any text reads as something when it is turned round: only values drawn by chance count, and no addresses."""
     for leak in leaks:
         value = data[leak.start : leak.end].decode("latin-1")
-        if leak.pattern.startswith("generic-") or (leak.pattern not in _STILL_ADDRESSES and looks_random(value, 2.8)):
+        named = leak.pattern.startswith("generic-") and any(c.isdigit() for c in value)
+        if named or (leak.pattern not in _STILL_ADDRESSES and looks_random(value, 2.8)):
             yield leak
 
 

@@ -32,6 +32,7 @@ _LONGEST_PAST = 200_000  # characters of the conversation that are compared with
 _SHORTEST_QUOTE = 24  # characters of the conversation that, inside an address, are no accident
 _OPAQUE = 32  # characters a value drawn by chance has before it says anything
 _WEIGHT = 200
+_WEIGHT_OF_SIGN = 40
 _STATIC = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".css", ".js", ".ico", ".woff2", ".mp4", ".pdf")
 
 type Sensitive = Callable[[str], Iterable[str]]
@@ -55,9 +56,11 @@ class Surroundings:
 
 
 class LinkScanner:
-    """allowed: host names, `*.` for everything below one. sensitive: the secrets and personal data in a text."""
+    """allowed: host names, `*.` for everything below one. sensitive: the secrets and personal data in a text.
+    replaced: leaks span the address."""
 
-    def __init__(self, allowed: Iterable[str], sensitive: Sensitive) -> None:
+    def __init__(self, allowed: Iterable[str], sensitive: Sensitive, *, replaced: bool = False) -> None:
+        self._replaced = replaced
         names = [name.lower() for name in allowed]
         self._exact = frozenset(name for name in names if not name.startswith("*."))
         self._below = tuple(name[1:] for name in names if name.startswith("*.")) or ("\0",)
@@ -74,7 +77,15 @@ class LinkScanner:
             before = data[max(0, start - _BEFORE) : start]
             why = self._carries(address, before, around)
             if why:
-                yield Leak(Family.LINK, "link", why, start, start + len(address), weight=_WEIGHT)
+                yield self._leak(why, start, address)
+
+    def _leak(self, why: str, start: int, address: str) -> Leak:
+        """The whole address when it is to be replaced; else the slash that makes it one, so that what it carries is
+        found and replaced in its own right."""
+        if self._replaced:
+            return Leak(Family.LINK, "link", why, start, start + len(address), weight=_WEIGHT)
+        slash = start + address.index("//")
+        return Leak(Family.LINK, "link", why, slash, slash + 1, weight=_WEIGHT_OF_SIGN)
 
     def _carries(self, address: str, before: bytes, around: Surroundings | None) -> str:
         """The id of what it carries, "" when nothing."""

@@ -38,7 +38,8 @@ class Scanner:
         self._people = PeopleScanner(kinds, tuple(settings.personal.countries))
         self._contacts = ContactScanner(kinds)
         self._canaries = CanaryScanner(settings.canaries) if settings.canaries else None
-        self._links = LinkScanner(settings.links.allowed_hosts, self._sensitive)
+        replaced = settings.links.action == "redact"
+        self._links = LinkScanner(settings.links.allowed_hosts, self._sensitive, replaced=replaced)
         self._ignored = frozenset(settings.secrets.ignore)
 
     def scan(self, text: str, *, links: bool = False, around: Surroundings | None = None) -> list[Leak]:

@@ -60,7 +60,7 @@ def is_password(value: str, *, quoted: bool, said: bool) -> bool:
         return said and len(set(value)) > 1
     if _NAME.match(value):
         return _is_password_of_letters(value, quoted=quoted, said=said)
-    if not quoted and (value[0] in ":.,/)]}=|;" or value.startswith("--")):
+    if not quoted and (value[0] in ":.,/)]}=|;" or value.startswith("--") or "{" in value):
         return False
     if len(value) < 6 and not (kinds(value) >= 3 and len(value) >= 5):
         return False

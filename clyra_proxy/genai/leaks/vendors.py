@@ -30,7 +30,7 @@ _GAP = (
 )
 _VALUE = r"([A-Za-z0-9_.:!@~^#$%&*+/=|-]{7,1000})"
 # A line of a key: enough of it that no sentence looks like one.
-_BODY = Pattern(r"[A-Za-z0-9+/=]{30,}")
+_BODY = Pattern(r"[A-Za-z0-9+/=]{20,}")
 _INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~.+-/"
 _TRAILING = b".,;:!?*|&\"'`"
 _WEIGHT = 100
@@ -116,13 +116,20 @@ class VendorScanner:
             span = self._gap.at(data, end, min(end + 1100, len(data)), 1)
             if span is None:
                 continue
-            value = data[span[0] : span[1]].rstrip(_TRAILING)
-            for each in self._named[data[start:end].lower()]:
-                if each.pattern.whole(value) and _passes(each.rule, value.decode("latin-1")):
-                    yield Leak(
-                        Family.SECRET, "secret", each.rule.id, span[0], span[0] + len(value), weight=_WEIGHT - 10
-                    )
-                    break
+            found = _named(self._named[data[start:end].lower()], data[span[0] : span[1]])
+            if found is not None:
+                rule, size = found
+                yield Leak(Family.SECRET, "secret", rule, span[0], span[0] + size, weight=_WEIGHT - 10)
+
+
+def _named(formats: list[_Compiled], value: bytes) -> tuple[str, int] | None:
+    """The first format the value has, whole or before the mark that ends a parameter, and the length it has there."""
+    value = value.rstrip(_TRAILING)
+    for size in sorted({len(value), *(len(value.partition(mark)[0]) for mark in (b"&", b"|", b"@"))}, reverse=True):
+        for each in formats:
+            if each.pattern.whole(value[:size]) and _passes(each.rule, value[:size].decode("latin-1")):
+                return each.rule.id, size
+    return None
 
 
 def _beginning(data: bytes, core: int, most: int) -> int:
