@@ -86,14 +86,14 @@ def run_scope(salt: Salt, inspection: Inspection) -> str:
     return agent_scope(salt, inspection) if caller.named else ""
 
 
-def _opening(inspection: Inspection) -> list[str]:
-    """The texts that a conversation began with: system prompts, then the first message."""
+def _opening(inspection: Inspection) -> list[bytes]:
+    """The texts that a conversation began with, system prompts, then the first message; without digits, because
+    prompts tell the time."""
     conversation = inspection.request or inspection.conversation
-    opening: list[str] = []
+    opening: list[bytes] = []
     for segment in conversation.segments:
-        if segment.provenance is Provenance.SYSTEM:
-            opening.append(segment.text)
-        elif segment.provenance is Provenance.USER:
-            opening.append(segment.text)
+        if segment.provenance in (Provenance.SYSTEM, Provenance.USER):
+            opening.append(segment.text.encode("utf-8", "replace").translate(None, b"0123456789"))
+        if segment.provenance is Provenance.USER:
             return opening
     return []

@@ -179,3 +179,10 @@ def test_a_conversation_is_a_run_when_nothing_else_is_known() -> None:
 def test_loops_can_be_off() -> None:
     judge = inspector("{drift: {enabled: false}, loops: {enabled: false, repeated_calls: 1}}")
     assert [rules(judge.inspect(mcp(tool(a=1)))) for _ in range(5)] == [[]] * 5
+
+
+def test_prompts_that_tell_the_time_are_of_one_conversation() -> None:
+    judge = inspector(loops("repeated_calls: 1"))
+    for minute, found in ((15, []), (16, [("loop.repeat", "repeated_calls")])):
+        request = asked("plan a trip", caller=Caller(), system=f"It is 10:{minute}.")
+        assert rules(judge.inspect(answered(request, tool(a=1)))) == found
