@@ -63,7 +63,7 @@ class StreamReader(Protocol):
     """Reads one streamed answer: framing (SSE, NDJSON, AWS event stream) and deltas. Any split gives the same events.
 
     `feed` and `finish` raise UnreadableError when the framing is broken, after giving what came before; what was read
-    stays read. An event that is no event of the API is a MESSAGE with what could be salvaged of it, and reading goes on.
+    stays read. An event that is none of the API's is a MESSAGE with what could be salvaged of it, and reading goes on.
     `conversation()` is everything so far, assembled per content block, with the same segments, calls, provenance and
     order that the provider's non-streamed answer of the same content would give (paths are "" there: they would lead
     nowhere); it costs a pass over all of it.
