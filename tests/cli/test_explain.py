@@ -65,14 +65,17 @@ def test_the_origin_of_a_mode(home, rule, route, where, key):
 
 
 @pytest.mark.parametrize("check", ["", "schema", "egress"])
-@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if not rule.fixed], ids=lambda rule: rule.id)
 @pytest.mark.parametrize("path", ["/v2/contacts/batch", "/other"])
 @pytest.mark.parametrize("faults", ["shadow", "'off'", "enforce"])
-def test_the_origin_names_the_mode_that_is_in_force(home, rule, path, check, faults):
+def test_the_origin_names_the_mode_that_is_in_force(home, path, check, faults):
     file = home / "policy.yaml"
     file.write_text(POLICY.replace("    json: enforce\n", f"    json: enforce\n    check: {faults}\n"))
     route = compile_policy(load_policy(file), home).match("api.crm.example", 443, "POST", path, "")
-    assert PolicyOrigins(file).mode(rule.id, route.id, check).value.split()[0] == rule.mode(route, check).value
+    origins = PolicyOrigins(file)
+    for rule in RULES.values():
+        if not rule.fixed:
+            found = origins.mode(rule.id, route.id, check).value.split()[0]
+            assert found == rule.mode(route, check).value, rule.id
 
 
 def test_the_whole_story(home):
