@@ -223,6 +223,7 @@ class ResponseSide(TunnelSide):
         changed.headers.pop("content-encoding", None)
         fit_length(changed.headers, len(body))
         self.flow.response = changed
+        self.trailers = None  # They were about the other body.
         return (body,)
 
     def _end_down(self, tail: Iterable[bytes], paced: bool) -> layer.CommandGenerator[None]:
