@@ -19,6 +19,8 @@ BLOCK = 12
 """Sentences of a block; a window is two of them, the length of a long mail."""
 
 LEAST = 3
+MOST_TOLD = 4
+"""Themes, and pressures, that a finding names."""
 SECOND_LEAST = 3
 """Points of a theme from which it counts as a second one."""
 LONGEST_SENTENCE = 600
@@ -126,7 +128,8 @@ def _score(window: Sequence[frozenset[str]], sentences: int, packs: Packs) -> As
     of_weight = {theme.class_ for theme in themes if theme.score >= SECOND_LEAST}
     score = strongest + (pack.second if len(of_weight) > 1 else 0)
     score += sum(one.score for one in pressures) - sum(one.score for one in mitigations)
-    ids = (*(theme.id for theme in themes), *(one.id for one in pressures))
+    told = sorted(themes, key=lambda theme: -theme.score)[:MOST_TOLD]
+    ids = (*(theme.id for theme in told), *(one.id for one in pressures[:MOST_TOLD]))
     return Assessment(max(score, 0), pack.threshold, telling, ids)
 
 
