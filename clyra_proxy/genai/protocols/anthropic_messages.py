@@ -17,7 +17,7 @@ from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, parse_embedded, parse_object
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import event_object, is_event_stream, sse_reader
+from clyra_proxy.genai.protocols.streams import event_object, is_event_stream, refuse_words, sse_reader
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
 
 _READ = frozenset({"messages", "system", "tools", "model", "output_config", "output_format"})
@@ -158,7 +158,7 @@ class MessagesAssembler:
             self._error = event
             return [Delta(DeltaKind.FINISH)]
         elif kind != "ping":
-            raise UnreadableError("unknown_event")
+            refuse_words(event)
         return []
 
     def whole(self) -> Any:

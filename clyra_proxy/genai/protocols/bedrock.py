@@ -17,7 +17,7 @@ from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import parse_embedded, parse_object
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import AssembledStream, event_object
+from clyra_proxy.genai.protocols.streams import AssembledStream, event_object, refuse_words
 from clyra_proxy.genai.protocols.turns import CallNames
 
 
@@ -130,7 +130,7 @@ class ConverseAssembler:
             self._head["error"] = event
             return [Delta(DeltaKind.FINISH)]
         if name not in ("messageStart", "initial-response"):
-            raise UnreadableError("unknown_event")
+            refuse_words(event)
         return []
 
     def whole(self) -> Any:

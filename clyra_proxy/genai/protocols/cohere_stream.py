@@ -12,8 +12,8 @@ from typing import Any
 from clyra_proxy.genai.protocols.draft import word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, dump, leaves, parse_embedded
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
-from clyra_proxy.genai.protocols.streams import event_object, objects
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
+from clyra_proxy.genai.protocols.streams import event_object, objects, refuse_words
 
 _TEXT = "choice/0"
 
@@ -47,7 +47,7 @@ class ChatV2Assembler:
             self._end = _path(event, "delta")
             return [Delta(DeltaKind.BLOCK_END, _TEXT), Delta(DeltaKind.FINISH)]
         elif kind not in ("message-start", "content-end", "citation-end", "debug"):
-            raise UnreadableError("unknown_event")
+            refuse_words(event)
         return []
 
     def whole(self) -> Any:
@@ -118,7 +118,7 @@ class ChatV1Assembler:
         elif kind == "stream-end":
             return [*deltas, *self._end(event)]
         elif kind not in ("stream-start", "text-generation", "debug"):
-            raise UnreadableError("unknown_event")
+            refuse_words(event)
         return deltas
 
     def whole(self) -> Any:

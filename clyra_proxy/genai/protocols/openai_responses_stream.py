@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from clyra_proxy.genai.protocols.draft import is_prose
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
-from clyra_proxy.genai.protocols.streams import event_object
+from clyra_proxy.genai.protocols.streams import event_object, refuse_words
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "response.done", "error")
 _TEXTS = {
@@ -36,7 +35,7 @@ _AUDIO = ("response.audio.delta", "response.output_audio.delta", "response.image
 _TRANSCRIPT = "response.audio.transcript.delta"  # of the response, not of an item
 _REPEATS = frozenset({
     "text", "refusal", "arguments", "transcript", "code", "input", "part", "item", "annotation", "output", "command",
-    "error", "message", "response",
+    "error", "message", "response", "steer", "required_input",
 })  # fmt: skip
 _SUMMARY = "response.reasoning_summary_text.delta"
 _SHELL = ("response.shell_call_command.delta", "response.shell_call_output_content.delta")
@@ -91,8 +90,8 @@ class ResponsesAssembler:
             return []
         if kind == "response.output_item.added":
             return self._add(event)
-        if not (_REPEATS & event.keys()) and any(is_prose(text) for _, text in leaves(event, "")):
-            raise UnreadableError("unknown_event")
+        if not (_REPEATS & event.keys()):
+            refuse_words(event)
         deltas = list(self._copy(event))
         if kind == "response.output_item.done":
             self._settle(_place(event), event.get("item"))

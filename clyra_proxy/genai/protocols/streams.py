@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall, ToolDefinition
+from clyra_proxy.genai.protocols.draft import is_prose
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame, Framing
-from clyra_proxy.genai.protocols.json_text import parse_json
+from clyra_proxy.genai.protocols.json_text import leaves, parse_json
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, UnreadableError
 from clyra_proxy.genai.protocols.salvage import salvage
 
@@ -131,6 +132,12 @@ def without_paths(conversation: Conversation, *, stream: bool) -> Conversation:
         error=conversation.error,
         media=tuple(replace(medium, path="") for medium in conversation.media),
     )
+
+
+def refuse_words(event: Any) -> None:
+    """Let an event of an unknown kind pass only when it says nothing. Raises UnreadableError."""
+    if any(is_prose(text) for _, text in leaves(event, "")):
+        raise UnreadableError("unknown_event")
 
 
 def event_object(value: Any) -> dict[str, Any]:

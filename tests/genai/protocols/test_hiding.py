@@ -188,3 +188,11 @@ def test_an_error_hides_no_call() -> None:
     assert [each.name for each in conversation.calls] == ["wipe"]
     assert conversation.error
     assert "no" in [text for _, text in said(conversation)]
+
+
+@pytest.mark.parametrize("name", ["openai-chat", "anthropic-messages", "openai-responses", "cohere"])
+def test_events_of_tomorrow_that_say_nothing_are_no_fault(name: str) -> None:
+    event = json.dumps({"type": "new.thing", "id": "abc_123", "count": 7, "usage": None})
+    reader = reader_of(READINGS[name], SSE)
+    events = read_stream(reader, f"event: new.thing\ndata: {event}\n\n".encode())
+    assert not [delta for each in events for delta in each.deltas if delta.conversation is not None]

@@ -183,7 +183,8 @@ def test_token_ids_are_no_text() -> None:
         ({"messages": [{"role": "user", "content": "one"}], "max_tokens": 5}, [("user", "one")]),
         ({"inputText": "one", "textGenerationConfig": {"maxTokenCount": 5}}, [("user", "one")]),
         ({"prompt": "one", "max_gen_len": 5}, [("user", "one")]),
-        ({"message": "one", "chat_history": [{"role": "USER", "message": "zero"}]}, [("user", "zero"), ("user", "one")]),
+        ({"message": "one", "chat_history": [{"role": "USER", "message": "zero"}]},
+         [("user", "zero"), ("user", "one")]),
     ],
 )  # fmt: skip
 def test_bedrock_knows_formats_by_their_members(body: dict[str, Any], texts: list[tuple[str, str]]) -> None:
