@@ -28,10 +28,13 @@ _ROLES = frozenset(_ROLE_WORDS.split())
 _RESERVED = ("example.com", "example.org", "example.net", "noreply.github.com", "domain.com", "email.com", "test.com")
 _IPV4 = Pattern(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 _IPV6 = Pattern(r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7}")
-_BIRTH = Pattern(
+_BIRTH_WORDS = Pattern(
     r"(?:date of birth|birth ?date|birthday|\bd\.?o\.?b\b\.?|\bborn(?: on)?\b|geboren am|geburtsdatum|date de "
     r"naissance|n\xe9e? le|"
-    r"fecha de nacimiento|nacid[oa] el|data de nascimento|nascid[oa] em|data di nascita|nat[oa] il|geboortedatum)"
+    r"fecha de nacimiento|nacid[oa] el|data de nascimento|nascid[oa] em|data di nascita|nat[oa] il|geboortedatum)",
+    fold=True,
+)
+_BIRTH_DATE = Pattern(
     r"[\s:=\"'is]{0,8}"
     r"((?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ](?:19|20)?[0-9]{2}|"
     r"[0-9]{1,2}(?:st|nd|rd|th|\.)? (?:of )?[A-Za-z\xe0-\xff]{3,12},? (?:19|20)[0-9]{2}|"
@@ -55,8 +58,8 @@ class ContactScanner:
                 if is_person(text[start:end]) and data[start - 1 : start] not in (b"/", b":", b"@"):
                     yield Leak(Family.PII, "email", "email", start, end, weight=_WEIGHT)
         if "date_of_birth" in self._kinds:
-            for start, end in _BIRTH.spans(data):
-                span = _BIRTH.at(data, start, end, 1)
+            for _, end in _BIRTH_WORDS.spans(data):
+                span = _BIRTH_DATE.at(data, end, min(end + 60, len(data)), 1)
                 if span is not None:
                     yield Leak(Family.PII, "date_of_birth", "date_of_birth", *span, weight=_WEIGHT)
         if "ip" in self._kinds:

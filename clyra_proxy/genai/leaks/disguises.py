@@ -57,7 +57,7 @@ def _visible(text: str) -> Replaced | None:
     """Without invisible characters; full-width, styled and look-alike letters as plain ones."""
     if text.isascii():
         return None
-    changed = {c: new for c in set(text) if c > "\x7f" and (new := _plain(c)) != c}
+    changed = {c: new for c in set(text) if c > "\x7f" and (new := _plain(c)) != c and len(new) < 2 and new != " "}
     return Replaced(text, changed) if changed else None
 
 
@@ -88,7 +88,14 @@ def _character(escape: str) -> str:
 def _joined(text: str) -> Mapped | None:
     """Strings that code puts together, and lines that go on."""
     data = as_bytes(text)
-    return rewrite(text, ((a, b, "") for a, b in _JOINTS.spans(data) if b - a > 2 or text[a:b] in ("-\n", "\\\n")))
+    return rewrite(text, ((a, b, "") for a, b in _JOINTS.spans(data) if _is_joint(text, a, b)))
+
+
+def _is_joint(text: str, start: int, end: int) -> bool:
+    """Not an empty string, nor a rule under a heading."""
+    if text[start:end] == "-\n":
+        return text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()
+    return end - start > 2 or text[start] == "\\"
 
 
 def _together(text: str) -> Mapped | None:

@@ -7,7 +7,6 @@ reported as such, because it weighs more.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -45,10 +44,10 @@ def hidden_leaks(text: str, data: bytes, scan: Scan, mirrored: Scan) -> Iterator
             whole = text[start:end] != plain[leak.start : leak.end]
             yield replace(found, weight=leak.weight + 1) if whole else found
     backwards = data[::-1]
-    for leak in _convincing(mirrored(text[::-1], backwards), backwards):
+    for leak in _convincing(mirrored(backwards.decode("latin-1"), backwards), backwards):
         yield _lighter(leak, *reverse_span(len(data), leak.start, leak.end), "reversed")
     rotated = data.translate(_ROT13)
-    for leak in _convincing(mirrored(codecs.encode(text, "rot13"), rotated), rotated):
+    for leak in _convincing(mirrored(rotated.decode("latin-1"), rotated), rotated):
         yield _lighter(leak, leak.start, leak.end, "rot13")
 
 

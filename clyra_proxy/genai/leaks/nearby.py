@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from clyra_proxy.genai.leaks.matching import Pattern, any_of
 
@@ -71,7 +72,7 @@ class WordIndex[T]:
         for start, end in self._latin.spans(data):
             yield self._things.get(data[start:end].decode("latin-1").lower(), []), end
         if not text.isascii():
-            present = set(text)
+            present = _characters(text)
             for word in self._others:
                 if present.issuperset(word):
                     for end in word_ends(text, (word,)):
@@ -80,13 +81,18 @@ class WordIndex[T]:
 
 def word_ends(text: str, words: tuple[str, ...]) -> Iterator[int]:
     """Where each of `words` ends in `text`; a word whose characters are not all there is not looked for."""
-    present = set(text)
+    present = _characters(text)
     for word in words:
         if present.issuperset(word):
             at = text.find(word)
             while at >= 0:
                 yield at + len(word)
                 at = text.find(word, at + len(word))
+
+
+@lru_cache(maxsize=8)
+def _characters(text: str) -> frozenset[str]:
+    return frozenset(text)
 
 
 def _is_latin(word: str) -> bool:

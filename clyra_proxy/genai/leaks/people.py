@@ -160,7 +160,7 @@ def _documents(text: str, data: bytes, kinds: frozenset[str]) -> Iterator[Leak]:
     if len(small) != len(text):
         return
     if "passport" in kinds:
-        for start, end in _MACHINE_LINE.spans(data):
+        for start, end in _MACHINE_LINE.spans(data) if b"<<" in data else ():
             if is_machine_readable(text[start:end]):
                 yield Leak(Family.PII, "passport", "passport-mrz", start, end, weight=_WEIGHT)
         yield from _after(

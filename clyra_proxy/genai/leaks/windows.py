@@ -1,8 +1,9 @@
 """A text in overlapping windows whose borders depend on the text alone.
 
 Rule: a border is the first line end after 4 Ki characters, else the first blank after 6 Ki, else the 8 Ki-th character;
-each window is a piece with the piece before it, and owns the leaks that end in its own piece. So a text that arrives in
-any pieces meets the same windows, memory stays bounded, and every character is looked at twice at most.
+each window is a piece with the end of what stands before it (1 Ki characters, or as much as is still open there), and
+owns the leaks that end in its own piece. So a text that arrives in any pieces meets the same windows, memory stays
+bounded, and time is linear.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from clyra_proxy.genai.leaks.held import held_from
 from clyra_proxy.genai.leaks.leak import Leak
 
 _SOFT, _MIDDLE, _HARD = 4096, 6144, 8192
+_BEFORE, _MOST_BEFORE = 1024, 16_384
 _BLANKS = " \t\n\r\f\v"
 
 type ScanWindow = Callable[[str], list[Leak]]
@@ -42,7 +44,7 @@ class GrowingText:
 
     scan: ScanWindow
     decided: int = 0
-    _text: str = ""  # the window: the piece before and what there is of this one
+    _text: str = ""  # the window: the end of what was before and what there is of this piece
     _base: int = 0  # where the window begins in the whole
     _border: int = 0  # where its own piece begins, in the window
     _told: int = 0  # end of the last leak that was given
@@ -53,9 +55,10 @@ class GrowingText:
         found: list[Leak] = []
         while (border := next_border(self._text, self._border)) is not None:
             found += self._own(self.scan(self._text[:border]), border - 1)
-            self._text = self._text[self._border :]
-            self._base += self._border
-            self._border = border - self._border
+            start = _context(self._text[:border])
+            self._text = self._text[start:]
+            self._base += start
+            self._border = border - start
         if early:
             held = held_from(self._text)
             leaks = self.scan(self._text)
@@ -79,6 +82,14 @@ class GrowingText:
                 found.append(replace(leak, start=start, end=end))
                 self._told = end
         return found
+
+
+def _context(window: str) -> int:
+    """Where the next window begins: at a blank, and before whatever is still open at the end of this one."""
+    start = max(0, len(window) - _BEFORE)
+    while start > 0 and window[start - 1] not in _BLANKS and len(window) - start < 2 * _BEFORE:
+        start -= 1
+    return max(min(start, held_from(window)), len(window) - _MOST_BEFORE, 0)
 
 
 def scan_whole(text: str, scan: ScanWindow) -> list[Leak]:
