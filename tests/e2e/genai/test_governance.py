@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.support.certificates import Authority
 from tests.support.genai.said import Said, Use
 from tests.support.genai.servers import Tools, serving
-from tests.support.genai.upstream import ModelUpstream
+from tests.support.genai.upstream import Delivery, ModelUpstream
 from tests.support.proxy import RunningProxy, local_policy
 
 SECURITY: dict[str, Any] = {
@@ -92,10 +93,18 @@ def test_models_that_are_not_listed_are_refused(proxy: RunningProxy, models: Mod
     assert agent.ask(model="fake-small-2").status_code == 200
 
 
-def test_places_are_given_back(proxy: RunningProxy, models: ModelUpstream) -> None:
+def test_places_are_limited_over_both_workers_and_given_back(proxy: RunningProxy, models: ModelUpstream) -> None:
     agent = Agent(proxy, models, "slow")
-    for _ in range(6):
-        assert agent.ask().status_code == 200
+    models.delivery = Delivery(cut=64, gap=0.3)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda number: agent.ask(f"question {number}"), range(6)))
+    refused = [rule(answer) for answer in answers if answer.status_code != 200]
+    assert len(refused) in range(1, 5)
+    assert set(refused) == {"budget.concurrency"}
+    models.delivery = Delivery()
+    for number in range(4):
+        assert agent.ask(f"later {number}").status_code == 200
+    assert stat.S_IMODE((proxy.home.root / "state.sqlite").stat().st_mode) == 0o600
 
 
 def test_a_loop_is_broken_and_cools_off(proxy: RunningProxy, models: ModelUpstream) -> None:
