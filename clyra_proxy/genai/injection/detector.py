@@ -16,7 +16,7 @@ from clyra_proxy.genai.injection.assessment import Assessment, Found, rule_of
 from clyra_proxy.genai.injection.folding import WordFolder, words_of
 from clyra_proxy.genai.injection.matching import Hit, RuleSet
 from clyra_proxy.genai.injection.memory import LIMIT, Memory
-from clyra_proxy.genai.injection.mention import MENTION, is_mention
+from clyra_proxy.genai.injection.mention import MENTION, is_mention, is_source_code
 from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, rules_folder
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
 from clyra_proxy.genai.model import Provenance
@@ -94,6 +94,8 @@ class Detector:
         if known is None:
             views = list(looks(text, self._folder))
             found = [item for look in views for item in self._found(look, provenance)]
+            if any(item.view is View.DESPACED for item in found) and is_source_code(views[0].content):
+                found = [item for item in found if item.view is not View.DESPACED]
             known = self._judged(found, self._points(views), len(views[0].content) <= _SHORT, provenance)
             self._memory.put(key, known)
         return replace(known, ms=(time.perf_counter() - begun) * 1000)

@@ -2,8 +2,9 @@
 
 Rule: a match is a mention when it stands in quotes (or a code span) and the words around it talk about attacks,
 detection, tests or code; without quotes only when they plainly talk about attacks, and then never in text from
-strangers, who could write such words around a real order; or when a short text begins by asking about it. A mention
-is worth MENTION of a use. What is looked at is NEAR bytes on each side, so the time for a match is constant.
+strangers, who could write such words around a real order; or when a short text begins by asking about it; or when
+it is an identifier. A mention is worth MENTION of a use. What is looked at is NEAR bytes on each side, so the time
+for a match is constant.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _ABOUT_ATTACKS = re.compile(
     rb"prompt[- ]leak(?:s|age|ing)"
 )
 _ABOUT_CODE = re.compile(
-    rb"(?i)\bdef |\bassert|\bimport |print\(|```|\btests?\b|\bexamples?\b|\be\.g\.|such as|for example|patterns?\b|"
+    rb"(?i)\bdef |\bclass |\breturn\b|\bself\.|\bassert|\bimport |print\(|```|\btests?\b|\bexamples?\b|\be\.g\.|such as|for example|patterns?\b|"
     rb"phrases?\b|keywords?\b|regex|\"(?:role|content|input|text|description|name)\"\s*:|\bpayload|\bscan|"
     rb"documentation|attempts?\b|\bblock(?:s|ed|ing)?\b|attacks?\b|injections?\b|malicious|expected|const |let |=>|"
     rb"curl |\| |- \"|<[A-Z][a-z]+[A-Z ]|"
@@ -43,10 +44,23 @@ _ASKED_ABOUT = re.compile(
     rb"(?:explain|mean|of|does|say|says|use|using) the (?:phrase|sentence|words|string) [\"'`]?$"
 )
 _QUESTION = 120
+_BLANK = re.compile(rb"\s")
+_IDENTIFIER = re.compile(rb"(?:\b(?:def|class|func|fn|function|const|let|var|import|from|self|test)[ _.]|[.(_=\[-])$")
+_SOURCE_CODE = re.compile(
+    rb"(?m)^\s*(?:(?:async )?def \w+\(|class \w+[:(]|(?:export )?(?:async )?function \w*\(|import \w|from \w+ import|"
+    rb"#include|fn \w+\(|(?:public|private|static) [\w<>]+ \w+\(|(?:const|let|var) \w+ =)"
+)
+
+
+def is_source_code(content: bytes) -> bool:
+    """Whether the text holds source code, where words are joined by `_` and `(` without hiding anything."""
+    return _SOURCE_CODE.search(content) is not None
 
 
 def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> bool:
     """Whether the match at these bytes is spoken about rather than spoken."""
+    if not _BLANK.search(content[start:end]) and _IDENTIFIER.search(content[max(0, start - 10) : start]):
+        return True
     before, after = content[max(0, start - NEAR) : start], content[end : end + NEAR]
     around = before + b"\n" + after
     attacks = {found.lower() for found in _ABOUT_ATTACKS.findall(around)}
