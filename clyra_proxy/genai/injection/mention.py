@@ -28,7 +28,8 @@ _ABOUT_ATTACKS = re.compile(
     rb"prompt[- ]leak(?:s|age|ing)"
 )
 _ABOUT_CODE = re.compile(
-    rb"(?i)\bdef |\bclass |\breturn\b|\bself\.|\bassert|\bimport |print\(|```|\btests?\b|\bexamples?\b|\be\.g\.|such as|for example|patterns?\b|"
+    rb"(?i)\bdef |\bclass |\breturn\b|\bself\.|\bassert|\bimport |print\(|```|\btests?\b|\bexamples?\b|\be\.g\.|"
+    rb"such as|for example|patterns?\b|"
     rb"phrases?\b|keywords?\b|regex|\"(?:role|content|input|text|description|name)\"\s*:|\bpayload|\bscan|"
     rb"documentation|attempts?\b|\bblock(?:s|ed|ing)?\b|attacks?\b|injections?\b|malicious|expected|const |let |=>|"
     rb"curl |\| |- \"|<[A-Z][a-z]+[A-Z ]|"
