@@ -40,6 +40,7 @@ class Inspection:
     """One conversation with its circumstances.
 
     request: for an answer, the request it belongs to. destination: host and port (`api.openai.com:443`).
+    endpoint: path of the request without its query; it may hold a secret, so it is hashed and never told.
     route: id of the route. exchange: id of the exchange. now: seconds since the epoch.
     """
 
@@ -50,6 +51,7 @@ class Inspection:
     exchange: str = ""
     request: Conversation | None = None
     now: float = 0.0
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

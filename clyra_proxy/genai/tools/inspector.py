@@ -68,7 +68,7 @@ class ToolsInspector:
         if self._settings.check_schema or self._settings.undeclared is not Answer.ALLOW:
             yield from self._judge_standing(self._lists.declared.standing(call, inspection), call)
         pinned = self._settings.pin is not Pin.OFF and call.kind != RESOURCE
-        if pinned and self._lists.pins.is_changed(inspection.destination, call.kind, call.name, inspection.now):
+        if pinned and self._lists.pins.is_changed(inspection, call.kind, call.name):
             yield _signal("tools.changed", call, {"kind": "called"})
 
     def _judge_standing(self, standing: Standing, call: ToolCall) -> Iterator[Signal]:

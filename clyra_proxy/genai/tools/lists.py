@@ -75,7 +75,7 @@ class ListJudge:
         if self._settings.pin is Pin.OFF:
             return
         must_approve = self._settings.pin is Pin.APPROVED
-        found = self._pins.changed(listed, inspection.destination, inspection.now, must_approve=must_approve)
+        found = self._pins.changed(listed, inspection, must_approve=must_approve)
         for tool, pin in found:
             detail = {"kind": pin.state, "tool": shown(tool.name, tool.kind), "pin": pin.id}
             yield from self._suspect((Signal("tools.changed", path=tool.path, detail=detail),), tool)

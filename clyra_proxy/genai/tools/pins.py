@@ -1,8 +1,9 @@
 """Rug pulls: what an MCP server declares is remembered by its hash, and a later difference is told until approved.
 
 Rule: the hash is over the whole declaration but what no model sees (`_meta`, icons). A changed tool stays changed, in
-lists and in calls, until a person approves what it is now; seeing the old definition again clears it. Only names and
-salted hashes are kept. Entries never expire: a pin that could be waited out would be none.
+lists and in calls, until a person approves what it is now; seeing the old definition again clears it. A server is a
+host, a port and a path, because a gateway has many on one host. Only names and salted hashes are kept. Entries never
+expire: a pin that could be waited out would be none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 import orjson
 
 from clyra_proxy.genai.fingerprints import Salt, canonical
+from clyra_proxy.genai.inspection import Inspection
 from clyra_proxy.genai.model import ToolDefinition
 from clyra_proxy.state.store import StateStore
 
@@ -55,13 +57,16 @@ class Pins:
         self._salt = salt
 
     def changed(
-        self, tools: Iterable[ToolDefinition], server: str, now: float, *, must_approve: bool = False
+        self, tools: Iterable[ToolDefinition], inspection: Inspection, *, must_approve: bool = False
     ) -> Iterator[tuple[ToolDefinition, Pin]]:
         """Tools of a list that are not what they were, or that nobody approved. Raises StateError."""
+        now = inspection.now
         for tool in tools:
             digest = self._salt.of(_seen_by_a_model(tool))
-            key = self._key(server, tool.kind, tool.name)
-            new = _pin(server, tool, "" if must_approve else digest, now, seen=digest if must_approve else "")
+            key = self._key(inspection, tool.kind, tool.name)
+            new = _pin(
+                inspection.destination, tool, "" if must_approve else digest, now, seen=digest if must_approve else ""
+            )
             pin = _read(self._state.put_new(key, _text(new), now))
             if pin.hash == digest:
                 if pin.seen:
@@ -72,13 +77,14 @@ class Pins:
                 self._state.put(key, _text(pin), now)
             yield tool, pin
 
-    def is_changed(self, server: str, kind: str, name: str, now: float) -> bool:
+    def is_changed(self, inspection: Inspection, kind: str, name: str) -> bool:
         """Whether a tool that is called waits for approval. Raises StateError."""
-        value = self._state.get(self._key(server, kind, name), now)
+        value = self._state.get(self._key(inspection, kind, name), inspection.now)
         return value is not None and bool(_read(value).seen)
 
-    def _key(self, server: str, kind: str, name: str) -> str:
-        return f"{PREFIX}{self._salt.of(server)}/{self._salt.of(kind, name)}"
+    def _key(self, inspection: Inspection, kind: str, name: str) -> str:
+        server = self._salt.of(inspection.destination, inspection.endpoint.rstrip("/"))
+        return f"{PREFIX}{server}/{self._salt.of(kind, name)}"
 
 
 def every_pin(state: StateStore, now: float) -> list[tuple[str, Pin]]:

@@ -54,7 +54,7 @@ class ServerNames:
         """Signals about a server's list, which is remembered for the lists of others. Raises StateError."""
         tools = tuple(tools)
         scope = f"names/{agent_scope(self._salt, inspection)}/"
-        mine = scope + self._salt.of(inspection.destination)
+        mine = scope + self._salt.of(inspection.destination, inspection.endpoint.rstrip("/"))
         own = {tool.name: self._salt.of(canonical(tool.declared)) for tool in tools[:_MOST_NAMES]}
         others = [
             _Other(orjson.loads(value))

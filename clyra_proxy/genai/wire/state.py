@@ -88,4 +88,5 @@ def inspection_of(exchange: Exchange, state: GenAiState, conversation: Conversat
         exchange=exchange.id,
         request=state.request if conversation.direction is Direction.RESPONSE else None,
         now=time.time(),
+        endpoint=exchange.request.path.partition("?")[0],
     )

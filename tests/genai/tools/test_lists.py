@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from clyra_proxy.genai.inspection import Caller, Removal
@@ -204,3 +206,14 @@ def test_nothing_but_hashes_and_names_is_kept() -> None:
     assert len(kept) > 3
     assert not any(text in key or text in value for key, value in kept)
     assert not any("a:1" in key for key, _ in kept)
+
+
+def test_servers_of_one_gateway_are_told_apart_and_their_paths_kept_secret() -> None:
+    state = MemoryState()
+    judge = inspector("check_descriptions: false", state)
+    for path, text in (("/a/mcp", "one"), ("/b/s3cr3t/mcp", "two"), ("/a/mcp/", "one")):
+        assert rules(judge.inspect(replace(listed(tool("t", text)), endpoint=path))) == []
+    assert rules(judge.inspect(replace(listed(tool("t", "two")), endpoint="/a/mcp"))) == [("tools.changed", "changed")]
+    assert rules(judge.inspect(replace(asked(call("t")), endpoint="/a/mcp"))) == [("tools.changed", "called")]
+    assert rules(judge.inspect(replace(asked(call("t")), endpoint="/b/s3cr3t/mcp"))) == []
+    assert not any("s3cr3t" in key or "s3cr3t" in value for key, value in state.entries("", NOW))
