@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clyra_proxy.genai.rehearsal.pack import Case, Place, shipped_cases
 from clyra_proxy.genai.rehearsal.samples import fill
 from tests.e2e.genai.conftest import CANARY, DENIED_TOOL, SECURITY
-from tests.e2e.genai.ways import Road, open_road, request_ways, response_ways
+from tests.e2e.genai.ways import Road, open_road, request_ways, response_ways, talk
 from tests.support.certificates import Authority
 from tests.support.genai.said import Said, Use
 from tests.support.genai.upstream import ModelUpstream
@@ -104,6 +104,7 @@ def test_an_answer_has_one_verdict_however_it_comes(road: Road, name: str, cut: 
 
 
 FORBIDDEN = {
+    "canary": (Said(f"It is {CANARY}, keep it."), CANARY),
     "secret": (Said(f"The token is {SECRET} for now."), SECRET),
     "call": (Said("", (Use(DENIED_TOOL, {"disk": "/dev/sda"}),)), "/dev/sda"),
 }
@@ -124,3 +125,27 @@ def text_of(answer: bytes) -> str:
     raw = answer.decode("utf-8", "replace")
     joined = "".join(PIECE.findall(raw))
     return raw + json.loads(f'"{joined}"').replace("\\", "")
+
+
+@pytest.mark.parametrize("piece", [0, 1, 7, 200])
+def test_what_must_not_arrive_does_not_arrive_in_messages(road: Road, piece: int) -> None:
+    """A message that is passed on cannot be taken back: what would be redacted elsewhere may be refused here."""
+    road.models.begin_anew()
+    said, forbidden = FORBIDDEN["secret"]
+    road.models.said = Said(said.text, said.uses, piece)
+    log = VerdictLog(road.proxy.home.verdict_log)
+    trace, received = talk(road, [{"type": "response.create"}], answers=200)
+    ours = log.of(trace)
+    assert {one["rule"] for one in ours["findings"]} == {"leak.secret"}
+    assert ours["action"] in ("redact", "block")
+    assert forbidden not in received.decode()
+
+
+@pytest.mark.parametrize("name", ["harmless", "canary"])
+def test_a_message_has_the_verdict_of_a_body(road: Road, name: str) -> None:
+    road.models.begin_anew()
+    road.models.said = SAYINGS[name]
+    log = VerdictLog(road.proxy.home.verdict_log)
+    trace, _ = talk(road, [{"type": "response.create"}], answers=200)
+    whole = response_ways(road, 16)["openai whole"][0]
+    assert_one(verdicts(road, {"websocket": trace, "whole": whole}, log), name)
