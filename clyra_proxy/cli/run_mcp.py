@@ -50,7 +50,9 @@ def run_server(
     log, room = VerdictLog(home.verdict_log), ScanningRoom()
     identity = Identity(agent, "none", session=new_identifier(), run=run)
     try:
-        return asyncio.run(_carry(policy, log, room, name or server_name(command), identity, command, environment))
+        return asyncio.run(
+            _carry(policy, log, room, server_name([name] if name else command), identity, command, environment)
+        )
     finally:
         room.close()
         log.close()

@@ -168,6 +168,8 @@ async def test_a_line_beyond_the_limit_passes_only_where_policy_lets_it(watched:
         (["/opt/Notes_MCP"], "notes-mcp"),
         (["node", "/srv/dist/index.js"], "index"),
         (["python"], "python"),
+        (["My Server!"], "my-server"),
+        (["\u00fc"], "server"),
     ],
 )
 def test_names_of_servers(command: list[str], name: str) -> None:
