@@ -24,6 +24,7 @@ LIFETIME_S = 86_400
 MOST_LISTED = 1000
 """Tools of one list that are remembered; a server with more is not held to its schemas."""
 
+_SSE_PATHS = frozenset({"sse", "message", "messages"})
 _HELD = frozenset({"function", "mcp_tool"})
 
 
@@ -77,10 +78,18 @@ class DeclaredTools:
 
     def _scope(self, inspection: Inspection) -> str:
         caller = inspection.caller
-        return f"declared/{self._salt.of(inspection.destination, caller.tenant, caller.agent, caller.session)}"
+        place = caller.session or _endpoint(inspection)
+        return f"declared/{self._salt.of(inspection.destination, caller.tenant, caller.agent, place)}"
 
     def _key(self, scope: str, kind: str, name: str) -> str:
         return f"{scope}/{kind}/{self._salt.of(name)}"
+
+
+def _endpoint(inspection: Inspection) -> str:
+    """The path that tells servers of one host apart where no session does. The older SSE transport lists on one path
+    and is called on another: empty there."""
+    path = inspection.endpoint.rstrip("/")
+    return "" if path.rpartition("/")[2] in _SSE_PATHS else path
 
 
 def _objection(schema: Any, call: ToolCall) -> Objection | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,3 +159,19 @@ def test_addresses_of_resources_are_arguments() -> None:
     assert rules(judge.inspect(asked(ToolCall("https://a.docs.test/x", {}, kind="mcp_resource")))) == []
     found = rules(judge.inspect(asked(ToolCall("https://evil.test/x", {}, kind="mcp_resource"))))
     assert found == [("tools.arguments", "condition")]
+
+
+@pytest.mark.parametrize(
+    ("list_path", "call_path", "found"),
+    [
+        ("/a/mcp", "/a/mcp", [("tools.arguments", "schema")]),
+        ("/a/mcp", "/b/mcp", []),
+        ("/x/sse", "/x/messages/", [("tools.arguments", "schema")]),
+    ],
+)
+def test_servers_without_sessions_are_told_apart_by_their_path(
+    list_path: str, call_path: str, found: list[tuple[str, str]]
+) -> None:
+    judge, who = inspector("pin: off"), Caller("bot")
+    list(judge.inspect(replace(listed(WEATHER, caller=who), endpoint=list_path)))
+    assert rules(judge.inspect(replace(asked(call("weather", city=5), caller=who), endpoint=call_path))) == found
