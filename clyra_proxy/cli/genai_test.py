@@ -44,7 +44,7 @@ def genai_test(
     listed: Annotated[bool, typer.Option("--list", help="Print the cases, send nothing.")] = False,
     policy: Annotated[
         Path | None,
-        typer.Option(help="Try this policy, in a proxy of its own.", exists=True, dir_okay=False),
+        typer.Option(help="Try this policy, in a proxy of its own."),
     ] = None,
     proxy: ProxyOption = None,
     agent: AgentOption = None,

@@ -20,6 +20,7 @@ import yaml
 
 from clyra_proxy.errors import StartupError
 from clyra_proxy.home import Home
+from clyra_proxy.policy.load import read_text
 from clyra_proxy.policy.source import parse
 
 _READY_LIMIT_S = 60.0
@@ -31,7 +32,7 @@ def policy_for(source: Path | None, port: int) -> dict[str, Any]:
     """The policy document with the upstream at `port` allowed. source: None for a policy that enforces everything."""
     document: dict[str, Any] = {"version": 1, "enforcement": {"mode": "enforce"}}
     if source is not None:
-        document = dict(parse(source.read_text("utf-8"), source.name).data)
+        document = dict(parse(read_text(source), source.name).data)
     document.pop("identity", None)  # nobody here has credentials
     own = {"hosts": ["127.0.0.1"], "ports": [port], "allow_private": True}
     document["destinations"] = {"clyra-rehearsal": own, **(document.get("destinations") or {})}
