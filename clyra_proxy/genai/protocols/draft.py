@@ -66,11 +66,11 @@ class Draft:
             self.text(text, provenance, place, name=name, block=block)
 
     def others(self, value: Mapping[str, Any], known: Collection[str], provenance: Provenance, path: str) -> None:
-        """Add the prose in members that have no reader of their own."""
+        """Add the sentences in members that have no reader of their own. A long word there is an identifier."""
         for member, held in value.items():
             if member not in known and not isinstance(held, (int, float, bool)):
                 for place, text in leaves(held, pointer(path, member)):
-                    if is_prose(text):
+                    if is_prose(text) and any(character.isspace() for character in text):
                         self.text(text, provenance, place, block=f"other/{member[:_LONGEST_WORD]}")
 
     def unread(self, word: str) -> None:

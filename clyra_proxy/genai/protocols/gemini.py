@@ -177,15 +177,20 @@ class GeminiAssembler:
             yield Delta(DeltaKind.FINISH)
 
     def _take_part(self, held: _Candidate, part: dict[str, Any], path: str) -> Iterable[Delta]:
-        if isinstance(part.get("text"), str):
-            if part["text"]:
-                held.grows(part).add(part["text"])
-                yield Delta(DeltaKind.TEXT, _block(held, len(held.parts) - 1), part["text"], f"{path}/text")
-            return
-        if not part.keys() - {"thought", "thoughtSignature", "thought_signature"}:
-            return
+        kinds = part.keys() - {"thought", "thoughtSignature", "thought_signature"}
+        text = part.get("text")
+        if isinstance(text, str) and text and kinds == {"text"}:
+            held.grows(part).add(text)
+            yield Delta(DeltaKind.TEXT, _block(held, len(held.parts) - 1), text, f"{path}/text")
+        elif kinds and not (kinds == {"text"} and text == ""):
+            yield from self._take_other(held, part, text, path)
+
+    def _take_other(self, held: _Candidate, part: dict[str, Any], text: object, path: str) -> Iterable[Delta]:
+        """A part that does not grow. It may have a text beside what else it is."""
         held.parts.append((part, None))
         block = _block(held, len(held.parts) - 1)
+        if isinstance(text, str) and text:
+            yield Delta(DeltaKind.TEXT, block, text, f"{path}/text")
         call, _ = pick(part, "", "functionCall")
         if isinstance(call, dict):
             yield Delta(DeltaKind.CALL, block, word(call.get("name")))

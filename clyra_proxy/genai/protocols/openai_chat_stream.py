@@ -28,12 +28,15 @@ class _Call:
         self.block = block
         self.head: dict[str, Any] = {}
         self.kind = "function"
-        self.name = Growing()
+        self.names: list[str] = []
         self.arguments = Growing()
 
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> list[dict[str, Any]]:
+        """The call. Some clients join a name that comes in pieces and some take the last: then it is two calls."""
         member = "input" if self.kind == "custom" else "arguments"
-        return {**self.head, self.kind: {"name": self.name.text, member: self.arguments.text}}
+        once = len(set(self.names)) < 2
+        names = self.names[:1] or [""] if once else ["".join(self.names), self.names[-1]]
+        return [{**self.head, self.kind: {"name": name, member: self.arguments.text}} for name in names]
 
 
 class _Choice:
@@ -65,9 +68,9 @@ class _Choice:
             spoken = self.strings.get("content")
             message["content"] = [*thinking, *self.parts, *([{"type": "text", "text": spoken.text}] if spoken else [])]
         if self.calls:
-            message["tool_calls"] = [call.whole() for call in self.calls.values()]
+            message["tool_calls"] = [made for call in self.calls.values() for made in call.whole()]
         if self.older is not None:
-            message["function_call"] = self.older.whole()["function"]
+            message["function_call"] = self.older.whole()[-1]["function"]
         if self.transcript is not None:
             message["audio"] = {"transcript": self.transcript.text}
         if self.annotations:
@@ -193,7 +196,7 @@ class ChatAssembler:
         member = "input" if call.kind == "custom" else "arguments"
         choice.open[call.block] = None
         if isinstance(name := body.get("name"), str) and name:
-            call.name.add(name)
+            call.names.append(name)
             yield Delta(DeltaKind.CALL, call.block, name, f"{path}/name")
         if isinstance(text := body.get(member), str) and text:
             call.arguments.add(text)

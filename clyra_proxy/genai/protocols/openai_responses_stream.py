@@ -64,6 +64,8 @@ class _Item:
         """The finished item, and what was streamed before it if that was something else."""
         if self.final is None:
             return [self.grown()]
+        if self.head.get("name") != self.final.get("name") and self.head.get("name"):
+            return [self.final, self.grown()]
         known = set(_texts(self.final))
         said = [held.text for held in self.members.values()] + [held.text for _, _, held in self.parts.values()]
         return [self.final] if all(text in known or not text for text in said) else [self.final, self.grown()]

@@ -196,3 +196,41 @@ def test_events_of_tomorrow_that_say_nothing_are_no_fault(name: str) -> None:
     reader = reader_of(READINGS[name], SSE)
     events = read_stream(reader, f"event: new.thing\ndata: {event}\n\n".encode())
     assert not [delta for each in events for delta in each.deltas if delta.conversation is not None]
+
+
+def streamed(name: str, events: list[dict[str, Any]]) -> Conversation:
+    reader = reader_of(READINGS[name], SSE)
+    read_stream(reader, "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode())
+    return reader.conversation()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "names"),
+    [(["wi", "pe"], ["wipe", "pe"]), (["add", "wipe"], ["addwipe", "wipe"]), (["wipe"] * 3, ["wipe"])],
+)
+def test_names_of_calls_in_pieces(pieces: list[str], names: list[str]) -> None:
+    """Python's clients join them, JavaScript's take the last."""
+    calls = [[{"index": 0, "id": "c", "function": {"name": piece, "arguments": ""}}] for piece in pieces]
+    events = [{"choices": [{"index": 0, "delta": {"tool_calls": call}}]} for call in calls]
+    assert [call.name for call in streamed("openai-chat", events).calls] == names
+
+
+def test_a_part_that_is_two_things() -> None:
+    part = {"text": ORDER, "functionCall": {"name": "wipe", "args": {}}}
+    conversation = streamed("gemini", [{"candidates": [{"content": {"parts": [part, {"text": " and"}]}}]}])
+    assert [call.name for call in conversation.calls] == ["wipe"]
+    assert [text for _, text in said(conversation)] == [ORDER, " and"]
+
+
+def test_an_item_that_changes_its_name() -> None:
+    item = {"type": "function_call", "call_id": "c", "arguments": "{}"}
+    events = [
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "name": "wipe"}},
+        {"type": "response.output_item.done", "output_index": 0, "item": {**item, "name": "add"}},
+    ]
+    assert sorted(call.name for call in streamed("openai-responses", events).calls) == ["add", "wipe"]
+
+
+def test_identifiers_beside_a_conversation_are_no_texts() -> None:
+    body = {"messages": [], "safety_identifier": "a1" * 32, "prompt_cache_key": "k-" + "9f" * 30, "user": "u_12"}
+    assert READINGS["openai-chat"].request(json.dumps(body).encode()).segments == ()
