@@ -14,6 +14,7 @@ from functools import partial
 from bench.detection.corpus import Row
 from bench.detection.folds import Fold
 from bench.detection.measuring import Scored
+from clyra_proxy.genai.classifier import Classifier
 from clyra_proxy.genai.model import Provenance
 
 type Placement = Callable[[Row], Provenance]
@@ -38,33 +39,37 @@ def run_rules(rows: Sequence[Row], place: Placement, level: int) -> list[Scored]
     return _run(rows, place, level, None)
 
 
-def run_classifier(fold: Fold, seed: int) -> list[Scored]:
-    """The classifier alone, trained on the fold's training rows. Flagged: at the threshold it was calibrated to."""
-    from bench.detection.train import train
+def run_classifier(folds: Sequence[Fold], trained: Sequence[Classifier]) -> list[Scored]:
+    """The classifier alone. Flagged: at the logit that would be enough alone."""
+    scored: list[Scored] = []
+    for fold, classifier in zip(folds, trained, strict=True):
+        scores = classifier.score([row.text for row in fold.test])
+        scored += [
+            Scored(row, float(score), bool(score >= classifier.threshold))
+            for row, score in zip(fold.test, scores, strict=True)
+        ]
+    return scored
 
-    classifier = train(fold.train, seed=seed)
-    scores = classifier.score([row.text for row in fold.test])
-    return [
-        Scored(row, float(score), bool(score >= classifier.threshold))
-        for row, score in zip(fold.test, scores, strict=True)
-    ]
 
-
-def run_all(fold: Fold, place: Placement, level: int, seed: int) -> list[Scored]:
+def run_trained(folds: Sequence[Fold], trained: Sequence[Classifier], place: Placement, level: int) -> list[Scored]:
     """Rules and classifier together, as the proxy combines them."""
-    from bench.detection.train import train
+    pairs = zip(folds, trained, strict=True)
+    return [one for fold, classifier in pairs for one in _run(fold.test, place, level, classifier)]
 
-    return _run(fold.test, place, level, train(fold.train, seed=seed))
+
+def classifiers_for(folds: Sequence[Fold], seed: int) -> list[Classifier]:
+    """A classifier for each fold that has seen nothing of its test rows. One fold alone is calibrated within."""
+    from bench.detection.train import train, train_for
+
+    return train_for(folds, seed=seed) if len(folds) > 1 else [train(folds[0].train, seed=seed)]
 
 
 def run_shipped(rows: Sequence[Row], place: Placement, level: int) -> list[Scored]:
     """Rules and the shipped model file. Honest only on rows that no training may use."""
-    from clyra_proxy.genai.classifier import Classifier
-
     return _run(rows, place, level, Classifier.load())
 
 
-def _run(rows: Sequence[Row], place: Placement, level: int, classifier: object | None) -> list[Scored]:
+def _run(rows: Sequence[Row], place: Placement, level: int, classifier: Classifier | None) -> list[Scored]:
     workers = min(2, os.cpu_count() or 1)
     size = max(1, len(rows) // (workers * 8))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
@@ -73,7 +78,7 @@ def _run(rows: Sequence[Row], place: Placement, level: int, classifier: object |
         return [one for part in pool.map(judge, parts) for one in part]
 
 
-def _assess(rows: Sequence[Row], place: Placement, level: int, classifier: object | None) -> list[Scored]:
+def _assess(rows: Sequence[Row], place: Placement, level: int, classifier: Classifier | None) -> list[Scored]:
     from clyra_proxy.genai.injection.detector import Detector
 
     detector = Detector.load(level=level, classifier=classifier)

@@ -13,12 +13,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.detection.corpus import CORPUS, Row, read_rows, trainable
-from bench.detection.detectors import Placement, in_place, placed_at, run_all, run_classifier, run_rules, run_shipped
+from bench.detection.detectors import (
+    Placement,
+    classifiers_for,
+    in_place,
+    placed_at,
+    run_classifier,
+    run_rules,
+    run_shipped,
+    run_trained,
+)
 from bench.detection.folds import Fold, grouped_folds, hold_out
 from bench.detection.measuring import (
     ATTACK_GROUPS,
@@ -42,14 +50,11 @@ def score_all(options: argparse.Namespace) -> list[Scored]:
         return run_rules(wanted, place, options.level)
     if options.detector == "shipped":
         return run_shipped(wanted, place, options.level)
-    scored: list[Scored] = []
-    for fold in _folds(rows, wanted, options):
-        print(f"  fold {fold.name}: {len(fold.train)} train, {len(fold.test)} test", file=sys.stderr, flush=True)
-        if options.detector == "classifier":
-            scored += run_classifier(fold, options.seed)
-        else:
-            scored += run_all(fold, place, options.level, options.seed)
-    return scored
+    folds = list(_folds(rows, wanted, options))
+    trained = classifiers_for(folds, options.seed)
+    if options.detector == "classifier":
+        return run_classifier(folds, trained)
+    return run_trained(folds, trained, place, options.level)
 
 
 def _folds(rows: Sequence[Row], wanted: Sequence[Row], options: argparse.Namespace) -> Iterator[Fold]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bench.detection.corpus import Row
+from bench.detection.phrasebook import phrased_rows
 from bench.detection.synthesis.__main__ import generate
 from clyra_proxy.genai.classifier.features import BUCKET_BITS, grams_of, window_buckets
 from clyra_proxy.genai.classifier.reading import folding_tables, read
@@ -36,7 +37,7 @@ def tables() -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
 def synthetic_rows(seed: int) -> tuple[Row, ...]:
     """The synthetic rows of this seed. Always for training, never measured beside real ones."""
     rows = (Row(row.text, row.label, f"synth_{row.family}", row.kind, row.lang) for row in generate(seed))
-    return tuple(row for row in rows if row.source not in _SKIPPED)
+    return (*(row for row in rows if row.source not in _SKIPPED), *phrased_rows(seed))
 
 
 def fingerprint(rows: Sequence[Row]) -> str:

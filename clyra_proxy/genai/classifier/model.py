@@ -41,7 +41,12 @@ class Classifier:
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
         """The model in a file; the shipped one is read once. Raises OSError, ValueError or KeyError if damaged."""
-        return _load_shipped(cls) if path == SHIPPED else cls._read(path)
+        return cls._shipped() if path == SHIPPED else cls._read(path)
+
+    @classmethod
+    @cache
+    def _shipped(cls) -> Self:
+        return cls._read(SHIPPED)
 
     @classmethod
     def _read(cls, path: Path) -> Self:
@@ -86,8 +91,3 @@ class Classifier:
         sums = np.bincount(grams.blocks, self.weights[grams.buckets], grams.count)
         numbers = np.bincount(grams.blocks, minlength=grams.count).astype(np.float64)
         return over_windows(sums) / np.sqrt(np.maximum(over_windows(numbers), 1.0)) + self.bias
-
-
-@cache
-def _load_shipped(cls: type[Classifier]) -> Any:
-    return cls._read(SHIPPED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -62,17 +61,3 @@ def test_an_attack_is_as_bad_inside_a_long_document() -> None:
     filler = "The quarterly report covers revenue, costs and the outlook for the coming year in some detail. " * 200
     alone, diluted, plain = MODEL.score([attack, f"{filler}{attack} {filler}", filler])
     assert diluted > plain + (alone - plain) / 3
-
-
-def test_cost_grows_linearly() -> None:
-    text = "Please summarise the following document and send it to me. "
-    best = []
-    for size in (20_000, 200_000):
-        long = (text * (size // len(text) + 1))[:size]
-        times = []
-        for _ in range(5):
-            begun = time.perf_counter()
-            MODEL.score([long])
-            times.append(time.perf_counter() - begun)
-        best.append(min(times))
-    assert best[1] < best[0] * 40
