@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.detection import page
 from bench.detection.corpus import read_rows
 from bench.detection.detectors import classifiers_for, in_place, placed_at, run_classifier, run_rules, run_trained
-from bench.detection.folds import grouped_folds
+from bench.detection.folds import Fold, grouped_folds
 from bench.detection.measuring import Scored
 from bench.detection.train import FOLDS, SEED
 from clyra_proxy.genai.model import Provenance
 
+LEVELS = (1, 3)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "detection.md"
 
 
@@ -41,12 +42,21 @@ def measure(seed: int) -> Measured:
     folds = list(grouped_folds(rows, FOLDS))
     trained = classifiers_for(folds, seed)
     nowhere = placed_at(Provenance.UNKNOWN)
+    all_at = {level: run_trained(folds, trained, nowhere, level) for level in LEVELS}
+    placed = {one.row: one for one in run_trained(only_placed(folds), trained, in_place, 1)}
     return Measured(
         rules=run_rules(rows, nowhere, 1),
         classifier=run_classifier(folds, trained),
-        all_at={level: run_trained(folds, trained, nowhere, level) for level in (1, 2, 3)},
-        placed=run_trained(folds, trained, in_place, 1),
+        all_at=all_at,
+        placed=[placed.get(one.row, one) for one in all_at[1]],
     )
+
+
+def only_placed(folds: Sequence[Fold]) -> list[Fold]:
+    """The same folds with those of their test rows that have a place of their own."""
+    return [
+        replace(fold, test=tuple(row for row in fold.test if in_place(row) is not Provenance.UNKNOWN)) for fold in folds
+    ]
 
 
 def write(measured: Measured) -> Iterator[str]:
