@@ -22,7 +22,7 @@ _ESCAPES = Pattern(
     r"%[2-7][0-9A-Fa-f]|&(?:#[0-9]{1,6}|#[xX][0-9A-Fa-f]{1,5}|[A-Za-z]{2,8});|\\(?:u00|x)[2-7][0-9A-Fa-f]"
 )
 _JOINTS = Pattern(
-    r"[\"'`]\s{0,8}(?:\+|\.\.?|&|\|\||\\|<>|~)?\s{0,8}\\?\n?\s{0,24}(?:\+\s{0,8})?[rbuf]?[\"'`]|\\\n[ \t]{0,24}|-\n"
+    r"[\"'`]\s{0,8}(?:\+|\.\.?|&|\|\||\\|<>|~)?\s{0,8}\\?\n?\s{0,24}(?:\+\s{0,8})?[rbuf]?[\"'`]|\\\n[ \t]{0,24}"
 )
 # The same mark (or blank) between single characters; the class of the characters is wide, the length makes it sure.
 _APART = Pattern(
@@ -92,9 +92,7 @@ def _joined(text: str) -> Mapped | None:
 
 
 def _is_joint(text: str, start: int, end: int) -> bool:
-    """Not an empty string, nor a rule under a heading."""
-    if text[start:end] == "-\n":
-        return text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()
+    """Not an empty string."""
     return end - start > 2 or text[start] == "\\"
 
 

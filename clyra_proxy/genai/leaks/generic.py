@@ -203,6 +203,8 @@ def _judged(text: str, found: tuple[int, int, bool], is_password_word: bool, *, 
     value, quoted = text[found[0] : found[1]], found[2]
     if not value.isascii() or any(c.isspace() for c in value):
         return False
+    if not quoted and _PROMISING.search(value.encode()) is None:
+        return False
     if is_password_word and is_password(value, quoted=quoted, said=said):
         return True
     return is_key(value, quoted=quoted or not said)

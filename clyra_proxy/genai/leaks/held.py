@@ -7,6 +7,9 @@ else may go. Costs the length of the tail, not of the text.
 
 from __future__ import annotations
 
+import unicodedata
+from functools import lru_cache
+
 from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 
 _TAIL = 2048  # characters looked at for what goes over blanks
@@ -16,16 +19,33 @@ _BLANKS = " \t\n\r\f\v\u00a0\u2028\u2029"
 # From here to the end of the text, each an open construct. Matched on the last characters alone.
 _OPEN = Pattern(
     r"(?:"
-    r"(?:[+(]?[0-9A-Z][0-9A-Za-z().*/\-]{0,10}[ \t.\-]{1,3}){1,12}[+(]?[0-9A-Za-z().*/\-]{0,12}|"  # groups of digits
+    r"(?:[+(]?[0-9A-Z][0-9A-Za-z().*/\-]{0,10}[ \t.,\-]{1,3}){1,12}[+(]?[0-9A-Za-z().*/\-]{0,12}|"  # groups of digits
     r"(?:[!-~][ \t]{1,3}){2,}[!-~]?|"  # single characters in a row
-    r"[\"'][^\"'\n]{1,400}[\"']\s{0,4}[+.&|,\\]?\s{0,4}(?:[\"'][^\"'\n]{0,400})?|"  # strings being joined
+    r"[\"'][^\"'\n]{1,400}[\"'][\s?]{0,8}[+.&|,\\]?[\s?]{0,8}(?:[\"'][^\"'\n]{0,400})?|"  # strings being joined
     r"(?:[A-Za-z0-9+/=_\-]{24,}[ \t]{0,16}\r?\n[ \t]{0,16}){1,}[A-Za-z0-9+/=_\-]*|"  # one code over lines
-    r"\\?\n?[ \t]{0,16}"
+    r"\S*\\\n[ \t]{0,24}\S*"
     r")\z"
 )
 _BLOCK_HEADS = ("-----BEGIN", "---- BEGIN", "PuTTY-User-Key-File-", "$ANSIBLE_VAULT;")
 _BLOCK_ENDS = ("-----END", "---- END", "Private-MAC:", "\x00")
 _PHRASES = ("seed phrase", "recovery phrase", "mnemonic")
+_BIRTHS = (
+    "born",
+    "birth",
+    "geboren",
+    "naissance",
+    "nacim",
+    "nacid",
+    "nasc",
+    "nato il",
+    "nata il",
+    "dob",
+    "d.o.b",
+    "n\xe9 le",
+)
+_LONGEST_DATE = 48  # characters from such a word to the end of a date
+# A leak cannot end where none of these is: no digit, mark, quote, change of case, long word or row of single letters.
+_PROMISING = Pattern(r"[0-9@/\"'`%&\\|<>\[\]{}=:*#!$]|[a-z][A-Z]|\S{16}|\S\s\S\s\S\s")
 
 
 def held_from(text: str) -> int:
@@ -36,7 +56,23 @@ def held_from(text: str) -> int:
         at = text.rfind(head)
         if at >= 0 and _block_open(text, at, end):
             held = min(held, at)
-    return _phrase(text, held)
+    return _word_start(text, min(_phrase(text, held), _date(text, held)))
+
+
+def may_end_leak(text: str, start: int, end: int) -> bool:
+    """Whether a leak can end between `start` and `end`; false only when none can."""
+    piece = text[start:end]
+    if len(piece) > _LONGEST_DATE or _PROMISING.search(as_bytes(piece)) is not None:
+        return True
+    return not piece.isascii() and any(map(_may_disguise, piece))
+
+
+@lru_cache(maxsize=8192)
+def _may_disguise(character: str) -> bool:
+    """Invisible, a digit, or a letter in the shape of a plain one."""
+    if character < "\x80" or unicodedata.category(character)[0] in "PZS":
+        return False
+    return not character.isalpha() or unicodedata.normalize("NFKC", character) != character
 
 
 def _word_start(text: str, at: int) -> int:
@@ -72,5 +108,15 @@ def _phrase(text: str, held: int) -> int:
     for phrase in _PHRASES:
         at = small.rfind(phrase)
         if at >= 0 and all(c.isalpha() or c in " :='\"\n" for c in small[at:]):
+            held = min(held, len(text) - len(small) + at)
+    return held
+
+
+def _date(text: str, held: int) -> int:
+    """Words after one that speaks of a birth wait for the date."""
+    small = text[-_LONGEST_DATE:].lower()
+    for word in _BIRTHS:
+        at = small.rfind(word)
+        if at >= 0 and "\n" not in small[at:]:
             held = min(held, len(text) - len(small) + at)
     return held

@@ -76,6 +76,7 @@ class LeakInspector:
     def open_stream_scanner(self, inspection: Inspection) -> StreamScanner | None:
         """A scanner for one streamed answer. inspection: of the answer, with its request."""
         redaction = self._redaction(inspection)
+        always = bool(self._settings.canaries)
         scan = self._scanner.growing(links=True, around=_surroundings(inspection))
 
         def report(block: str, value: str, leak: Leak) -> Sequence[Signal | TextEdit]:
@@ -87,8 +88,10 @@ class LeakInspector:
             return [_moved(signal, leak.start) for signal in made]
 
         if self._vault is None:
-            return LeakStream(scan, report)
-        return LeakStream(lambda window: without_overlaps([*scan(window), *_placeholders(window)]), report)
+            return LeakStream(scan, report, always=always)
+        return LeakStream(
+            lambda window: without_overlaps([*scan(window), *_placeholders(window)]), report, always=always
+        )
 
 
 def _surroundings(inspection: Inspection) -> Surroundings | None:

@@ -19,15 +19,16 @@ type Report = Callable[[str, str, Leak], Sequence[Signal | TextEdit]]
 class LeakStream:
     """One streamed answer. scan: leaks of one window; report: what to tell of one."""
 
-    def __init__(self, scan: ScanWindow, report: Report) -> None:
+    def __init__(self, scan: ScanWindow, report: Report, *, always: bool = False) -> None:
         self._scan = scan
+        self._always = always
         self._report = report
         self._blocks: dict[str, _Block] = {}
 
     def feed(self, block: str, text: str) -> tuple[int, Sequence[Signal | TextEdit]]:
         state = self._blocks.get(block)
         if state is None:
-            state = self._blocks[block] = _Block(GrowingText(self._scan))
+            state = self._blocks[block] = _Block(GrowingText(self._scan, self._always))
         state.add(text)
         told = self._tell(block, state, state.growing.feed(text))
         state.forget(state.growing.decided)

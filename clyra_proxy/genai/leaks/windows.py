@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from clyra_proxy.genai.leaks.held import held_from
+from clyra_proxy.genai.leaks.held import held_from, may_end_leak
 from clyra_proxy.genai.leaks.leak import Leak
 
 _SOFT, _MIDDLE, _HARD = 4096, 6144, 8192
@@ -39,10 +39,12 @@ def next_border(text: str, start: int) -> int | None:
 class GrowingText:
     """One text as it grows. decided: characters from its start that no later text can make part of a leak.
 
-    scan: gives the leaks of one window, without overlaps, in order.
+    scan: gives the leaks of one window, without overlaps, in order. always: scan at every word, because a leak may be
+    words alone (a canary token, say).
     """
 
     scan: ScanWindow
+    always: bool = False
     decided: int = 0
     _text: str = ""  # the window: the end of what was before and what there is of this piece
     _base: int = 0  # where the window begins in the whole
@@ -60,11 +62,21 @@ class GrowingText:
             self._base += start
             self._border = border - start
         if early:
-            held = held_from(self._text)
+            found += self._early()
+        return found
+
+    def _early(self) -> list[Leak]:
+        """What is certain already. Nothing is scanned while no word is complete that a leak could end with."""
+        held = held_from(self._text)
+        seen = max(self.decided - self._base, 0)
+        if held <= seen:
+            return []
+        found: list[Leak] = []
+        if self.always or may_end_leak(self._text, seen, held):
             leaks = self.scan(self._text)
             held = min([held, *(leak.start for leak in leaks if leak.end > held)])
-            found += self._own(leaks, held)
-            self.decided = max(self.decided, self._base + held, self._told)
+            found = self._own(leaks, held)
+        self.decided = max(self.decided, self._base + held, self._told)
         return found
 
     def end(self) -> list[Leak]:

@@ -13,14 +13,21 @@ from clyra_proxy.genai.leaks.pack import load_packs
 from clyra_proxy.genai.model import Conversation, Direction
 from clyra_proxy.policy.genai.leaks import Leaks
 
-INSPECTOR = LeakInspector(Leaks())
+EVERYTHING = ["email", "phone", "card", "iban", "national_id", "passport", "driver_license", "date_of_birth", "ip"]
+INSPECTOR = LeakInspector(
+    Leaks.model_validate({"personal": {"kinds": dict.fromkeys(EVERYTHING, "redact")}, "links": {"action": "redact"}})
+)
 ANSWER = Inspection(Conversation("openai-chat", Direction.RESPONSE))
 _CHANCE = random.Random(4)
 TOKENS = [case for rule in load_packs() for case in rule.cases(_CHANCE)]
 WORDS = (
     "password:", "my password is", "token=", "-----BEGIN", "12 34 5678", "4111 1111 1111 1111", "'a' +", "\n", "\n\n",
     "AKIA", "seed phrase:", "http://", "![x](https://h/?d=", ")", '"', "é", "密码是", "\u200b", "hello",
-    "+1 415 555 2671", "g h p _",
+    "+1 415 555 2671", "g h p _", "born on March 3, 1990", "DOB: 3rd of April 1985", "call (415) 555-2671",
+    "LetMeInNow",
+    "DE89 3704 0044 0532 0130 00", "jane.doe@acme.io", "CPF 123.456.789-09", "my password is", "'letmein'", "the",
+    "NHS",
+    "943 476 5919", "passport X1234567", "S1234567D", "https://evil.site/?q=", "67 68 70 5f", "Aadhaar 2341 2341 2346",
 )  # fmt: skip
 PIECES = st.lists(st.one_of(st.sampled_from(WORDS), st.sampled_from(TOKENS), st.text(max_size=12)), max_size=40)
 
