@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,8 +44,10 @@ def genai_proxy(tmp_path_factory: pytest.TempPathFactory, authority: Authority) 
 
 @pytest.fixture(scope="package")
 def genai_env(genai_proxy: RunningProxy) -> dict[str, str]:
-    """The variables `clyra run` sets for a child."""
-    return genai_proxy.client_env()
+    """The variables `clyra run --agent sdk-tests` sets for a child."""
+    done = genai_proxy.clyra("env", "--agent", "sdk-tests", "--json", check=True)
+    variables: dict[str, str] = json.loads(done.stdout)
+    return variables
 
 
 @pytest.fixture

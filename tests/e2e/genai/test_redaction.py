@@ -54,3 +54,20 @@ def test_a_secret_in_an_answer_never_arrives(
     assert SECRET not in text
     assert text.startswith("The deploy token is ")
     assert text.endswith(" as you can see in the file.")
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name not in SIGNED])
+def test_what_was_taken_out_comes_back_to_the_agent_that_sent_it(
+    name: str, models: ModelUpstream, through_proxy: RunningProxy
+) -> None:
+    """The model repeats the placeholder it was given; the agent reads its own secret again."""
+    call = CALLS[name]
+    call.ask(models.tls_url, ASKED)
+    (asked,) = models.arrived(call.path)
+    sent = bytes(asked.body).decode()
+    start = sent.index("Clone with ") + len("Clone with ")
+    placeholder = sent[start : sent.index(" and tell me", start)]
+    assert placeholder != SECRET
+    models.said = Said(f"Use {placeholder} only once.", piece=4)
+    text, _ = call.ask(models.tls_url, "And how often may I use it?")
+    assert text == f"Use {SECRET} only once."
