@@ -92,18 +92,27 @@ class Detector:
         key = self._memory.key(text, provenance)
         known = self._memory.get(key)
         if known is None:
-            views = list(looks(text, self._folder))
-            found = [item for look in views for item in self._found(look, provenance)]
-            if any(item.view is View.DESPACED for item in found) and is_source_code(views[0].content):
-                found = [item for item in found if item.view is not View.DESPACED]
-            known = self._judged(found, self._points(views), len(views[0].content) <= _SHORT, provenance)
+            known = self._judge(list(looks(text, self._folder)), provenance)
             self._memory.put(key, known)
         return replace(known, ms=(time.perf_counter() - begun) * 1000)
 
+    def _judge(self, views: Sequence[Look], provenance: Provenance) -> Assessment:
+        """Whether anything is merely mentioned is only asked when it matters: when the text would be flagged."""
+        plain = views[0].content
+        hits = [(look, hit) for look in views for hit in self._hits(look)]
+        if any(look.view is View.DESPACED for look, _ in hits) and is_source_code(plain):
+            hits = [(look, hit) for look, hit in hits if look.view is not View.DESPACED]
+        points, short = self._points(views), len(plain) <= _SHORT
+        found = [_found(look, hit, provenance, mention=False) for look, hit in hits]
+        judged = self._judged(found, points, short, provenance)
+        if not judged.flagged or self.level >= _STRICT:
+            return judged
+        found = [_found(look, hit, provenance, mention=_is_mention(look, hit, provenance)) for look, hit in hits]
+        return self._judged(found, points, short, provenance)
+
     def matching(self, text: str) -> frozenset[str]:
         """Ids of all rules that match anywhere in the text, whatever they are worth."""
-        views = looks(text, self._folder)
-        return frozenset(found.rule.id for look in views for found in self._found(look, Provenance.UNKNOWN))
+        return frozenset(hit.rule.id for look in looks(text, self._folder) for hit in self._hits(look))
 
     def _points(self, views: Sequence[Look]) -> float:
         """What the classifier gives: for the text as it reads, and as it reads once undone, the more of them."""
@@ -114,17 +123,8 @@ class Detector:
         points = max((float(self._classifier.points(float(logit))) for logit in logits), default=0.0)
         return points if points >= _SURE or len(views[0].content) <= _LONG else 0.0
 
-    def _found(self, look: Look, provenance: Provenance) -> Iterator[Found]:
-        for hit in self._sets[look.view].hits(look.content):
-            if _applies(hit.rule, look):
-                mention = self._is_mention(hit, look, provenance)
-                worth = hit.rule.worth(provenance) * (MENTION if mention else 1.0)
-                yield Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden, mention)
-
-    def _is_mention(self, hit: Hit, look: Look, provenance: Provenance) -> bool:
-        if self.level >= _STRICT or look.view in (View.DESPACED, View.HIDDEN):
-            return False
-        return is_mention(look.content, hit.start, hit.end, provenance)
+    def _hits(self, look: Look) -> list[Hit]:
+        return [hit for hit in self._sets[look.view].hits(look.content) if _applies(hit.rule, look)]
 
     def _counting(self, found: Iterable[Found], points: float, short: bool) -> Iterator[Found]:
         """What counts: rules of the level; broader ones when the classifier agrees, or partly in a short text."""
@@ -155,6 +155,16 @@ class Detector:
             spans=len(found),
             level=self.level,
         )
+
+
+def _found(look: Look, hit: Hit, provenance: Provenance, *, mention: bool) -> Found:
+    worth = hit.rule.worth(provenance) * (MENTION if mention else 1.0)
+    return Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden, mention)
+
+
+def _is_mention(look: Look, hit: Hit, provenance: Provenance) -> bool:
+    seen = look.view not in (View.DESPACED, View.HIDDEN)
+    return seen and is_mention(look.content, hit.start, hit.end, provenance)
 
 
 def _is_undone(look: Look) -> bool:

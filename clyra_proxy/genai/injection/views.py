@@ -27,6 +27,9 @@ TEXTS = (View.PLAIN, View.DECODED, View.FOLDED)
 """Views that show running text, where rules for the plain view hold."""
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
 _SPACED = re2.compile(r"\b(?:[\pL\pN][ \t._*|/\\~^-]{1,3}){4,}[\pL\pN]\b")
+_WORTH_CUTTING = 4000
+_AROUND = 3
+_APART = "---"
 _TWO = re.compile(r"[ \t]{2}")
 _WIDE = re.compile(r"[ \t]{3,}")
 _GAP = re.compile(r"[ \t._*|/\\~^-]")
@@ -66,7 +69,7 @@ def _all(normal: Normal, folder: WordFolder) -> Iterator[Look]:
         tricks = tuple(innermost.trick.split("+"))
         inner = Normal(innermost.text) if innermost.text.isascii() else normalise(innermost.text)
         hidden = inner.broken or not HARMLESS.issuperset(tricks)
-        yield Look(View.DECODED, _bytes(inner.plain), tricks, hidden)
+        yield Look(View.DECODED, _bytes(_changed(plain, inner.plain)), tricks, hidden)
         yield from _invisible(inner, tricks, folder)
         if hidden:
             yield from _opened(inner.plain, folder)
@@ -102,7 +105,25 @@ def _folded(text: str, latin: str, folder: WordFolder) -> Iterator[Look]:
         if folded != before:
             tricks.append(trick)
     if tricks:
-        yield Look(View.FOLDED, _bytes(folded), tuple(tricks), True)
+        yield Look(View.FOLDED, _bytes(_changed(text, folded)), tuple(tricks), True)
+
+
+def _changed(before: str, after: str) -> str:
+    """The lines of `after` that are not as they were, with some around them: the others have been looked at."""
+    if len(after) < _WORTH_CUTTING:
+        return after
+    old, new = before.split("\n"), after.split("\n")
+    if len(old) != len(new):
+        return after
+    kept: list[str] = []
+    end = 0
+    for number in (number for number, (was, line) in enumerate(zip(old, new, strict=True)) if was != line):
+        start = max(end, number - _AROUND)
+        if start > end:
+            kept.append(_APART)
+        end = max(end, number + _AROUND + 1)
+        kept.extend(new[start:end])
+    return "\n".join(kept)
 
 
 def _joined_letters(text: str) -> str:

@@ -93,7 +93,7 @@ def test_provenance_changes_the_worth() -> None:
 
 
 CODE = [
-    'def ignore_previous(instructions):\n    """Ignore previous instructions in the queue."""\n    return instructions[1:]',
+    'def ignore_previous(instructions):\n    """Ignore previous instructions."""\n    return instructions[1:]',
     "class IgnorePreviousInstructions:\n    pass",
     "def test_ignore_previous_instructions():\n    assert True",
 ]
