@@ -58,7 +58,13 @@ def is_basic(text: str) -> bool:
 
 def is_password_in_url(text: str) -> bool:
     """Not a variable, a filler, or the port of an address."""
-    return not is_filler(text) and not text.isdigit() and "{" not in text and text.lower() not in _PUBLIC
+    return (
+        not is_filler(text)
+        and not text.isdigit()
+        and "{" not in text
+        and ":" not in text
+        and text.lower() not in _PUBLIC
+    )
 
 
 def is_connection_password(text: str) -> bool:

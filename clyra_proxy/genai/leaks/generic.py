@@ -76,6 +76,7 @@ _NEXT_PARAMETER = Pattern(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.-]*=?")
 # No secret follows where no digit, quote or change of case does.
 _PROMISING = Pattern(r"[0-9\"'`]|[a-z][A-Z]")
 _NEAR = 120
+_SHORT = 16  # a parameter of an address with a shorter value is a number of something
 _WEIGHT = 50
 
 
@@ -119,6 +120,8 @@ class GenericScanner:
         for pattern in (self._joined, self._called):
             found = _value(pattern, data, end, limit)
             if found is not None and _judged(text, found, is_password_word, said=False):
+                if found[1] - found[0] < _SHORT and data[start - 1 : start] in (b"?", b"&") and not is_password_word:
+                    return None
                 return _leak(text, found, is_password_word)
         said = _value(self._said, data, end, limit)
         if said is not None and _judged(text, said, is_password_word, said=True):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clyra_proxy.genai.inspection import Edit, Inspection, Signal, StreamScanner, TextEdit, Workshop
+from clyra_proxy.genai.joining import joined
 from clyra_proxy.genai.leaks.exfiltration import ExfiltrationBudget
 from clyra_proxy.genai.leaks.leak import Family, Leak, without_overlaps
 from clyra_proxy.genai.leaks.links import Surroundings
@@ -22,6 +23,7 @@ from clyra_proxy.genai.leaks.signals import signals_of
 from clyra_proxy.genai.leaks.stream import LeakStream
 from clyra_proxy.genai.model import Direction, Provenance, Segment
 from clyra_proxy.policy.genai.leaks import Leaks
+from clyra_proxy.verdict.model import Action
 
 _MAKES_LINKS = frozenset({Provenance.ASSISTANT, Provenance.ARGUMENTS, Provenance.UNKNOWN})
 _PLAIN = PlainRedaction()
@@ -61,8 +63,22 @@ class LeakInspector:
             )
             if inspection.conversation.direction is Direction.RESPONSE:
                 yield from _restorations(segment, redaction)
+        yield from self._over_parts(inspection)
         if self._budget is not None:
             yield from self._budget.spend(inspection, found)
+
+    def _over_parts(self, inspection: Inspection) -> Iterator[Signal]:
+        """Secrets cut in two by parts of one message: nothing can be replaced there, so it is refused instead."""
+        segments = inspection.conversation.segments
+        for run in joined(inspection.conversation):
+            crossing = [
+                leak
+                for leak in self._scanner.scan(run.text)
+                if leak.family in (Family.SECRET, Family.CANARY)
+                and not any(run.text[leak.start : leak.end] in segment.text for segment in segments)
+            ]
+            for signal in signals_of(run.text, crossing, self._settings, _PLAIN, provenance=run.provenance.value):
+                yield replace(signal, edits=(), action=Action.BLOCK if signal.edits else signal.action)
 
     def _leaks(self, segment: Segment, around: Surroundings | None) -> list[Leak]:
         links = segment.provenance in _MAKES_LINKS and not segment.history

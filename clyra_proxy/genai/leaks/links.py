@@ -35,7 +35,8 @@ _WEIGHT = 200
 _WEIGHT_OF_SIGN = 40
 _STATIC = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".css", ".js", ".ico", ".woff2", ".mp4", ".pdf")
 
-type Sensitive = Callable[[str], Iterable[str]]
+type Sensitive = Callable[[str], Iterable[tuple[str, bool]]]
+"""The values in a text that must not leave; true for those that can be nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,13 @@ class LinkScanner:
         image = _IMAGE.search(before) is not None
         shown = image or _LINK.search(before) is not None
         views = [view for part in parts for view in _views(part)]
-        for value in self._sensitive("\n".join(dict.fromkeys(views))):
+        for value, certain in self._sensitive("\n".join(dict.fromkeys(views))):
             # A bare address is often an example; it carries something when the conversation held the value.
-            if shown or (around is not None and value.lower() in around.raw):
+            if (shown and certain) or (around is not None and value.lower() in around.raw):
                 return "link-secret"
         if around is not None and any(_quotes(view, around) for view in views):
             return "link-conversation"
-        if image and any(_is_opaque(part) for part in parts):
+        if image and around is not None and "data:" not in address and any(_is_opaque(part) for part in parts):
             return "link-opaque-image"
         return "link-encoded-text" if image and any(_is_hidden_text(part) for part in parts) else ""
 

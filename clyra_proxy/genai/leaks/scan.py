@@ -25,6 +25,7 @@ from clyra_proxy.policy.genai.leaks import DEFAULT_PII, Leaks
 
 _LONGEST_VALUE = 4096  # characters of a bare value
 _HARMLESS_IN_LINKS = frozenset({"ip", "date_of_birth"})
+_PUBLISHED = frozenset({"email", "phone"})  # addresses of shared calendars, say
 
 
 class Scanner:
@@ -37,6 +38,7 @@ class Scanner:
         self._generic = GenericScanner() if settings.secrets.generic else None
         self._people = PeopleScanner(kinds, tuple(settings.personal.countries))
         self._contacts = ContactScanner(kinds)
+        self._everyone, self._addresses = self._people, ContactScanner(frozenset({"email"}))
         self._canaries = CanaryScanner(settings.canaries) if settings.canaries else None
         replaced = settings.links.action == "redact"
         self._links = LinkScanner(settings.links.allowed_hosts, self._sensitive, replaced=replaced)
@@ -88,12 +90,13 @@ class Scanner:
         if self._canaries is not None:
             yield from self._canaries.scan(text, data)
 
-    def _sensitive(self, text: str) -> Iterator[str]:
-        """The values in a text that must not leave in an address."""
+    def _sensitive(self, text: str) -> Iterator[tuple[str, bool]]:
+        """The values in a text that must not leave in an address; true for those that can be nothing else."""
         data = as_bytes(text)
-        for leak in (*self._secrets(text, data), *self._people.scan(text, data), *self._contacts.scan(text, data)):
+        for leak in (*self._secrets(text, data), *self._everyone.scan(text, data), *self._addresses.scan(text, data)):
             if leak.kind not in _HARMLESS_IN_LINKS:
-                yield text[leak.start : leak.end]
+                certain = leak.kind not in _PUBLISHED and not leak.pattern.startswith("generic-")
+                yield text[leak.start : leak.end], certain
 
     def _is_ignored(self, text: str, leak: Leak) -> bool:
         value = text[leak.start : leak.end].encode("utf-8", "replace")

@@ -85,6 +85,15 @@ def test_a_bare_value_is_judged_by_the_name_of_its_member(path: str, value: str,
     assert bool([s for s in found if isinstance(s, Signal) and s.rule == "leak.secret"]) is leaks
 
 
+def test_a_secret_cut_in_two_by_content_parts_is_refused() -> None:
+    halves = [
+        Segment(text, Provenance.USER, f"/messages/0/content/{n}/text", block=f"message/0/{n}")
+        for n, text in enumerate((f"use {KEY[:17]}", f"{KEY[17:]} now"))
+    ]
+    found = [s for s in inspector().inspect(request(*halves)) if isinstance(s, Signal)]
+    assert [(s.rule, s.action, s.edits) for s in found] == [("leak.secret", Action.BLOCK, ())]
+
+
 def test_personal_data_is_marked_unless_policy_says_more() -> None:
     text = "pay 4111 1111 1111 1111 from DE89 3704 0044 0532 0130 00"
     assert {s.action for s in inspector().inspect(request(user(text))) if isinstance(s, Signal)} == {Action.MARK}

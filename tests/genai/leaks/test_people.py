@@ -12,7 +12,7 @@ from stdnum import luhn
 from clyra_proxy.genai.leaks.scan import Scanner
 from clyra_proxy.policy.genai.leaks import Leaks
 
-EVERYTHING = {"ip": "mark"}
+EVERYTHING = dict.fromkeys(("ip", "email", "phone", "date_of_birth"), "mark")
 SCANNER = Scanner(Leaks.model_validate({"personal": {"kinds": EVERYTHING}}))
 
 
