@@ -1,7 +1,8 @@
 """Measure what judging adds to streamed answers; print a table, then one JSON line.
 
 Goals: less than 15 ms to the first token with all checks on, less than 5 ms between tokens at the 95th percentile,
-both against the same stream asked for directly in the same run.
+both against the same stream asked for directly in the same run. The delay of a token is counted from its being written
+to its being read, which is stricter than the time between two tokens: a steady delay shows as well.
 """
 
 from __future__ import annotations
@@ -62,15 +63,15 @@ def main() -> None:
     sys.stdout.write(f"{'prompt':<9}{'':<22}{'direct':>10}{'proxied':>10}{'added':>10}  ms\n")
     for name, ways in measure(loads).items():
         key = name.replace(" KB", "kb")
-        for title, share in (("p50", 0.5), ("p95", 0.95)):
-            numbers |= _row(
-                name, f"first token {title}", f"{key}_first_{title}_ms", [way.first_ms for way in ways], share
-            )
-        for title, share in (("p50", 0.5), ("p95", 0.95)):
-            numbers |= _row(
-                name, f"next tokens {title}", f"{key}_token_{title}_ms", [way.token_ms for way in ways], share
-            )
-    met = numbers["1kb_first_p50_ms"] < FIRST_TOKEN_MS and numbers["1kb_token_p95_ms"] < TOKEN_MS
+        parts = {
+            "first token": [way.first_ms for way in ways],
+            "token delay": [way.token_ms for way in ways],
+            "between tokens": [way.interval_ms for way in ways],
+        }
+        for part, values in parts.items():
+            for title, share in (("p50", 0.5), ("p95", 0.95)):
+                numbers |= _row(name, f"{part} {title}", f"{key}_{part.replace(' ', '_')}_{title}_ms", values, share)
+    met = numbers["1kb_first_token_p50_ms"] < FIRST_TOKEN_MS and numbers["1kb_token_delay_p95_ms"] < TOKEN_MS
     sys.stdout.write(f"goals (1 KB): first token < {FIRST_TOKEN_MS:g}, tokens p95 < {TOKEN_MS:g}: ")
     sys.stdout.write("met\n" if met else "NOT MET\n")
     sys.stdout.write(json.dumps({**numbers, "met": met}) + "\n")

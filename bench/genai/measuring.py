@@ -23,10 +23,12 @@ _SENTENCE = "The ferry to Bergen leaves at nine, and the fare for two adults wit
 
 @dataclass(slots=True)
 class Delays:
-    """Of one way. first_ms: request sent to first token read. token_ms: of every token after the first."""
+    """Of one way. first_ms: request sent to first token read. token_ms: written to read, of every token after the
+    first. interval_ms: from one token to the next as the client reads them."""
 
     first_ms: list[float] = field(default_factory=list)
     token_ms: list[float] = field(default_factory=list)
+    interval_ms: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def _ask(client: httpx.Client, load: Load, url: str, delays: Delays) -> None:
     asked = {"model": "bench", "stream": True, "messages": [{"role": "user", "content": prompt}]}
     target = f"{url}/v1/chat/completions?tokens={load.tokens}&gap_ms={load.gap_ms}"
     content = json.dumps(asked).encode()
-    tokens = 0
+    tokens = last = 0
     started = time.monotonic_ns()
     with client.stream("POST", target, content=content, headers={"content-type": "application/json"}) as answer:
         answer.raise_for_status()
@@ -70,9 +72,10 @@ def _ask(client: httpx.Client, load: Load, url: str, delays: Delays) -> None:
             for written in _TOKEN.findall(piece):
                 if tokens:
                     delays.token_ms.append((now - int(written)) / 1e6)
+                    delays.interval_ms.append((now - last) / 1e6)
                 else:
                     delays.first_ms.append((now - started) / 1e6)
-                tokens += 1
+                tokens, last = tokens + 1, now
     if tokens != load.tokens:
         raise RuntimeError(f"{tokens} of {load.tokens} tokens arrived")
 
