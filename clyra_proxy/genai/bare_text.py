@@ -28,7 +28,7 @@ _WARM_UP = "Automata build their states when they first run."
 
 @dataclass(frozen=True, slots=True)
 class TextVerdict:
-    """What all detectors say about one text. score: points for injection. ms: time of all of them."""
+    """What all detectors say about one text. score: points of the heaviest finding; 5 is the threshold. ms: of all."""
 
     action: Action
     score: float
@@ -79,7 +79,7 @@ class TextJudge:
             signals.extend(scan(text))
         return TextVerdict(
             max((_wanted(signal) for signal in signals), default=Action.ALLOW),
-            assessment.score,
+            max([assessment.score, *(float(signal.detail.get("score", 0)) for signal in signals)]),
             tuple(signals),
             assessment,
             (time.perf_counter() - begun) * 1000,

@@ -39,7 +39,7 @@ _PARTLY = 0.625
 """In a text of at most _SHORT bytes two broad rules of 4 points make 5: there is little room for chance."""
 _SURE = 4.0
 _LONG = 1000
-"""Bytes from which the classifier must be sure to count: more windows, more chances to err."""
+"""Bytes from which the classifier must be sure to count, and no longer vets broad rules: more room for chance."""
 _STRICT = 3
 """Level from which a mention counts like a use."""
 
@@ -102,13 +102,13 @@ class Detector:
         hits = [(look, hit) for look in views for hit in self._hits(look)]
         if any(look.view is View.DESPACED for look, _ in hits) and is_source_code(plain):
             hits = [(look, hit) for look, hit in hits if look.view is not View.DESPACED]
-        points, short = self._points(views), len(plain) <= _SHORT
+        points, size = self._points(views), len(plain)
         found = [_found(look, hit, provenance, mention=False) for look, hit in hits]
-        judged = self._judged(found, points, short, provenance)
+        judged = self._judged(found, points, size, provenance)
         if not judged.flagged or self.level >= _STRICT:
             return judged
         found = [_found(look, hit, provenance, mention=_is_mention(look, hit, provenance)) for look, hit in hits]
-        return self._judged(found, points, short, provenance)
+        return self._judged(found, points, size, provenance)
 
     def matching(self, text: str) -> frozenset[str]:
         """Ids of all rules that match anywhere in the text, whatever they are worth."""
@@ -126,16 +126,16 @@ class Detector:
     def _hits(self, look: Look) -> list[Hit]:
         return [hit for hit in self._sets[look.view].hits(look.content) if _applies(hit.rule, look)]
 
-    def _counting(self, found: Iterable[Found], points: float, short: bool) -> Iterator[Found]:
-        """What counts: rules of the level; broader ones when the classifier agrees, or partly in a short text."""
+    def _counting(self, found: Iterable[Found], points: float, size: int) -> Iterator[Found]:
+        """What counts: rules of the level; broader ones where the classifier agrees, or partly in a short text."""
         for item in found:
-            if item.rule.level <= self.level or points >= CORROBORATING:
+            if item.rule.level <= self.level or (points >= CORROBORATING and size <= _LONG):
                 yield item
-            elif short and item.worth >= 1:
+            elif size <= _SHORT and item.worth >= 1:
                 yield replace(item, worth=item.worth * _PARTLY)
 
-    def _judged(self, found: list[Found], points: float, short: bool, provenance: Provenance) -> Assessment:
-        found = list(self._counting(found, points, short))
+    def _judged(self, found: list[Found], points: float, size: int, provenance: Provenance) -> Assessment:
+        found = list(self._counting(found, points, size))
         seen = [item for item in found if item.view is not View.DESPACED]  # blanks tell use from mention
         worst = worst_window(seen if any(item.mention for item in seen) else found)
         points = points if any(item.worth >= 1 for item in worst) else min(points, _ALONE)

@@ -15,6 +15,7 @@ from clyra_proxy.genai.injection.assessment import Assessment
 from clyra_proxy.genai.injection.detector import Detector
 from clyra_proxy.genai.injection.packs import Rule, load_packs, rules_folder
 from clyra_proxy.genai.inspection import Inspection, Signal, Workshop
+from clyra_proxy.genai.joining import joined
 from clyra_proxy.genai.model import Provenance, Segment
 from clyra_proxy.policy.genai.injection import Injection
 
@@ -30,11 +31,20 @@ class InjectionInspector:
         self._detector = detector
 
     def inspect(self, inspection: Inspection) -> Iterable[Signal]:
-        """One signal a flagged text."""
+        """One signal a flagged text; for what is split over the parts of a message, one without a path."""
+        found = False
         for segment in inspection.conversation.segments:
             assessment = self._detector.assess(segment.text, segment.provenance)
             if assessment.flagged:
+                found = True
                 yield signal_of(assessment, segment)
+        if found:
+            return
+        for segment in joined(inspection.conversation):
+            assessment = self._detector.assess(segment.text, segment.provenance)
+            if assessment.flagged:
+                yield signal_of(assessment, segment)
+                return
 
 
 def signal_of(assessment: Assessment, segment: Segment) -> Signal:
