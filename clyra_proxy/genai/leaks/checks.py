@@ -75,6 +75,8 @@ def is_command_password(text: str) -> bool:
     """An argument that is a value: not another option, a variable or a file."""
     if text[0] in "-$<{/@(" or "=" in text[:1] or text.lower() in _PUBLIC or is_filler(text):
         return False
+    if any(c in "`[]" for c in text) or not any(c.isdigit() or c.islower() for c in text):
+        return False
     return kinds(text) >= 2 and not text.endswith((".txt", ".json", ".yaml", ".yml", ".pem", ".key", ",", ")"))
 
 
@@ -94,7 +96,7 @@ _PUBLIC_WORDS = (
     "password pass passwd pwd secret user username root admin test guest token none null true false postgres mysql "
     "string str required optional key value "
 )
-_PUBLIC = frozenset(_PUBLIC_WORDS.split())
+_PUBLIC = frozenset(f"{_PUBLIC_WORDS} repo branch".split())
 
 CHECKS: dict[str, Callable[[str], bool]] = {
     "jwt": is_jwt,

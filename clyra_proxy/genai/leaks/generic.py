@@ -68,7 +68,7 @@ _NOT_TAILS = Pattern(
     r"names|field|"
     r"expiry|expires?|expiration|expires_in|expires_at|ttl|age|policy|usage|budget|index|idx|"
     r"status|regex|pattern|format|label|placeholder|hint|prefix|suffix|"
-    r"manager|provider|reset|strength|version|algorithm|alg|error|message|prompt|header|headers|class|input|required|"
+    r"sha[0-9]*|md5|hash|digest|fingerprint|checksum|manager|provider|reset|strength|version|algorithm|alg|error|message|prompt|header|headers|class|input|required|"
     r"izer|ize|ized|ization|s_per|board|word|words|note|notes|ring|hash_algorithm|arn|ref|refs|reference))\b",
     fold=True,
 )

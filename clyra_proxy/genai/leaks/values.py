@@ -105,6 +105,7 @@ def is_key(value: str, *, quoted: bool) -> bool:
             and entropy(value) >= 2.75
             and wordiness(value) < 0.4
             and sum(c.isalpha() for c in value) >= 3
+            and switches(value) >= 2
         )
     return looks_random(value) or _is_random_between_marks(value)
 
@@ -140,6 +141,8 @@ def is_unmistakable(value: str, *, is_password_word: bool) -> bool:
     if len(value) >= 16 and not is_password_word:
         return is_key(value, quoted=True) and value.count("/") <= 1 and not _UUID.match(value)
     if value[0].isdigit() or not any(c.islower() for c in value) or small.startswith(_NOT_ONE):
+        return False
+    if value.count("_") >= 2 and wordiness(value) > 0.5:
         return False
     return kinds(value) >= 3 or (is_password_word and _WORD_AND_NUMBER.match(value) is not None)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clyra_proxy.genai.leaks.chance import entropy
+from clyra_proxy.genai.leaks.chance import entropy, kinds
 from clyra_proxy.genai.leaks.checks import CHECKS, CHECKSUMS
 from clyra_proxy.genai.leaks.fillers import is_known_example
 from clyra_proxy.genai.leaks.leak import Family, Leak
@@ -173,5 +173,6 @@ def _block(rule: SecretFormat, data: bytes, head: tuple[int, int]) -> Iterator[L
         line = data.find(b"\n", stop, stop + 120)
         dashes = data.find(b"-----", stop + 8, stop + 100)
         end = dashes + 5 if dashes > 0 else line if line > 0 else min(stop + 100, len(data))
-    if _BODY.search(data, head[1], min(end, head[1] + 400)) is not None:
+    body = _BODY.search(data, head[1], min(end, head[1] + 400))
+    if body is not None and kinds(data[slice(*body)].decode("latin-1").replace("+", "")) >= 3:
         yield Leak(Family.SECRET, "secret", rule.id, head[0], end, weight=_WEIGHT + 50)
