@@ -44,6 +44,7 @@ class _Text(Section):
     expect: list[str] | None = None
     lang: str = "en"
     media: str = ""
+    parts: int = Field(1, ge=1, le=16)
     disguises: list[str] = Field(default_factory=list)
 
 
@@ -60,7 +61,8 @@ class _Pack(Section):
 @dataclass(frozen=True, slots=True)
 class Case:
     """One text in its place. expect: rules or families of which one must be found; empty for a look-alike, where none
-    may be. needs: dotted key of the policy without which the proxy cannot know; "" for none. media: media type."""
+    may be. needs: dotted key of the policy without which the proxy cannot know; "" for none. media: media type.
+    parts: content parts that the text is cut into, wherever the cut falls."""
 
     id: str
     vector: str
@@ -70,6 +72,13 @@ class Case:
     needs: str = ""
     lang: str = "en"
     media: str = ""
+    parts: int = 1
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text in its parts."""
+        size = -(-len(self.text) // self.parts)
+        return [self.text[at : at + size] for at in range(0, len(self.text), size)]
 
     @property
     def attack(self) -> bool:
@@ -120,6 +129,7 @@ def _expanded(pack: _Pack, texts: Iterable[_Text], attack: bool) -> Iterator[Cas
             "needs": pack.needs,
             "lang": given.lang,
             "media": given.media,
+            "parts": given.parts,
         }
         text = fill(given.text, name)
         if not given.disguises:

@@ -64,8 +64,17 @@ def _split(text: str) -> list[str]:
     return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
 
 
+def _content(case: Case) -> str | list[dict[str, str]]:
+    """The text as it stands, or as content parts when the case is cut into several."""
+    return case.text if case.parts == 1 else _blocks(case)
+
+
+def _blocks(case: Case) -> list[dict[str, str]]:
+    return [{"type": "text", "text": piece} for piece in case.pieces]
+
+
 def _openai(case: Case) -> list[Trial]:
-    user: dict[str, Any] = {"role": "user", "content": case.text if case.place is Place.USER else QUESTION}
+    user: dict[str, Any] = {"role": "user", "content": _content(case) if case.place is Place.USER else QUESTION}
     messages, tools = [user], []
     if case.place is Place.MEDIA:
         url = {"url": f"data:{case.media};base64,{PIXEL}"}
@@ -75,7 +84,7 @@ def _openai(case: Case) -> list[Trial]:
     elif case.place is Place.TOOL_RESULT:
         call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"query":"x"}'}}
         messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
-        messages.append({"role": "tool", "tool_call_id": "call_1", "content": case.text})
+        messages.append({"role": "tool", "tool_call_id": "call_1", "content": _content(case)})
     elif case.place is Place.TOOL_DESCRIPTION:
         function = {"name": "look_up", "description": case.text, "parameters": _SCHEMA}
         tools.append({"type": "function", "function": function})
@@ -105,7 +114,9 @@ def _chat_events(text: str) -> list[bytes]:
 
 
 def _anthropic(case: Case) -> list[Trial]:
-    content: list[dict[str, Any]] = [{"type": "text", "text": case.text if case.place is Place.USER else QUESTION}]
+    content: list[dict[str, Any]] = [{"type": "text", "text": QUESTION}]
+    if case.place is Place.USER:
+        content = [*_blocks(case)]
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
     body: dict[str, Any] = {"model": MODEL, "max_tokens": 512, "messages": messages}
     if case.place is Place.MEDIA:
@@ -117,7 +128,7 @@ def _anthropic(case: Case) -> list[Trial]:
     elif case.place is Place.TOOL_RESULT:
         use = {"type": "tool_use", "id": "tu_1", "name": "look_up", "input": {"query": "x"}}
         messages.append({"role": "assistant", "content": [use]})
-        result = {"type": "tool_result", "tool_use_id": "tu_1", "content": [{"type": "text", "text": case.text}]}
+        result = {"type": "tool_result", "tool_use_id": "tu_1", "content": _blocks(case)}
         messages.append({"role": "user", "content": [result]})
     elif case.place is Place.DOCUMENT:
         source = {"type": "text", "media_type": "text/plain", "data": case.text}
@@ -169,7 +180,9 @@ def _message_events(text: str) -> list[bytes]:
 
 
 def _gemini(case: Case) -> list[Trial]:
-    parts: list[dict[str, Any]] = [{"text": case.text if case.place is Place.USER else QUESTION}]
+    parts: list[dict[str, Any]] = [{"text": QUESTION}]
+    if case.place is Place.USER:
+        parts = [{"text": piece} for piece in case.pieces]
     contents: list[dict[str, Any]] = [{"role": "user", "parts": parts}]
     body: dict[str, Any] = {"contents": contents}
     if case.place is Place.MEDIA:
@@ -208,7 +221,7 @@ def _mcp(case: Case) -> list[Trial]:
     match case.place:
         case Place.TOOL_RESULT:
             asked = {"method": "tools/call", "params": {"name": "look_up", "arguments": {"query": "opening hours"}}}
-            result = {"content": [{"type": "text", "text": case.text}], "isError": False}
+            result = {"content": _blocks(case), "isError": False}
         case Place.DOCUMENT:
             asked = {"method": "resources/read", "params": {"uri": "notes://today"}}
             result = {"contents": [{"uri": "notes://today", "mimeType": "text/plain", "text": case.text}]}
