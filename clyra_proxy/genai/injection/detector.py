@@ -138,6 +138,8 @@ class Detector:
         found = list(self._counting(found, points, size))
         seen = [item for item in found if item.view is not View.DESPACED]  # blanks tell use from mention
         worst = worst_window(seen if any(item.mention for item in seen) else found)
+        if points < CORROBORATING and not any(item.rule.level <= self.level for item in worst):
+            points = 0.0  # too faint to add to broad rules
         points = points if any(item.worth >= 1 for item in worst) else min(points, _ALONE)
         score = round((sum(item.worth for item in worst) + points) * _TRUST.get(provenance, 1.0), 2)
         if not score:
