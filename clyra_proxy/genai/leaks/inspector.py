@@ -113,9 +113,9 @@ class LeakInspector:
 def _surroundings(inspection: Inspection) -> Surroundings | None:
     """What an answer may have taken its addresses and words from."""
     if inspection.request is not None:
-        return Surroundings.of(segment.text for segment in inspection.request.segments)
+        return Surroundings(segment.text for segment in inspection.request.segments)
     others = [segment for segment in inspection.conversation.segments if segment.provenance not in _MAKES_LINKS]
-    return Surroundings.of(segment.text for segment in others) if others else None
+    return Surroundings(segment.text for segment in others) if others else None
 
 
 def _placeholders(text: str) -> Iterator[Leak]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from functools import cached_property
 
 from clyra_proxy.genai.leaks.chance import looks_random
 from clyra_proxy.genai.leaks.encodings import decoded_runs
@@ -39,21 +39,31 @@ type Sensitive = Callable[[str], Iterable[tuple[str, bool]]]
 """The values in a text that must not leave; true for those that can be nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What was said before an answer. raw: in small letters; said: its words alone; held: addresses among them."""
+    """What was said before an answer; worked out when the first address asks for it. texts: everything said before."""
 
-    raw: str = ""
-    said: str = ""
-    held: frozenset[str] = frozenset()
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = tuple(texts)
 
-    @classmethod
-    def of(cls, texts: Iterable[str]) -> Surroundings:
-        """texts: everything said before."""
-        joined = "\n".join(texts)[-_LONGEST_PAST:]
-        data = as_bytes(joined)
-        held = frozenset(_trimmed(joined[start:end]) for start, end in _ADDRESS.spans(data))
-        return cls(joined.lower(), _folded(joined), held)
+    @cached_property
+    def _joined(self) -> str:
+        return "\n".join(self._texts)[-_LONGEST_PAST:]
+
+    @cached_property
+    def raw(self) -> str:
+        """In small letters."""
+        return self._joined.lower()
+
+    @cached_property
+    def said(self) -> str:
+        """Its words alone."""
+        return _folded(self._joined)
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The addresses in it."""
+        joined = self._joined
+        return frozenset(_trimmed(joined[start:end]) for start, end in _ADDRESS.spans(as_bytes(joined)))
 
 
 class LinkScanner:
