@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--print", action="store_true", dest="printed")
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
-    text = "\n".join(write(measure(options.seed))) + "\n"
+    text = "\n".join(line.rstrip() for line in write(measure(options.seed))) + "\n"
     if options.printed:
         print(text)
     else:

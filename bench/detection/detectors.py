@@ -21,8 +21,8 @@ type Placement = Callable[[Row], Provenance]
 
 
 def in_place(row: Row) -> Provenance:
-    """Where such a text stands in the field: indirect attacks and what carries them come out of tools."""
-    return Provenance.TOOL_RESULT if row.label and row.kind in {"indirect", "exfil"} else Provenance.UNKNOWN
+    """Results of tools, for what may come out of one: indirect and exfiltration attacks, and every benign text."""
+    return Provenance.TOOL_RESULT if not row.label or row.kind in {"indirect", "exfil"} else Provenance.UNKNOWN
 
 
 def placed_at(provenance: Provenance) -> Placement:

@@ -95,7 +95,8 @@ def by_kind(columns: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
             yield f"| {_NAMES[group]} | {cells[0].total} | {' | '.join(shown)} |"
         yield ""
     yield "`all` of the benign texts is ordinary text and text in other languages. *In place* means that indirect and "
-    yield "exfiltration attacks are judged as what they are, results of tools; the rest is text of unknown origin."
+    yield "exfiltration attacks are judged as what they are, results of tools, and so is every benign text, however "
+    yield "unlikely there; the rest is text of unknown origin."
     yield ""
 
 
@@ -133,7 +134,9 @@ def by_source(scored: Sequence[Scored]) -> Iterator[str]:
     """Every source, so that no mean hides one."""
     yield "## By source"
     yield ""
-    yield "Sources marked * have no verified licence: they are measured, never trained on."
+    yield "Sources marked * have no verified licence: they are measured, never trained on. `neuralchemy_safe` labels "
+    yield "requests for harmful content as safe when nothing tells the model to drop its rules: what is flagged there "
+    yield "is mostly that."
     yield ""
     yield "| source | kind | recall | false positives |"
     yield "|---|---|---|---|"
@@ -197,5 +200,7 @@ def other_rooms() -> Iterator[str]:
     yield "## Secrets and personal data"
     yield ""
     yield from leaks.measure(1, 1, 1000)
+    yield ""
+    yield "## Business e-mail compromise"
     yield ""
     yield from bec.report(*bec.measure())
