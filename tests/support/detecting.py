@@ -14,6 +14,9 @@ from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.model import Conversation, Direction, Media, Provenance, Segment
 from clyra_proxy.policy.genai.detectors import Detectors
 
+PATIENCE_MS = 8000
+"""Time for an answer that comes: a busy machine is not a failure of a detector."""
+
 VIOLENCE = {"violence": {"block": 0.9}}
 VENDORS: dict[str, dict[str, Any]] = {
     "openai": {
@@ -37,13 +40,14 @@ def service(url: str, **changes: Any) -> dict[str, Any]:
         "kind": "prompt_injection",
         "url": url,
         "labels": {"suspicious": {"mark": 0.5, "block": 0.9}},
+        "timeout_ms": PATIENCE_MS,
     }
     return {**base, **changes}
 
 
 @asynccontextmanager
 async def detectors(
-    *services: Mapping[str, Any], base_dir: Path = Path("/"), budget_ms: int = 2000
+    *services: Mapping[str, Any], base_dir: Path = Path("/"), budget_ms: int = PATIENCE_MS
 ) -> AsyncIterator[ExternalDetectors]:
     settings = Detectors.model_validate_json(orjson.dumps({"services": list(services), "budget_ms": budget_ms}))
     compiled = compile_detectors(settings, base_dir)

@@ -35,7 +35,7 @@ class Transport:
         self._url = settings.url
         self._most = settings.max_answer_bytes
         self._concurrency = settings.concurrency
-        self._trust: ssl.SSLContext | bool = True
+        self._trust: ssl.SSLContext | bool = False  # `http`: no context to build when the first call is made
         if settings.url.startswith("https:"):
             self._trust = tls_context(settings.tls, base_dir, settings.name)
         self._secret = Secret(settings.credential, base_dir, settings.name) if settings.credential else None
