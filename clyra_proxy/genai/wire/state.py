@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from clyra_proxy.egress.names import named_host
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.compiled import CompiledGenAi
 from clyra_proxy.genai.inspection import Caller, Inspection
@@ -83,7 +84,7 @@ def inspection_of(exchange: Exchange, state: GenAiState, conversation: Conversat
     return Inspection(
         conversation,
         Caller(who.agent, who.tenant, who.session or exchange.request.get(_MCP_SESSION) or "", who.run, who.auth),
-        destination=f"{where.host}:{where.port}",
+        destination=f"{named_host(where)}:{where.port}",
         route=exchange.route.id,
         exchange=exchange.id,
         request=state.request if conversation.direction is Direction.RESPONSE else None,
