@@ -18,7 +18,8 @@ SECURITY: dict[str, Any] = {
     "leaks": {"canaries": [{"name": "planted", "value": CANARY}], "reversible": True},
     "tools": {"rules": [{"name": "no-wiping", "tools": [DENIED_TOOL], "action": "deny"}]},
     "output": {"contexts": [{"name": "page", "into": ["html"]}]},
-    "budgets": {"loops": {"enabled": False}},  # tests repeat themselves
+    # Tests repeat themselves, and are many agents under one name.
+    "budgets": {"loops": {"enabled": False}, "drift": {"enabled": False}},
 }
 """What the policy says beside its defaults: things that are refused whatever detectors think."""
 
