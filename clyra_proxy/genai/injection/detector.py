@@ -40,6 +40,9 @@ _PARTLY = 0.625
 _SURE = 4.0
 _LONG = 1000
 """Bytes from which the classifier must be sure to count, and no longer vets broad rules: more room for chance."""
+_AROUND = 150
+"""Bytes before and after what rules found that the classifier is asked about, and the points it must give."""
+_HINT = 1.0
 _STRICT = 3
 """Level from which a mention counts like a use."""
 
@@ -102,13 +105,30 @@ class Detector:
         hits = [(look, hit) for look in views for hit in self._hits(look)]
         if any(look.view is View.DESPACED for look, _ in hits) and is_source_code(plain):
             hits = [(look, hit) for look, hit in hits if look.view is not View.DESPACED]
-        points, size = self._points(views), len(plain)
-        found = [_found(look, hit, provenance, mention=False) for look, hit in hits]
+        points, size, weighed = self._points(views), len(plain), provenance
+        found = [_found(look, hit, weighed, mention=False) for look, hit in hits]
         judged = self._judged(found, points, size, provenance)
+        if judged.flagged and provenance.foreign and size > _LONG and not self._suspects(plain, found):
+            weighed = Provenance.UNKNOWN
+            found = [_found(look, hit, weighed, mention=False) for look, hit in hits]
+            judged = self._judged(found, points, size, provenance)
         if not judged.flagged or self.level >= _STRICT:
             return judged
-        found = [_found(look, hit, provenance, mention=_is_mention(look, hit, provenance)) for look, hit in hits]
+        found = [_found(look, hit, weighed, mention=_is_mention(look, hit, provenance)) for look, hit in hits]
         return self._judged(found, points, size, provenance)
+
+    def _suspects(self, plain: bytes, found: list[Found]) -> bool:
+        """Whether the classifier, too, finds something in the very place that weighs most.
+
+        Without that, standing in a foreign text adds nothing: a long document has room for chance, and manuals and
+        licences address their readers all the time.
+        """
+        worst = worst_window([item for item in found if item.rule.level <= self.level])
+        if self._classifier is None or not worst:
+            return True
+        first, last = min(item.start for item in worst), max(item.start for item in worst)
+        place = plain[max(0, first - _AROUND) : last + _AROUND].decode("utf-8", "ignore")
+        return float(self._classifier.points(float(self._classifier.score([place])[0]))) >= _HINT
 
     def matching(self, text: str) -> frozenset[str]:
         """Ids of all rules that match anywhere in the text, whatever they are worth."""
