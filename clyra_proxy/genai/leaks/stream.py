@@ -7,6 +7,7 @@ Rule: any split of a text gives the same signals and edits as the whole, because
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from clyra_proxy.genai.inspection import Signal, TextEdit
 from clyra_proxy.genai.leaks.leak import Leak
@@ -30,16 +31,22 @@ class LeakStream:
         if state is None:
             state = self._blocks[block] = _Block(GrowingText(self._scan, self._always))
         state.add(text)
-        told = self._tell(block, state, state.growing.feed(text))
+        gone = state.growing.decided
+        told = self._tell(block, state, state.growing.feed(text), gone)
         state.forget(state.growing.decided)
         return state.growing.decided, told
 
     def end(self, block: str) -> Sequence[Signal | TextEdit]:
         state = self._blocks.pop(block, None)
-        return [] if state is None else self._tell(block, state, state.growing.end())
+        if state is None:
+            return []
+        gone = state.growing.decided
+        return self._tell(block, state, state.growing.end(), gone)
 
-    def _tell(self, block: str, state: _Block, leaks: Sequence[Leak]) -> list[Signal | TextEdit]:
-        return [told for leak in leaks for told in self._report(block, state.cut(leak), leak)]
+    def _tell(self, block: str, state: _Block, leaks: Sequence[Leak], gone: int) -> list[Signal | TextEdit]:
+        """gone: characters that have left already; of a leak that began among them the rest is told."""
+        left = [replace(leak, start=gone) if leak.start < gone < leak.end else leak for leak in leaks]
+        return [told for leak in left for told in self._report(block, state.cut(leak), leak)]
 
 
 class _Block:

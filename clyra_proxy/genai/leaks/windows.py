@@ -67,7 +67,7 @@ class GrowingText:
 
     def _early(self) -> list[Leak]:
         """What is certain already. Nothing is scanned while no word is complete that a leak could end with."""
-        held = held_from(self._text)
+        held = held_from(self._text, plain_words=not self.always)
         seen = max(self.decided - self._base, 0)
         if held <= seen:
             return []

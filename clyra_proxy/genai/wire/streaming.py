@@ -26,10 +26,12 @@ from clyra_proxy.genai.wire.window import Held, Window
 from clyra_proxy.stream.holding import ByteEdit
 from clyra_proxy.stream.watch import refuses
 from clyra_proxy.verdict.model import Action, Coverage, Finding, Mode, Phase, Seen
+from clyra_proxy.verdict.rules import RULES
 
 SCANNER = "leak"
 """The inspector whose scanner looks at text as it grows."""
 
+_SCANNED = tuple(rule for rule in RULES if rule.startswith("leak."))
 _MESSAGE = "\x00message"
 
 
@@ -55,7 +57,7 @@ class EventSession:
         self._most = state.compiled.settings.max_inspect_bytes
         empty = Conversation(state.reading.id, Direction.RESPONSE, stream=True)
         self._inspection = inspection_of(exchange, state, empty)
-        self._scanner = state.compiled.open_scanner(self._inspection)
+        self._scanner = state.compiled.open_scanner(self._inspection) if _is_watched(exchange) else None
         self._blocks = Blocks()
         self.coded = _is_coded(exchange)
         self._window = Window(editable=self.mode is Mode.ENFORCE and not self.coded)
@@ -180,6 +182,8 @@ class EventSession:
         for one in found:
             if isinstance(one, Signal):
                 self._signal(SCANNER, one, block)
+            elif not isinstance(one, TextEdit):
+                raise TypeError("a scanner gave something that is neither a signal nor an edit")
             elif self.mode is Mode.ENFORCE:
                 self._blocks.edit(one, block, self._window)  # an undone redaction that cannot be made stays redacted
 
@@ -212,6 +216,11 @@ class EventSession:
         wanted = self._state.compiled.settings.unreadable
         for finding in unreadable(self._exchange, Phase.RESPONSE_BODY, wanted, {"why": why}):
             self._keep(finding)
+
+
+def _is_watched(exchange: Exchange) -> bool:
+    """Whether anything that a scanner could find is a rule in force here."""
+    return any(RULES[rule].mode(exchange.route) is not Mode.OFF for rule in _SCANNED)
 
 
 def _is_coded(exchange: Exchange) -> bool:

@@ -144,15 +144,7 @@ async def test_enforced_nothing_complete_passes(
     assert b"a piece of the body" not in received
 
 
-UNTOLD = {("hang", "end", True), ("garbage", "end", True)}
-"""Known gap: in shadow, what a scanner does at the end of a block is neither timed nor held to its type."""
-IN_SHADOW = [
-    pytest.param(*case, marks=pytest.mark.xfail(strict=True, reason="not told in shadow")) if case in UNTOLD else case
-    for case in CASES
-]
-
-
-@pytest.mark.parametrize(("fault", "place", "streaming"), IN_SHADOW)
+@pytest.mark.parametrize(("fault", "place", "streaming"), CASES)
 async def test_shadow_touches_nothing_and_tells(
     fault: str, place: str, streaming: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
