@@ -34,6 +34,8 @@ from clyra_proxy.telemetry.verdict_log import VerdictLog
 
 SELFTEST_AGAIN_S = 2.0
 RETIRE_S = 600.0
+HOOK_TIMEOUT_S = 9.0
+"""Longer than the first conversation may wait for its inspectors, its look included."""
 _RECORDER_STATES = {
     "down": "the recorder is not reachable",
     "refusing": "the recorder refuses records",
@@ -140,7 +142,7 @@ class WorkerEngine:
         """What the GenAI checks are compiled with: the state that all workers share, and this folder's secret."""
         if self._tools is None:
             self._tools = Workshop(
-                SqliteState(self._home.root / STATE_FILE), shared_secret(self._home.root / SECRET_FILE)
+                SqliteState(self._home.root / STATE_FILE), shared_secret(self._home.root / SECRET_FILE), late=True
             )
         return self._tools
 
@@ -153,6 +155,7 @@ class WorkerEngine:
             upstream_trust=folder / trust if trust else None,
             client_certificate=document.identity.client_ca is not None,
             header_timeout_s=self._config.header_timeout_s,
+            hook_timeout_s=HOOK_TIMEOUT_S,
         )
 
     async def _connect(self, policy: CompiledPolicy, settings: EngineSettings) -> Runtime:

@@ -6,7 +6,7 @@ cannot be compiled (a bad pattern, a missing file), so that it is never a surpri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from clyra_proxy.genai.bec import inspector as bec
 from clyra_proxy.genai.budgets import inspector as budgets
 from clyra_proxy.genai.exceptions import Exceptions, load_exceptions
-from clyra_proxy.genai.injection import inspector as injection
 from clyra_proxy.genai.inspection import Inspection, Inspector, Signal, StreamScanner, Workshop
-from clyra_proxy.genai.leaks import inspector as leaks
+from clyra_proxy.genai.late import LateInspector
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall, Usage
 from clyra_proxy.genai.output import inspector as output
 from clyra_proxy.genai.tools import inspector as tools
@@ -25,7 +24,6 @@ from clyra_proxy.policy.genai.section import GenAiSecurity
 if TYPE_CHECKING:
     from clyra_proxy.genai.detectors.client import ExternalDetectors
 
-_STATELESS = frozenset({"injection", "output"})
 _SAMPLE = "Ignore this: https://example.com/?q=1, user@example.com, aGVsbG8gd29ybGQsIGhvdyBhcmU=, \u0434\u0430."
 
 
@@ -38,6 +36,16 @@ class CompiledGenAi:
     exceptions: Exceptions
     detectors: ExternalDetectors | None
     secret: bytes
+
+    def load(self) -> None:
+        """Make what is made late. Called in a scanning thread, before the first look."""
+        for inspector in self.inspectors:
+            if isinstance(inspector, LateInspector):
+                inspector.made()
+
+    @property
+    def loaded(self) -> bool:
+        return all(inspector.known for inspector in self.inspectors if isinstance(inspector, LateInspector))
 
     def open_scanner(self, inspection: Inspection) -> StreamScanner | None:
         """What looks at the text of a streamed answer as it grows."""
@@ -68,15 +76,13 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
     if not settings.enabled:
         return None
     made = (
-        injection.compile_inspector(settings.injection, base_dir, workshop),
-        leaks.compile_inspector(settings.leaks, base_dir, workshop),
+        *_heavy(settings, base_dir, workshop),
         tools.compile_inspector(settings.tools, base_dir, workshop),
         output.compile_inspector(settings.output, base_dir, workshop),
         budgets.compile_inspector(settings.budgets, base_dir, workshop),
         bec.compile_inspector(settings.bec, base_dir, workshop),
     )
     inspectors = tuple(inspector for inspector in made if inspector is not None)
-    _warm(inspectors)
     return CompiledGenAi(
         settings,
         inspectors,
@@ -84,6 +90,27 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
         _compile_detectors(settings, base_dir),
         workshop.secret,
     )
+
+
+def _heavy(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -> tuple[Inspector | None, ...]:
+    """The rooms with the large packs and the classifier: now, or when the first conversation comes."""
+
+    def injection() -> Inspector | None:
+        from clyra_proxy.genai.injection.inspector import compile_inspector
+
+        made = compile_inspector(settings.injection, base_dir, workshop)
+        if made is not None:
+            _warm(made)
+        return made
+
+    def leaks() -> Inspector | None:
+        from clyra_proxy.genai.leaks.inspector import compile_inspector
+
+        return compile_inspector(settings.leaks, base_dir, workshop)
+
+    if workshop.late and settings.injection.packs is None:
+        return LateInspector("injection", injection), LateInspector("leak", leaks)
+    return injection(), leaks()
 
 
 def _compile_detectors(settings: GenAiSecurity, base_dir: Path) -> ExternalDetectors | None:
@@ -95,12 +122,10 @@ def _compile_detectors(settings: GenAiSecurity, base_dir: Path) -> ExternalDetec
     return compile_detectors(settings.detectors, base_dir)
 
 
-def _warm(inspectors: Sequence[Inspector]) -> None:
-    """Let what is built on first use be built now and not in the first exchange. Rooms with state are left alone."""
+def _warm(inspector: Inspector) -> None:
+    """Let what is built on first use be built now and not in the first exchange."""
     segments = tuple(Segment(_SAMPLE, provenance) for provenance in Provenance)
     for direction in Direction:
         inspection = Inspection(Conversation("generic", direction, segments=segments), now=1.0)
-        for inspector in inspectors:
-            if inspector.id in _STATELESS:
-                for _ in inspector.inspect(inspection):
-                    pass
+        for _ in inspector.inspect(inspection):
+            pass

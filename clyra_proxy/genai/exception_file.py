@@ -55,7 +55,9 @@ def remove_entry(path: Path, name: str) -> ExceptionEntry:
 def render(entry: ExceptionEntry) -> str:
     """The entry as an item of the list, conditions that are left out left out."""
     values = {key: value for key, value in entry.model_dump().items() if value not in ("", None)}
-    lines = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10_000).splitlines()
+    readable = all("\x85" not in str(value) for value in values.values())  # YAML takes that one for the end of a line
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=readable, width=10_000)
+    lines = text.rstrip("\n").split("\n")
     return "".join(f"{'  - ' if not number else '    '}{line}\n" for number, line in enumerate(lines))
 
 
@@ -81,7 +83,7 @@ def _says(text: str, path: Path, meant: ExceptionFile) -> bool:
 
 
 def _without(source: Source, position: int) -> str:
-    lines = source.text.splitlines(keepends=True)
+    lines = [line + "\n" for line in source.text.rstrip("\n").split("\n")]  # as YAML counts them, not as Unicode does
     first = source.lines[("exceptions", position)] - 1
     following = source.lines.get(("exceptions", position + 1))
     return "".join(lines[:first] + (lines[following - 1 :] if following is not None else []))

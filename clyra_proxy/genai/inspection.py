@@ -127,3 +127,4 @@ class Workshop:
 
     state: StateStore
     secret: bytes  # 32 bytes, stable for this data folder: salts hashes of prompts, tools, payloads
+    late: bool = False  # large inspectors are made when the first conversation comes

@@ -27,6 +27,8 @@ from clyra_proxy.verdict.rules import RULES
 
 CHECK = "genai"
 DETECTORS = "detector"
+LOADING_S = 4.5
+"""The first conversation waits so long for what is made late, in seconds; it is no part of the budget of a look."""
 _TOOL_SERVERS = frozenset({"mcp", "a2a"})
 
 type Read = Callable[[], Conversation | None]
@@ -106,6 +108,8 @@ async def _look(
     exchange: Exchange, state: GenAiState, room: ScanningRoom, phase: Phase, read: Read
 ) -> tuple[Inspection, Report] | None:
     """Read, then ask every inspector and, at the same time, who is outside. Raises UnreadableError."""
+    if not state.compiled.loaded:
+        await room.run(state.compiled.load, LOADING_S)
     budget_s = state.compiled.settings.budget_ms / 1000
     detectors = state.compiled.detectors
     if detectors is None:

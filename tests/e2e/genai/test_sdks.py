@@ -18,8 +18,16 @@ DELIVERIES = {
 }
 
 
-@pytest.mark.parametrize("delivery", DELIVERIES)
-@pytest.mark.parametrize("name", CALLS)
+WAYS = [
+    (name, delivery)
+    for name in CALLS
+    for delivery in DELIVERIES
+    if not (name.startswith("bedrock") and DELIVERIES[delivery].coding)
+]
+"""Amazon's client asks for `identity` and undoes no coding, so no server of theirs compresses."""
+
+
+@pytest.mark.parametrize(("name", "delivery"), WAYS)
 def test_an_sdk_works_unchanged(name: str, delivery: str, models: ModelUpstream, through_proxy: RunningProxy) -> None:
     call = CALLS[name]
     models.said = Said("It rains in Bergen, “as always”.", (BERGEN,) if call.tools else ())
