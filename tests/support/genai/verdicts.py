@@ -29,7 +29,7 @@ class VerdictLog:
         if self._offset < 0:
             self._offset = self.path.stat().st_size if self.path.exists() else 0
 
-    def of(self, trace: str, seconds: float = 10.0) -> dict[str, Any]:
+    def of(self, trace: str, seconds: float = 60.0) -> dict[str, Any]:
         """`unmapped.clyra` of the exchange with this trace id. Raises AssertionError when it does not come."""
         deadline = time.monotonic() + seconds
         while trace not in self._known:
