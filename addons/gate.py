@@ -12,12 +12,11 @@ from addons.exchanges import exchange_of
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.decide import collect_findings, decide
 from clyra_proxy.verdict.denial import build
-from clyra_proxy.verdict.model import Action, Finding
 
 
 def judge(exchange: Exchange) -> None:
     """Decide on what is known now; set the denial when an enforced finding asks for a block."""
-    if exchange.denial is None and any(_stops(finding) for finding in collect_findings(exchange)):
+    if exchange.denial is None and any(finding.stops for finding in collect_findings(exchange)):
         deny(exchange)
 
 
@@ -26,11 +25,6 @@ def deny(exchange: Exchange) -> None:
     if exchange.denial is None:
         exchange.verdict = decide(exchange)
         exchange.denial = build(exchange.verdict, exchange)
-
-
-def _stops(finding: Finding) -> bool:
-    """Whether a finding alone keeps the exchange from going on. Nobody can approve yet, so `approve` stops too."""
-    return finding.enforced and finding.action >= Action.APPROVE
 
 
 class Gate:

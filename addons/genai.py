@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 _UNCODED = "identity"
 
 
+def _ours(flow: HTTPFlow) -> tuple[Exchange | None, GenAiState | None]:
+    """The exchange of a flow, with its state when it is a conversation."""
+    exchange = exchange_of(flow)
+    return exchange, state_of(exchange) if exchange is not None else None
+
+
 class GenAi:
     """Judges what agents say and do."""
 
@@ -37,15 +43,13 @@ class GenAi:
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         """Comes after the gates were opened. A stream of events can be edited only while it is not compressed."""
-        exchange = exchange_of(flow)
-        state = state_of(exchange) if exchange is not None else None
+        _, state = _ours(flow)
         if state is not None and state.mode is Mode.ENFORCE and "accept-encoding" in flow.request.headers:
             flow.request.headers["accept-encoding"] = _UNCODED
 
     def request(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The request's body is here whole, and nothing of it has left."""
-        exchange = exchange_of(flow)
-        state = state_of(exchange) if exchange is not None else None
+        exchange, state = _ours(flow)
         if exchange is None or state is None or state.request_body is None:
             return None
         return self._request(exchange, state)
@@ -57,8 +61,7 @@ class GenAi:
 
     def clyra_pending(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """Messages inside a stream wait to be judged."""
-        exchange = exchange_of(flow)
-        state = state_of(exchange) if exchange is not None else None
+        exchange, state = _ours(flow)
         if exchange is None or state is None or state.stream is None:
             return None
         return self._messages(exchange, state)
@@ -70,8 +73,7 @@ class GenAi:
 
     def response(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The answer's body has ended; its last part, or all of it, has not left."""
-        exchange = exchange_of(flow)
-        state = state_of(exchange) if exchange is not None else None
+        exchange, state = _ours(flow)
         if exchange is None or state is None:
             return None
         return self._response(exchange, state)
@@ -90,8 +92,7 @@ class GenAi:
 
     def websocket_message(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The last message of the flow is about to be passed on."""
-        exchange = exchange_of(flow)
-        state = state_of(exchange) if exchange is not None else None
+        exchange, state = _ours(flow)
         if exchange is None or state is None or state.messages is None or exchange.denial is not None:
             return None
         return self._message(flow, exchange, state)
@@ -109,8 +110,7 @@ class GenAi:
             message.content = content
 
     def clyra_done(self, flow: HTTPFlow) -> None:
-        exchange = exchange_of(flow)
-        state = state_of(exchange) if exchange is not None else None
+        exchange, state = _ours(flow)
         if exchange is not None and state is not None:
             exchange.findings.extend(state.contained)
             settle(exchange, state, self._room)

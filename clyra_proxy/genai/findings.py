@@ -42,7 +42,7 @@ def conclude(
         finding = make_finding(inspector, signal, exchange, phase, suppress(signal))
         if finding is None:
             continue
-        if finding.enforced and finding.action is Action.REDACT:
+        if finding.redacts:
             if streamed:
                 pass  # whoever knows what was done to the pieces decides
             elif editable and _can_edit(signal.edits):

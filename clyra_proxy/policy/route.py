@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -78,3 +78,25 @@ class Route:
                     return found
                 rule = rule.rpartition(".")[0]
         return self.default_mode
+
+
+class PerRoute[Facts]:
+    """What `make` says of a route, kept while the route is in use. Routes are compared by identity, for speed."""
+
+    __slots__ = ("_known", "_make")
+
+    MOST = 4096
+
+    def __init__(self, make: Callable[[Route], Facts]) -> None:
+        self._make = make
+        self._known: dict[int, tuple[Route, Facts]] = {}
+
+    def of(self, route: Route) -> Facts:
+        known = self._known.get(id(route))
+        if known is not None and known[0] is route:
+            return known[1]
+        if len(self._known) >= self.MOST:
+            self._known.clear()  # routes of policies that were replaced
+        facts = self._make(route)
+        self._known[id(route)] = (route, facts)
+        return facts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from clyra_proxy.checks import BodySession
 from clyra_proxy.exchange import Exchange, Message
-from clyra_proxy.policy.route import Route
+from clyra_proxy.policy.route import PerRoute, Route
 from clyra_proxy.schemalock.admission import Admission
 from clyra_proxy.schemalock.binding import ADMISSION_ONLY, Choice
 from clyra_proxy.schemalock.buffered import BufferedSession
@@ -24,7 +24,6 @@ from clyra_proxy.stream.multipart import MultipartError
 from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase, Seen
 from clyra_proxy.verdict.reasons import Reason
 
-_MOST_ROUTES = 4096
 _SMALL = 64 * 1024
 """Bodies up to this many bytes are judged whole."""
 
@@ -50,11 +49,11 @@ class SchemaCheck:
     on_error = Action.BLOCK
 
     def __init__(self) -> None:
-        self._facts: dict[int, _RouteFacts] = {}
+        self._facts = PerRoute(_RouteFacts)
 
     def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
         """A session for a body or message of this exchange, or None when there is nothing to check."""
-        facts = self._facts_of(exchange.route)
+        facts = self._facts.of(exchange.route)
         if phase is Phase.MESSAGE:
             return _open_message(facts, exchange.message)
         request = phase is Phase.REQUEST_BODY
@@ -90,14 +89,6 @@ class SchemaCheck:
             return ADMISSION_ONLY
         chosen: Choice = plan.choose(exchange, phase, media)  # type: ignore[attr-defined]
         return chosen
-
-    def _facts_of(self, route: Route) -> _RouteFacts:
-        facts = self._facts.get(id(route))
-        if facts is None or facts.route is not route:
-            if len(self._facts) >= _MOST_ROUTES:
-                self._facts.clear()  # routes of policies that were replaced
-            facts = self._facts[id(route)] = _RouteFacts(route)
-        return facts
 
 
 def _open_document(facts: _RouteFacts, judge: Judge, choice: Choice, declared: int, request: bool) -> BodySession:

@@ -98,6 +98,16 @@ class Finding:
     def enforced(self) -> bool:
         return self.mode is Mode.ENFORCE
 
+    @property
+    def stops(self) -> bool:
+        """Whether it alone keeps the exchange from going on. Nobody can approve yet, so `approve` stops too."""
+        return self.enforced and self.action >= Action.APPROVE
+
+    @property
+    def redacts(self) -> bool:
+        """Whether it asks for a part to be taken out, and may."""
+        return self.enforced and self.action is Action.REDACT
+
 
 class Seen(StrEnum):
     """How much of a body the checks saw."""

@@ -17,12 +17,11 @@ from clyra_proxy.genai.wire.recognition import recognised
 from clyra_proxy.genai.wire.sessions import open_message
 from clyra_proxy.genai.wire.state import KEY, GenAiState, state_of
 from clyra_proxy.genai.wire.streaming import EventSession
-from clyra_proxy.policy.route import Route
+from clyra_proxy.policy.route import PerRoute, Route
 from clyra_proxy.verdict.model import Action, Mode, Phase
 from clyra_proxy.verdict.rules import mode_of_failure, rules_applied_by
 
 CHECK_ID = "genai"
-_MOST_ROUTES = 4096
 
 
 class GenAiCheck:
@@ -35,7 +34,7 @@ class GenAiCheck:
 
     def __init__(self, policy: Callable[[], CompiledGenAi | None]) -> None:
         self._policy = policy
-        self._modes: dict[int, tuple[Route, Mode]] = {}
+        self._modes = PerRoute(_mode_on)
 
     def open(self, exchange: Exchange, phase: Phase) -> BodySession | None:
         """A session for a body of this exchange, None when it is none of ours."""
@@ -63,21 +62,15 @@ class GenAiCheck:
         reading = recognised(exchange.request, exchange.destination, route.genai)
         if reading is None:
             return None
-        mode = self._mode_on(route)
+        mode = self._modes.of(route)
         if mode is Mode.OFF:
             return None
         state = GenAiState(reading, compiled, mode)
         exchange.extensions[KEY] = state
         return state
 
-    def _mode_on(self, route: Route) -> Mode:
-        """The strictest mode of all that could be found on a route."""
-        known = self._modes.get(id(route))
-        if known is not None and known[0] is route:
-            return known[1]
-        if len(self._modes) >= _MOST_ROUTES:
-            self._modes.clear()  # routes of policies that were replaced
-        off = all(rule.mode(route) is Mode.OFF for rule in rules_applied_by(CHECK_ID))
-        mode = Mode.OFF if off else mode_of_failure(route, CHECK_ID)
-        self._modes[id(route)] = (route, mode)
-        return mode
+
+def _mode_on(route: Route) -> Mode:
+    """The strictest mode of all that could be found on a route."""
+    off = all(rule.mode(route) is Mode.OFF for rule in rules_applied_by(CHECK_ID))
+    return Mode.OFF if off else mode_of_failure(route, CHECK_ID)

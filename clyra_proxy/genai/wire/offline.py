@@ -6,31 +6,18 @@ The same readings, inspectors and conclusions as on the wire, without threads, w
 from __future__ import annotations
 
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.findings import conclude
-from clyra_proxy.genai.judge import inspect_all
-from clyra_proxy.genai.wire.state import inspection_of, state_of
-from clyra_proxy.genai.wire.steps import cover, not_read, read_request
+from clyra_proxy.genai.wire.state import state_of
+from clyra_proxy.genai.wire.steps import concluded, inspected, opened, read_request
 from clyra_proxy.verdict.model import Mode, Phase
 
 
 def judge_offline(exchange: Exchange) -> None:
     """Judge the request body that a `GenAiCheck` has collected; findings go into the exchange."""
-    state = state_of(exchange)
+    state, phase = state_of(exchange), Phase.REQUEST_BODY
     if state is None or state.request_body is None or not state.request_body.body:
         return
-    phase = Phase.REQUEST_BODY
-    state.request = read_request(state.reading, state.request_body.body)
-    if state.request.unread:
-        cover(exchange, phase, state.request.unread[0])
-    inspection = inspection_of(exchange, state, state.request)
-    report = inspect_all(state.compiled.inspectors, inspection)
-    exceptions = state.compiled.exceptions
-    judgement = conclude(
-        report,
-        exchange,
-        phase,
-        lambda signal: exceptions.suppress(signal, inspection),
-        editable=state.mode is Mode.ENFORCE,
-    )
-    findings = [*judgement.findings, *not_read(exchange, state, phase, state.request)]
-    exchange.findings.extend(finding for finding in findings if state.is_new(finding))
+    body = state.request_body.body
+    found = inspected(state, opened(exchange, state, phase, lambda: read_request(state.reading, body)))
+    if found is not None:
+        judgement = concluded(exchange, state, phase, *found, editable=state.mode is Mode.ENFORCE)
+        exchange.findings.extend(finding for finding in judgement.findings if state.is_new(finding))

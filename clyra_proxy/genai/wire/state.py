@@ -12,7 +12,7 @@ from clyra_proxy.genai.compiled import CompiledGenAi
 from clyra_proxy.genai.inspection import Caller, Inspection
 from clyra_proxy.genai.model import Conversation, Direction
 from clyra_proxy.genai.protocols.reading import MessageReading, Reading
-from clyra_proxy.verdict.model import Action, Finding, Mode
+from clyra_proxy.verdict.model import Finding, Mode
 
 if TYPE_CHECKING:
     from clyra_proxy.genai.wire.streaming import EventSession
@@ -67,7 +67,7 @@ class GenAiState:
         if kind in self._kinds:
             return False
         if len(self._kinds) >= MOST_KINDS:
-            return finding.enforced and finding.action >= Action.APPROVE  # what refuses is always told
+            return finding.stops  # what refuses is always told
         self._kinds.add(kind)
         return True
 

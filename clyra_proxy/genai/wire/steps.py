@@ -22,7 +22,7 @@ from clyra_proxy.genai.protocols.salvage import UNREADABLE, salvage
 from clyra_proxy.genai.rewrite import RewriteError, rewrite
 from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
 from clyra_proxy.genai.wire.state import Collected, GenAiState, inspection_of
-from clyra_proxy.verdict.model import Action, Coverage, Finding, Mode, Phase, Seen
+from clyra_proxy.verdict.model import Coverage, Mode, Phase, Seen
 from clyra_proxy.verdict.rules import RULES
 
 CHECK = "genai"
@@ -68,10 +68,7 @@ async def judge(
     try:
         found = await _look(exchange, state, room, phase, read)
         if found is not None:
-            inspection, report = found
-            suppress = _Suppress(state, inspection)
-            judgement = conclude(report, exchange, phase, suppress, editable=editable, streamed=streamed)
-            judgement.findings += not_read(exchange, state, phase, inspection.conversation)
+            judgement = concluded(exchange, state, phase, *found, editable=editable, streamed=streamed)
     except (ScanningTimeoutError, ScanningOverflowError) as error:
         rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
         late = rule.finding(exchange.route, phase, check=CHECK, error=True, detail={"why": type(error).__name__})
@@ -83,19 +80,37 @@ async def judge(
     return judgement
 
 
-def not_read(exchange: Exchange, state: GenAiState, phase: Phase, conversation: Conversation) -> list[Finding]:
-    """What policy says of a conversation of which only strings could be salvaged; empty when it was read."""
-    broken = [word for word in conversation.unread if word.startswith(UNREADABLE)]
-    if not broken:
-        return []
-    why = broken[0].removeprefix(UNREADABLE)
-    cover(exchange, phase, why)
-    return unreadable(exchange, phase, state.compiled.settings.unreadable, {"why": why})
+def concluded(
+    exchange: Exchange,
+    state: GenAiState,
+    phase: Phase,
+    inspection: Inspection,
+    report: Report,
+    *,
+    editable: bool,
+    streamed: bool = False,
+) -> Judgement:
+    """What was found of one conversation, exceptions applied, and what policy says of what could not be read."""
+    exceptions = state.compiled.exceptions
+    judgement = conclude(
+        report,
+        exchange,
+        phase,
+        lambda signal: exceptions.suppress(signal, inspection),
+        editable=editable,
+        streamed=streamed,
+    )
+    broken = [word for word in inspection.conversation.unread if word.startswith(UNREADABLE)]
+    if broken:
+        why = broken[0].removeprefix(UNREADABLE)
+        cover(exchange, phase, why)
+        judgement.findings += unreadable(exchange, phase, state.compiled.settings.unreadable, {"why": why})
+    return judgement
 
 
 def rewritten(exchange: Exchange, phase: Phase, judgement: Judgement, body: bytes) -> bytes | None:
     """`body` with the edits that the judgement asks for, None when there are none. What cannot be made is a block."""
-    if not judgement.edits or any(_stops(finding) for finding in judgement.findings):
+    if not judgement.edits or any(finding.stops for finding in judgement.findings):
         return None
     try:
         return rewrite(body, judgement.edits)
@@ -107,17 +122,17 @@ def rewritten(exchange: Exchange, phase: Phase, judgement: Judgement, body: byte
 async def _look(
     exchange: Exchange, state: GenAiState, room: ScanningRoom, phase: Phase, read: Read
 ) -> tuple[Inspection, Report] | None:
-    """Read, then ask every inspector and, at the same time, who is outside. Raises UnreadableError."""
+    """Read, then ask every inspector and, at the same time, who is outside."""
     if not state.compiled.loaded:
         await room.run(state.compiled.load, LOADING_S)
     budget_s = state.compiled.settings.budget_ms / 1000
     detectors = state.compiled.detectors
     if detectors is None:
-        return await room.run(lambda: _inspect(state, _read(exchange, state, phase, read)), budget_s)
-    inspection = await room.run(lambda: _read(exchange, state, phase, read), budget_s)
+        return await room.run(lambda: inspected(state, opened(exchange, state, phase, read)), budget_s)
+    inspection = await room.run(lambda: opened(exchange, state, phase, read), budget_s)
     asking = asyncio.ensure_future(detectors.ask(inspection)) if inspection is not None else None
     try:
-        found = await room.run(lambda: _inspect(state, inspection), budget_s)
+        found = await room.run(lambda: inspected(state, inspection), budget_s)
         if found is not None and asking is not None:
             for signal in await asking:
                 found[1].take(DETECTORS, _named(signal, found[0], state))
@@ -127,7 +142,8 @@ async def _look(
     return found
 
 
-def _read(exchange: Exchange, state: GenAiState, phase: Phase, read: Read) -> Inspection | None:
+def opened(exchange: Exchange, state: GenAiState, phase: Phase, read: Read) -> Inspection | None:
+    """Read; what was read with its circumstances, None when it says nothing."""
     conversation = read()
     if conversation is None:
         return None
@@ -140,7 +156,8 @@ def _read(exchange: Exchange, state: GenAiState, phase: Phase, read: Read) -> In
     return inspection_of(exchange, state, conversation)
 
 
-def _inspect(state: GenAiState, inspection: Inspection | None) -> tuple[Inspection, Report] | None:
+def inspected(state: GenAiState, inspection: Inspection | None) -> tuple[Inspection, Report] | None:
+    """Ask every inspector; each signal then names the text it is about."""
     if inspection is None:
         return None
     report = inspect_all(state.compiled.inspectors, inspection)
@@ -152,18 +169,6 @@ def _named(signal: Signal, inspection: Inspection, state: GenAiState) -> Signal:
     """The signal with the salted hash of the text it is about, so that an exception can be as narrow as that text."""
     text = fingerprint(state.compiled.secret, signal, inspection)
     return replace(signal, detail={**signal.detail, "text": text}) if text else signal
-
-
-class _Suppress:
-    """The policy's exceptions, for one inspection."""
-
-    def __init__(self, state: GenAiState, inspection: Inspection) -> None:
-        self._state = state
-        self._inspection = inspection
-
-    def __call__(self, signal: Signal) -> str | None:
-        exception: str | None = self._state.compiled.exceptions.suppress(signal, self._inspection)
-        return exception
 
 
 def _request_reader(state: GenAiState, collected: Collected) -> Read:
@@ -204,10 +209,6 @@ def cover(exchange: Exchange, phase: Phase, why: str) -> None:
         exchange.request_coverage = coverage
     elif phase is Phase.RESPONSE_BODY:
         exchange.response_coverage = coverage
-
-
-def _stops(finding: Finding) -> bool:
-    return finding.enforced and finding.action >= Action.APPROVE
 
 
 def _is_signed(exchange: Exchange, phase: Phase) -> bool:

@@ -19,7 +19,7 @@ from clyra_proxy.genai.wire.steps import cover, judge
 from clyra_proxy.genai.wire.streaming import EventSession
 from clyra_proxy.genai.wire.window import Held
 from clyra_proxy.verdict.decide import decide
-from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
+from clyra_proxy.verdict.model import Finding, Mode, Phase
 from clyra_proxy.verdict.refusal import refusal_of
 from clyra_proxy.verdict.shapes import json_rpc
 
@@ -35,7 +35,7 @@ async def judge_messages(exchange: Exchange, state: GenAiState, session: EventSe
         findings = judgement.findings
         if judgement.edits and not session.edit(held, judgement.edits):
             findings = [_or_refused(finding) for finding in findings]
-        if any(_stops(finding) for finding in findings):
+        if any(finding.stops for finding in findings):
             del exchange.findings[before:]
             if not _answer_with_error(exchange, state, session, held, findings):
                 exchange.findings.extend(findings)
@@ -81,9 +81,4 @@ def _same(conversation: Conversation) -> Conversation:
 
 def _or_refused(finding: Finding) -> Finding:
     """What should have been redacted and was not is refused."""
-    redacts = finding.enforced and finding.action is Action.REDACT
-    return escalate(finding) if redacts else finding
-
-
-def _stops(finding: Finding) -> bool:
-    return finding.enforced and finding.action >= Action.APPROVE
+    return escalate(finding) if finding.redacts else finding

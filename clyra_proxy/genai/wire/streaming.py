@@ -24,7 +24,6 @@ from clyra_proxy.genai.wire.blocks import Blocks
 from clyra_proxy.genai.wire.state import GenAiState, inspection_of
 from clyra_proxy.genai.wire.window import Held, Window
 from clyra_proxy.stream.holding import ByteEdit
-from clyra_proxy.stream.watch import refuses
 from clyra_proxy.verdict.model import Action, Coverage, Finding, Mode, Phase, Seen
 from clyra_proxy.verdict.rules import RULES
 
@@ -192,7 +191,7 @@ class EventSession:
         finding = make_finding(inspector, signal, self._exchange, Phase.RESPONSE_BODY, exception)
         if finding is None:
             return
-        if finding.enforced and finding.action is Action.REDACT:
+        if finding.redacts:
             edits = [edit for edit in signal.edits if isinstance(edit, TextEdit)]
             if not edits or not all(self._blocks.edit(edit, edit.block or block, self._window) for edit in edits):
                 finding = escalate(finding)
@@ -204,7 +203,7 @@ class EventSession:
 
     def _keep(self, finding: Finding) -> None:
         """Tell the exchange, once of a kind; remember the first that refuses, which the gate records."""
-        if refuses(finding) and finding.action > Action.REDACT:
+        if finding.stops:
             self._refusal = self._refusal or finding
         elif self._state.is_new(finding):
             self._exchange.findings.append(finding)
