@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from clyra_proxy.policy.activation import Activation
 from clyra_proxy.policy.route import Atomic
 from clyra_proxy.policy.section import Section
 from clyra_proxy.stream.limits import DEEPEST, DEFAULT_LIMITS, BodyLimits
@@ -66,3 +67,4 @@ class DataPlatform(Section):
     """Bodies and rows."""
 
     schemalock: SchemaLock = Field(default_factory=SchemaLock, description="Streaming JSON validation.")
+    activation: Activation = Field(default_factory=Activation, description=Activation.__doc__)

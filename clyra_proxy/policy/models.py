@@ -12,12 +12,17 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from clyra_proxy.policy.approvals import Approvals
 from clyra_proxy.policy.bodies import DataPlatform
 from clyra_proxy.policy.destinations import DestinationSettings
+from clyra_proxy.policy.engines import Engines
 from clyra_proxy.policy.genai.section import GenAiSecurity
+from clyra_proxy.policy.halts import Halts
+from clyra_proxy.policy.mirroring import Mirroring
 from clyra_proxy.policy.proving import Evidence, Telemetry
 from clyra_proxy.policy.receiving import Identity, Listen
 from clyra_proxy.policy.section import FilePath, Name, RuleModes, Section
+from clyra_proxy.policy.sharing import SharedState
 from clyra_proxy.policy.testcases import TestCase
 from clyra_proxy.verdict.model import Mode
 
@@ -69,6 +74,11 @@ class Enforcement(Section):
         None,
         description="PEM file of the authorities that upstream certificates must chain to. Default: the public roots.",
     )
+    approvals: Approvals = Field(default_factory=Approvals, description=Approvals.__doc__)
+    halt: Halts = Field(default_factory=Halts, description=Halts.__doc__)
+    state: SharedState = Field(default_factory=SharedState, description=SharedState.__doc__)
+    engines: Engines = Field(default_factory=Engines, description=Engines.__doc__)
+    mirror: Mirroring = Field(default_factory=Mirroring, description=Mirroring.__doc__)
 
 
 class PolicyDocument(Section):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from clyra_proxy.verdict import genai_rules
+from clyra_proxy.verdict import activation_rules, genai_rules
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase, Severity
 from clyra_proxy.verdict.reasons import Reason
 from clyra_proxy.verdict.taxonomy import Labels, labels_of_rules
@@ -234,6 +234,7 @@ _CATALOGUE = (
         fixed=True,
     ),
     *(Rule(*row) for row in genai_rules.ROWS),
+    *(Rule(*row) for row in activation_rules.ROWS),
 )
 
 SPEAKS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -241,6 +242,7 @@ SPEAKS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
         "schema": frozenset({"json", "schema", "body"}),
         "genai": frozenset(row[0].partition(".")[0] for row in genai_rules.ROWS),
         "budget": frozenset({"budget", "loop", "drift"}),
+        "activation": frozenset({"rows", "sql"}),
     }
 )
 """Check -> families whose rules it applies, where these are more than its own."""

@@ -1,0 +1,1 @@
+"""Approvals: an action that needs a person waits for one, bound to exactly its payload."""

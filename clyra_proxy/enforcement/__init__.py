@@ -1,0 +1,1 @@
+"""Enforcement beyond single findings: halt and resume, policy engines, shadow policies, mirroring, contradictions."""
