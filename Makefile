@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 # Most tests wait for processes and sockets more than for a core, so four run at a time; Unix socket paths must be short.
 RUN_TESTS = folder=$$(mktemp -d /tmp/clyra.XXXXXX); $(PYTHON) -m pytest -n 4 --basetemp="$$folder/t" $(1); \
 	status=$$?; rm -rf "$$folder"; exit $$status
-TEST_PACKAGES := chromium:chromium softhsm2-util:softhsm2 curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev /usr/lib/postgresql:postgresql
+TEST_PACKAGES := chromium:chromium softhsm2-util:softhsm2 curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev /usr/lib/postgresql:postgresql redis-server:redis-server
 BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
 
 .PHONY: help setup test test-comprehensive lint format docs bench-engine bench-schema bench-evidence bench-detection bench-genai verifiers verify-vectors demo clean
