@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from clyra_proxy.activation.model import Batch
+from clyra_proxy.activation.model import Answer, Batch
 from clyra_proxy.genai.inspection import Caller
 from clyra_proxy.verdict.model import Action
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class RowInspection:
     """One batch with its circumstances. destination: host and port. now: seconds since the epoch.
 
-    route, exchange: ids. enforced: whether what is found can stop anything here; counters count either way.
+    route, exchange: ids. endpoint: what was asked of the destination (method and path without query). body: the decoded
+    request body; with the two a write is told from another that has the same rows. enforced: whether what is found can stop anything here; counters count either way.
     """
 
     batch: Batch
@@ -33,6 +34,8 @@ class RowInspection:
     exchange: str = ""
     now: float = 0.0
     enforced: bool = False
+    endpoint: str = ""
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class RowSignal:
 
     action: what is asked for; None: what the rule asks for. For a signal about rows BLOCK means: these rows are not
     forwarded; policy then says whether the rest is (`on_bad_rows`). detail: small scalars (limit, observed, field).
-    retry_after: seconds after which asking again can help; 0: it cannot.
+    retry_after: seconds after which asking again can help; 0: it cannot. answer: what the sender is answered instead
+    of a denial when the signal blocks (the stored outcome of the same write).
     """
 
     rule: str
@@ -50,6 +54,7 @@ class RowSignal:
     path: str = ""
     detail: Mapping[str, str | int] = field(default_factory=dict)
     retry_after: float = 0.0
+    answer: Answer | None = None
 
 
 class RowInspector(Protocol):
@@ -61,7 +66,10 @@ class RowInspector(Protocol):
 
 
 class SettlingInspector(RowInspector, Protocol):
-    """An inspector that learns at the end what became of the rows: counters are given back, outcomes kept."""
+    """An inspector that learns at the end what became of the rows: counters are given back, outcomes kept.
+
+    forwarded: positions that went upstream. status, body: what the sender was answered; 0 when there was no answer.
+    """
 
     def settle(self, inspection: RowInspection, forwarded: frozenset[int], status: int, body: bytes) -> None: ...
 

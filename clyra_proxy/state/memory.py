@@ -7,8 +7,9 @@ dropped at the latest when the store would grow past `most` entries, and then wh
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
-from clyra_proxy.state.store import SLOTS, Admission, StateError, refuse_unstorable, slot_of
+from clyra_proxy.state.store import SLOTS, Addition, Admission, Bucket, StateError, Taken, refuse_unstorable, slot_of
 
 _NEVER = float("inf")
 
@@ -38,6 +39,23 @@ class MemoryState:
                 return Admission(False, before)
             self._count(key, amount, window_s, now)
             return Admission(True, before + amount)
+
+    def add_all(self, additions: Sequence[Addition], now: float) -> list[Admission]:
+        for one in additions:
+            refuse_unstorable(one.key)
+        with self._lock:
+            return [self._admit(one, now) for one in additions]
+
+    def take(self, key: str, amount: int, rate: float, burst: float, now: float, reserve: float = 0.0) -> Taken:
+        refuse_unstorable(key)
+        with self._lock:
+            value, end = self._values.get(key, ("", 0.0))
+            standing = Bucket.read(value if end > now else None, burst, now)
+            bucket, answer = standing.take(amount, rate, burst, now, reserve)
+            if bucket is not None:
+                self._values[key] = (bucket.text, now + bucket.lifetime_s(rate, burst))
+                self._make_room_for_values(now)
+            return answer
 
     def total(self, key: str, window_s: int, now: float) -> int:
         with self._lock:
@@ -90,6 +108,13 @@ class MemoryState:
             held.pop(holder, None)
             if not held:
                 self._leases.pop(key, None)
+
+    def _admit(self, one: Addition, now: float) -> Admission:
+        before = self._sum(one.key, one.window_s, now)
+        if one.limit is not None and before + one.amount > one.limit:
+            return Admission(False, before)
+        self._count(one.key, one.amount, one.window_s, now)
+        return Admission(True, before + one.amount)
 
     def _count(self, key: str, amount: int, window_s: int, now: float) -> None:
         place, slot = (key, window_s), slot_of(window_s, now)

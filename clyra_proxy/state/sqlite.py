@@ -17,11 +17,11 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from clyra_proxy.state.store import SLOTS, Admission, StateError, refuse_unstorable, slot_of
+from clyra_proxy.state.store import SLOTS, Addition, Admission, Bucket, StateError, Taken, refuse_unstorable, slot_of
 from clyra_proxy.state.sweep import MAX_PAGES, Sweeper
 
 STATE_FILE = "state.sqlite"
@@ -69,19 +69,26 @@ class SqliteState:
         self._opening = threading.Lock()
 
     def add(self, key: str, amount: int, window_s: int, now: float) -> int:
-        refuse_unstorable(key)
-        with self._writing(now) as run:
-            self._count(run, key, amount, window_s, now)
-            return self._sum(run, key, window_s, now)
+        return self.add_all((Addition(key, amount, window_s),), now)[0].total
 
     def add_within(self, key: str, amount: int, limit: int, window_s: int, now: float) -> Admission:
+        return self.add_all((Addition(key, amount, window_s, limit),), now)[0]
+
+    def add_all(self, additions: Sequence[Addition], now: float) -> list[Admission]:
+        for one in additions:
+            refuse_unstorable(one.key)
+        with self._writing(now) as run:
+            return [self._admit(run, one, now) for one in additions]
+
+    def take(self, key: str, amount: int, rate: float, burst: float, now: float, reserve: float = 0.0) -> Taken:
         refuse_unstorable(key)
         with self._writing(now) as run:
-            before = self._sum(run, key, window_s, now)
-            if before + amount > limit:
-                return Admission(False, before)
-            self._count(run, key, amount, window_s, now)
-            return Admission(True, before + amount)
+            row = run.execute(_GET, (key, now)).fetchone()
+            standing = Bucket.read(None if row is None else str(row[0]), burst, now)
+            bucket, answer = standing.take(amount, rate, burst, now, reserve)
+            if bucket is not None:
+                run.execute(_PUT, (key, bucket.text, now + bucket.lifetime_s(rate, burst)))
+            return answer
 
     def total(self, key: str, window_s: int, now: float) -> int:
         with self._reading() as run:
@@ -138,9 +145,13 @@ class SqliteState:
             with session.lock:
                 session.connection.close()
 
-    @staticmethod
-    def _count(run: sqlite3.Connection, key: str, amount: int, window_s: int, now: float) -> None:
-        run.execute(_COUNT, (f"{window_s} {key}", slot_of(window_s, now), amount, now + 2 * window_s))
+    def _admit(self, run: sqlite3.Connection, one: Addition, now: float) -> Admission:
+        before = self._sum(run, one.key, one.window_s, now)
+        if one.limit is not None and before + one.amount > one.limit:
+            return Admission(False, before)
+        slot = slot_of(one.window_s, now)
+        run.execute(_COUNT, (f"{one.window_s} {one.key}", slot, one.amount, now + 2 * one.window_s))
+        return Admission(True, before + one.amount)
 
     @staticmethod
     def _sum(run: sqlite3.Connection, key: str, window_s: int, now: float) -> int:

@@ -7,6 +7,8 @@ event loop. A store that fails raises StateError; what then happens is declared 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +33,24 @@ class Admission:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """An addition to a sliding-window counter, made by `add_all`. limit: as in `add_within`; None: unconditional."""
+
+    key: str
+    amount: int
+    window_s: int
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of taking tokens. wait_s: seconds after which asking again can help; 0 when it was granted."""
+
+    granted: bool
+    wait_s: float = 0.0
+
+
 class StateStore(Protocol):
     """Windows and lifetimes in seconds. `now`: seconds since the epoch, given by the caller: tests can move it."""
 
@@ -43,6 +63,18 @@ class StateStore(Protocol):
 
     def add_within(self, key: str, amount: int, limit: int, window_s: int, now: float) -> Admission:
         """As `add`, only when the total stays at or below `limit`; asking and adding are one step."""
+        ...
+
+    def add_all(self, additions: Sequence[Addition], now: float) -> list[Admission]:
+        """Make several additions in one step, each judged by its own limit; what became of each, in order."""
+        ...
+
+    def take(self, key: str, amount: int, rate: float, burst: float, now: float, reserve: float = 0.0) -> Taken:
+        """Take tokens from a bucket that holds `burst` of them and fills by `rate` a second.
+
+        Granted when `reserve` tokens stay, or when the bucket is full above the reserve: then the level may fall below
+        zero, so that an amount larger than the bucket passes once and is paid for afterwards.
+        """
         ...
 
     def total(self, key: str, window_s: int, now: float) -> int: ...
@@ -71,6 +103,39 @@ class StateStore(Protocol):
 def slot_of(window_s: int, now: float) -> int:
     """Number of the slot that `now` falls into, counted from the epoch."""
     return int(now * SLOTS // max(window_s, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A token bucket as stores keep it: its level at a moment. text: how it is written."""
+
+    level: float
+    at: float
+
+    @classmethod
+    def read(cls, text: str | None, burst: float, now: float) -> Bucket:
+        """The stored bucket; a full one when there is none."""
+        if text is None:
+            return cls(burst, now)
+        level, _, at = text.partition(" ")
+        return cls(float(level), float(at))
+
+    @property
+    def text(self) -> str:
+        return f"{self.level!r} {self.at!r}"
+
+    def take(self, amount: int, rate: float, burst: float, now: float, reserve: float) -> tuple[Bucket | None, Taken]:
+        """The bucket after taking (None: nothing is taken), and the answer."""
+        level = min(burst, self.level + max(0.0, now - self.at) * rate)
+        needed = min(float(amount), max(0.0, burst - reserve))
+        missing = needed + reserve - level
+        if missing > 0:
+            return None, Taken(False, missing / rate)
+        return Bucket(level - amount, max(now, self.at)), Taken(True)
+
+    def lifetime_s(self, rate: float, burst: float) -> int:
+        """Seconds until it is full again and need not be remembered."""
+        return math.ceil((burst - self.level) / rate) + 1
 
 
 def refuse_unstorable(key: str, value: str = "") -> None:

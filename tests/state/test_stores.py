@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from clyra_proxy.state.memory import MemoryState
 from clyra_proxy.state.sqlite import SqliteState
-from clyra_proxy.state.store import SLOTS, StateError, StateStore
+from clyra_proxy.state.store import SLOTS, Addition, StateError, StateStore, Taken
 
 NOW = 1_800_000_000.0
 
@@ -60,6 +60,39 @@ def test_add_within_refuses_without_counting(store: StateStore) -> None:
     assert (exact.admitted, exact.total) == (True, 10)
 
 
+def test_additions_together_are_judged_alone(store: StateStore) -> None:
+    both = [Addition("rows", 6, 60, 10), Addition("deletes", 6, 3600, 5), Addition("seen", 6, 60)]
+    assert [one.admitted for one in store.add_all(both, NOW)] == [True, False, True]
+    assert [(one.admitted, one.total) for one in store.add_all(both, NOW)] == [(False, 6), (False, 0), (True, 12)]
+    assert store.add_all((), NOW) == []
+
+
+def test_bucket_is_full_at_first_and_fills_again(store: StateStore) -> None:
+    assert store.take("b", 80, 10.0, 100.0, NOW).granted
+    refused = store.take("b", 40, 10.0, 100.0, NOW + 1)
+    assert (refused.granted, round(refused.wait_s, 6)) == (False, 1.0)
+    assert store.take("b", 40, 10.0, 100.0, NOW + 2).granted
+    assert store.take("b", 100, 10.0, 100.0, NOW + 100).granted
+
+
+def test_what_is_larger_than_the_bucket_is_paid_for_afterwards(store: StateStore) -> None:
+    assert store.take("b", 250, 10.0, 100.0, NOW).granted
+    assert not store.take("b", 1, 10.0, 100.0, NOW + 15).granted
+    assert store.take("b", 1, 10.0, 100.0, NOW + 15.2).granted
+
+
+def test_a_reserve_stays_in_the_bucket(store: StateStore) -> None:
+    assert store.take("b", 50, 10.0, 100.0, NOW, reserve=50.0).granted
+    assert not store.take("b", 1, 10.0, 100.0, NOW, reserve=50.0).granted
+    assert store.take("b", 50, 10.0, 100.0, NOW).granted
+
+
+def test_a_clock_that_goes_back_fills_nothing(store: StateStore) -> None:
+    assert store.take("b", 100, 10.0, 100.0, NOW) == Taken(True)
+    assert not store.take("b", 50, 10.0, 100.0, NOW - 60).granted
+    assert not store.take("b", 50, 10.0, 100.0, NOW + 1).granted
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     additions=st.lists(st.tuples(st.floats(0, 500), st.integers(0, 50)), max_size=30),
@@ -82,7 +115,9 @@ def test_total_is_the_window_and_at_most_a_twentieth_more(additions: list[tuple[
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["add", "within", "put", "new", "get", "delete", "acquire", "release", "entries"]),
+        st.sampled_from(
+            ["add", "within", "put", "new", "get", "delete", "acquire", "release", "entries", "all", "take"]
+        ),
         st.sampled_from(["a", "b", "a/x"]),
         st.integers(0, 6),
         st.floats(0, 40),
@@ -102,6 +137,8 @@ def _do(store: StateStore, kind: str, key: str, number: int, now: float) -> obje
         "acquire": lambda: store.acquire(key, str(number), 2, 30, now),
         "release": lambda: store.release(key, str(number)),
         "entries": lambda: store.entries("a", now),
+        "all": lambda: store.add_all([Addition(key, number, 60, 9), Addition(key, 1, 30)], now),
+        "take": lambda: store.take(f"bucket {key}", number, 0.5, 8.0, now, number % 3),
     }
     return operations[kind]()
 
@@ -249,6 +286,6 @@ def test_broken_file_is_an_error_for_every_operation(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     path.write_bytes(b"this is no database, whatever its name says" * 100)
     store = SqliteState(path)
-    for kind in ("add", "within", "put", "new", "get", "delete", "acquire", "release", "entries"):
+    for kind in ("add", "within", "put", "new", "get", "delete", "acquire", "release", "entries", "all", "take"):
         with pytest.raises(StateError):
             _do(store, kind, "k", 1, NOW)
