@@ -24,7 +24,8 @@ class RowInspection:
     """One batch with its circumstances. destination: host and port. now: seconds since the epoch.
 
     route, exchange: ids. endpoint: what was asked of the destination (method and path without query). body: the decoded
-    request body; with the two a write is told from another that has the same rows. enforced: whether what is found can stop anything here; counters count either way.
+    request body; with the two a write is told from another that has the same rows. enforced: whether what is found can
+    stop anything here; counters count either way.
     """
 
     batch: Batch

@@ -19,7 +19,6 @@ import stat
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from clyra_proxy.state.store import SLOTS, Addition, Admission, Bucket, StateError, Taken, refuse_unstorable, slot_of
 from clyra_proxy.state.sweep import MAX_PAGES, Sweeper
@@ -85,10 +84,10 @@ class SqliteState:
         with self._writing(now) as run:
             row = run.execute(_GET, (key, now)).fetchone()
             standing = Bucket.read(None if row is None else str(row[0]), burst, now)
-            bucket, answer = standing.take(amount, rate, burst, now, reserve)
+            bucket, taken = standing.take(amount, rate, burst, now, reserve)
             if bucket is not None:
                 run.execute(_PUT, (key, bucket.text, now + bucket.lifetime_s(rate, burst)))
-            return answer
+            return taken
 
     def total(self, key: str, window_s: int, now: float) -> int:
         with self._reading() as run:
@@ -155,8 +154,7 @@ class SqliteState:
 
     @staticmethod
     def _sum(run: sqlite3.Connection, key: str, window_s: int, now: float) -> int:
-        row: Any = run.execute(_SUM, (f"{window_s} {key}", slot_of(window_s, now) - SLOTS)).fetchone()
-        return int(row[0])
+        return int(run.execute(_SUM, (f"{window_s} {key}", slot_of(window_s, now) - SLOTS)).fetchone()[0])
 
     def _current(self) -> _Session:
         session = self._session
