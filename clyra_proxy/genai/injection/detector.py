@@ -114,7 +114,8 @@ class Detector:
             judged = self._judged(found, points, size, provenance)
         if not judged.flagged or self.level >= _STRICT:
             return judged
-        found = [_found(look, hit, weighed, mention=_is_mention(look, hit, provenance)) for look, hit in hits]
+        mentioned = _Mentions(provenance)
+        found = [_found(look, hit, weighed, mention=mentioned(look, hit)) for look, hit in hits]
         return self._judged(found, points, size, provenance)
 
     def _suspects(self, plain: bytes, found: list[Found]) -> bool:
@@ -184,9 +185,20 @@ def _found(look: Look, hit: Hit, provenance: Provenance, *, mention: bool) -> Fo
     return Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden, mention)
 
 
-def _is_mention(look: Look, hit: Hit, provenance: Provenance) -> bool:
-    seen = look.view not in (View.DESPACED, View.HIDDEN)
-    return seen and is_mention(look.content, hit.start, hit.end, provenance)
+class _Mentions:
+    """Whether a match is a mention, asked once for each place however many rules match there."""
+
+    def __init__(self, provenance: Provenance) -> None:
+        self._provenance = provenance
+        self._known: dict[tuple[int, int, int], bool] = {}
+
+    def __call__(self, look: Look, hit: Hit) -> bool:
+        if look.view in (View.DESPACED, View.HIDDEN):
+            return False
+        place = id(look), hit.start, hit.end
+        if place not in self._known:
+            self._known[place] = is_mention(look.content, hit.start, hit.end, self._provenance)
+        return self._known[place]
 
 
 def _is_undone(look: Look) -> bool:
