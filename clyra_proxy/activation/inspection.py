@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class RowInspection:
     """One batch with its circumstances. destination: host and port. now: seconds since the epoch.
 
-    route, exchange: ids. endpoint: what was asked of the destination (method and path without query). body: the decoded
+    route, exchange: ids. endpoint: what was asked of the destination (method, path and query; never told). body: the decoded
     request body; with the two a write is told from another that has the same rows. enforced: whether what is found can
     stop anything here; counters count either way.
     """

@@ -1,7 +1,8 @@
 """From a verdict in the log to the narrowest exceptions that would have covered it.
 
-Rule: every condition the finding allows is set, and widening is asked for in words: `text` leaves out the hash of the
-very text, `agent` also who sent it, `route` also where it went. Rule, patterns, place and tool always stay.
+Rule: every condition is set that the finding allows and the same exchange will meet again; widening is asked for in
+words: `text` leaves out the hash of the very text, `agent` also who sent it, `route` also where it went. Rule, patterns,
+place and tool always stay.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from clyra_proxy.genai.exceptions import COVERABLE, ExceptionEntry, general_place, instant_of
+from clyra_proxy.genai.inspection import Caller
 
 LONGEST_S = 366 * 86_400
 """An exception ends after a year at the latest: what nobody looks at again is a hole."""
@@ -71,7 +73,7 @@ def _entry(finding: Mapping[str, Any], event: Mapping[str, Any], decision: Decis
         "text": str(detail.get("text", "")) if width is Width.NARROW else "",
         "provenance": str(detail.get("provenance", "")),
         "tool": str(detail.get("tool", "")),
-        "agent": str(ours.get("agent", "")) if width in (Width.NARROW, Width.TEXT) else "",
+        "agent": _agent(ours) if width in (Width.NARROW, Width.TEXT) else "",
         "route": str(ours.get("route", "")) if width is not Width.ROUTE else "",
         "destination": _destination(event) if width is not Width.ROUTE else "",
     }
@@ -84,6 +86,12 @@ def _entry(finding: Mapping[str, Any], event: Mapping[str, Any], decision: Decis
         expires=instant_of(decision.expires),
         verdict=str(ours.get("verdict", "")),
     )
+
+
+def _agent(ours: Mapping[str, Any]) -> str:
+    """The agent, if one proved to be it: the name of a process is a guess that the next exchange may go without."""
+    caller = Caller(str(ours.get("agent", "")), auth=str(ours.get("auth", "none")))
+    return caller.agent if caller.named else ""
 
 
 def _destination(event: Mapping[str, Any]) -> str:

@@ -194,3 +194,12 @@ def test_intervals(hits: int, of: int, low: float, high: float) -> None:
     """Against published values of the Wilson interval."""
     found = interval(hits, of)
     assert found == pytest.approx((low, high), abs=5e-4)
+
+
+@pytest.mark.parametrize(("auth", "agent"), [("proxy", "hightouch"), ("process", ""), ("none", "")])
+def test_a_guessed_agent_is_no_condition(home: Path, auth: str, agent: str) -> None:
+    """The process behind a connection is looked up beside the exchange: the same one again may go without it."""
+    event = find_event(home / "verdicts" / "verdicts.ndjson", IDS[0])
+    event["unmapped"]["clyra"]["auth"] = auth
+    decided = Decided("ours", "me", time.time(), time.time() + 60, Width.NARROW)
+    assert {entry.agent for entry in entries_from(event, decided, frozenset())} == {agent}

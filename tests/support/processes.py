@@ -104,12 +104,16 @@ class Running:
         return self.process.wait(seconds)
 
     def kill(self) -> int:
-        """SIGKILL to it and its children."""
+        """SIGKILL to it and its children; what they listened on is closed when this returns."""
         children = _children(self.pid)
         self.process.kill()
         for child in children:
             _kill_quietly(child)
-        return self.process.wait(10)
+        status = self.process.wait(10)
+        ended = time.monotonic() + 30
+        while any(map(_lives, children)) and time.monotonic() < ended:
+            time.sleep(0.01)
+        return status
 
 
 def run(
@@ -163,3 +167,11 @@ def _children(pid: int) -> list[psutil.Process]:
 def _kill_quietly(child: psutil.Process) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         child.kill()  # psutil compares the creation time first: a reused id is left alone
+
+
+def _lives(child: psutil.Process) -> bool:
+    """Whether it still holds anything: a zombie has let go of its files, and only waits for its parent."""
+    try:
+        return child.is_running() and child.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
