@@ -3,9 +3,6 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-# Most tests wait for processes and sockets more than for a core, so four run at a time; Unix socket paths must be short.
-RUN_TESTS = folder=$$(mktemp -d /tmp/clyra.XXXXXX); $(PYTHON) -m pytest -n 4 --basetemp="$$folder/t" $(1); \
-	status=$$?; rm -rf "$$folder"; exit $$status
 TEST_PACKAGES := chromium:chromium softhsm2-util:softhsm2 curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev /usr/lib/postgresql:postgresql redis-server:redis-server
 BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
 
@@ -20,18 +17,18 @@ setup: ## the environment with all development tools
 test: verifiers ## lint, then every test but the comprehensive ones
 	@.ci/system-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
-	$(call RUN_TESTS,)
+	@.ci/tests
 
 test-comprehensive: verifiers ## every test, the long ones too
 	@.ci/system-packages $(TEST_PACKAGES)
-	$(call RUN_TESTS,-m "comprehensive or not comprehensive")
+	@.ci/tests -m "comprehensive or not comprehensive"
 
 lint: setup ## ruff, mypy, import contracts, shellcheck
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-cache
-	.venv/bin/shellcheck run_proxy.sh .ci/run .ci/system-packages
+	.venv/bin/shellcheck run_proxy.sh .ci/run .ci/tests .ci/system-packages
 
 format: setup ## rewrite the code as ruff wants it
 	$(PYTHON) -m ruff check --fix .

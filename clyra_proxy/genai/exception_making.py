@@ -1,8 +1,8 @@
 """From a verdict in the log to the narrowest exceptions that would have covered it.
 
 Rule: every condition is set that the finding allows and the same exchange will meet again; widening is asked for in
-words: `text` leaves out the hash of the very text, `agent` also who sent it, `route` also where it went. Rule, patterns,
-place and tool always stay.
+words: `text` leaves out the hash of the very text, `agent` also who sent it, `route` also where it went. Rule,
+patterns, place and tool always stay.
 """
 
 from __future__ import annotations
