@@ -18,7 +18,7 @@ import orjson
 
 from clyra_proxy.errors import EvidenceError
 from clyra_proxy.evidence.backlog import Backlog
-from clyra_proxy.evidence.commitment import SubjectKeys
+from clyra_proxy.evidence.commitment import SubjectKey, SubjectKeys
 from clyra_proxy.evidence.event import intent_event, outcome_event, whole_event
 from clyra_proxy.evidence.link import Link
 from clyra_proxy.evidence.outbox import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Outbox, Waiting, encode_batch
@@ -160,6 +160,14 @@ class RecorderClient:
             log.error("an exchange could not be described: %s%s; a gap is declared", *describe_fault(error))  # noqa: TRY400
             self._outbox.drop("lost")
             return
+        self.note(line)
+
+    def subject_key(self, tenant: str) -> SubjectKey:
+        """The key that commitments about this tenant are made with now. Raises EvidenceError."""
+        return self._subjects.current(tenant)
+
+    def note(self, line: bytes) -> None:
+        """Queue an event of any kind, encoded. Never waits, never raises; what does not fit is a declared gap."""
         if self._outbox.full and not self._in_flight:  # in flight: older counters could come back behind the spool
             self._spill()
         if self._outbox.full:

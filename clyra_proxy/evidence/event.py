@@ -24,6 +24,8 @@ from clyra_proxy.verdict.model import Action, Finding, Mode, Seen, Verdict
 
 ENGINE = f"clyra/{__version__}"
 TYPE = "pef.http_call"
+APPROVAL = "evidence.approval"
+"""Key in `exchange.extensions`: the approval that the exchange used up, as `appr` of a record."""
 MAX_FINDINGS = 32
 MAX_HEADERS = 64
 MAX_LABELS = 16
@@ -45,9 +47,9 @@ def intent_event(exchange: Exchange, key: SubjectKey) -> bytes:
     data["phase"] = "intent"
     event: dict[str, Any] = {
         "typ": TYPE,
-        "agent": _agent(exchange.identity),
-        "act": _act(exchange),
-        "verdict": _verdict(exchange),
+        "agent": agent_of(exchange.identity),
+        "act": act_of(exchange),
+        "verdict": verdict_of(exchange),
         "io": {"req": _expected(exchange.request_body)},
         "data": data,
     }
@@ -64,7 +66,7 @@ def whole_event(exchange: Exchange, key: SubjectKey) -> bytes:
     """One event for an exchange that had no intent, encoded."""
     data = _basics(exchange, key)
     data["phase"] = "whole"
-    event = {"typ": TYPE, "agent": _agent(exchange.identity), "act": _act(exchange), **_ending(exchange, data)}
+    event = {"typ": TYPE, "agent": agent_of(exchange.identity), "act": act_of(exchange), **_ending(exchange, data)}
     return _encode(event, exchange)
 
 
@@ -74,6 +76,8 @@ def _encode(event: dict[str, Any], exchange: Exchange) -> bytes:
         event["trace"] = {"trace_id": trace.trace_id, "span_id": trace.span_id, "flags": trace.flags}
         if trace.parent_span_id:
             event["trace"]["parent_span_id"] = trace.parent_span_id
+    if (used := exchange.extensions.get(APPROVAL)) is not None:
+        event["appr"] = used
     identity = exchange.identity
     if identity.session:
         event["claim"] = {"session": _text(identity.session, 256)}
@@ -125,7 +129,7 @@ def _ending(exchange: Exchange, data: dict[str, Any]) -> dict[str, Any]:
         "bytes_in": request.seen,
         "bytes_out": response.released,
     }
-    return {"verdict": _verdict(exchange), "io": {"req": _body(request), "res": answer}, "perf": perf, "data": data}
+    return {"verdict": verdict_of(exchange), "io": {"req": _body(request), "res": answer}, "perf": perf, "data": data}
 
 
 def _add_labels(data: dict[str, Any], verdict: Verdict) -> None:
@@ -151,7 +155,8 @@ def _add_coverage(data: dict[str, Any], verdict: Verdict) -> None:
     data["coverage"] = {"req": str(request)[:96], "res": str(response)[:96]}
 
 
-def _verdict(exchange: Exchange) -> dict[str, Any]:
+def verdict_of(exchange: Exchange) -> dict[str, Any]:
+    """The decision as a record has it; `observe` while there is none."""
     verdict = exchange.verdict
     found: dict[str, Any] = {"policy_sha256": exchange.policy_sha256, "engine": ENGINE}
     if verdict is None:
@@ -187,7 +192,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return found
 
 
-def _agent(identity: Identity) -> dict[str, Any]:
+def agent_of(identity: Identity) -> dict[str, Any]:
+    """Who is calling, as a record has it."""
     auth = identity.auth if identity.auth in _AUTH else "none"
     found = {"uid": _text(identity.agent, 256) or "anonymous", "auth": auth}
     if identity.run:
@@ -197,7 +203,8 @@ def _agent(identity: Identity) -> dict[str, Any]:
     return found
 
 
-def _act(exchange: Exchange) -> dict[str, Any]:
+def act_of(exchange: Exchange) -> dict[str, Any]:
+    """What is done, as a record has it: no query, no secret in a path."""
     request, destination = exchange.request, exchange.destination
     op = "websocket.session" if exchange.websocket else "http.request"
     return {
