@@ -73,7 +73,8 @@ class StateStore(Protocol):
         """Take tokens from a bucket that holds `burst` of them and fills by `rate` a second.
 
         Granted when `reserve` tokens stay, or when the bucket is full above the reserve: then the level may fall below
-        zero, so that an amount larger than the bucket passes once and is paid for afterwards.
+        zero, so that an amount larger than the bucket passes once and is paid for afterwards. A negative amount gives
+        tokens back.
         """
         ...
 
@@ -129,9 +130,9 @@ class Bucket:
         level = min(burst, self.level + max(0.0, now - self.at) * rate)
         needed = min(float(amount), max(0.0, burst - reserve))
         missing = needed + reserve - level
-        if missing > 0:
+        if missing > 0 and amount > 0:
             return None, Taken(False, missing / rate)
-        return Bucket(level - amount, max(now, self.at)), Taken(True)
+        return Bucket(min(burst, level - amount), max(now, self.at)), Taken(True)
 
     def lifetime_s(self, rate: float, burst: float) -> int:
         """Seconds until it is full again and need not be remembered."""

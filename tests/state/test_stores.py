@@ -81,6 +81,15 @@ def test_what_is_larger_than_the_bucket_is_paid_for_afterwards(store: StateStore
     assert store.take("b", 1, 10.0, 100.0, NOW + 15.2).granted
 
 
+def test_tokens_are_given_back_and_never_more_than_it_holds(store: StateStore) -> None:
+    assert store.take("b", 250, 10.0, 100.0, NOW).granted
+    assert store.take("b", -240, 10.0, 100.0, NOW).granted
+    assert store.take("b", 90, 10.0, 100.0, NOW).granted
+    assert store.take("b", -1000, 10.0, 100.0, NOW).granted
+    assert store.take("b", 100, 10.0, 100.0, NOW).granted
+    assert not store.take("b", 1, 10.0, 100.0, NOW).granted
+
+
 def test_a_reserve_stays_in_the_bucket(store: StateStore) -> None:
     assert store.take("b", 50, 10.0, 100.0, NOW, reserve=50.0).granted
     assert not store.take("b", 1, 10.0, 100.0, NOW, reserve=50.0).granted
