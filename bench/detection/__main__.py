@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.detection import page
+from bench.detection import page, page_peers
 from bench.detection.corpus import read_rows
 from bench.detection.detectors import classifiers_for, in_place, placed_at, run_classifier, run_rules, run_trained
 from bench.detection.folds import Fold, grouped_folds
@@ -73,7 +73,10 @@ def write(measured: Measured) -> Iterator[str]:
     yield from page.curves({"rules and classifier": measured.all_at[1], "classifier alone": measured.classifier})
     yield from page.by_source(measured.all_at[1])
     yield from page.misses(measured.all_at[1])
-    yield from page.the_field()
+    yield from page_peers.same_texts(
+        {"Clyra, rules": measured.rules, "Clyra, rules and classifier": measured.all_at[1]}
+    )
+    yield from page_peers.elsewhere()
     yield from page.time_taken()
     yield from page.other_rooms()
 

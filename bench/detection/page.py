@@ -7,9 +7,6 @@ missed is said as plainly as what is found.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-
-import yaml
 
 from bench.detection import bec, leaks, speed
 from bench.detection.corpus import UNVERIFIED, read_rows
@@ -36,8 +33,6 @@ _NAMES = {
     "hard_negative": "hard negatives",
     "all": "**all**",
 }
-
-_PEERS = Path(__file__).with_name("peers.yaml")
 
 
 def cell(rate: Rate) -> str:
@@ -164,20 +159,6 @@ def misses(scored: Sequence[Scored]) -> Iterator[str]:
     yield "harm lies in their subject, and requests inside foreign text that any colleague might have written. They "
     yield "are told from ordinary text by intent rather than by words; an external detector or a model as judge sees "
     yield "more of them, and policy on tools and data limits what they can do."
-    yield ""
-
-
-def the_field() -> Iterator[str]:
-    """Other detectors, measured by us on a separate corpus: `peers.yaml` says how."""
-    told = yaml.safe_load(_PEERS.read_text(encoding="utf-8"))
-    yield "## Other detectors"
-    yield ""
-    yield from told["how"].strip().split("\n")
-    yield ""
-    yield "| detector | recall | false positives, benign | hard negatives | ms at 1 / 10 / 100 KB |"
-    yield "|---|---|---|---|---|"
-    for peer in told["detectors"]:
-        yield f"| {peer['name']} | {peer['recall']} | {peer['benign']} | {peer['hard']} | {peer.get('ms', '-')} |"
     yield ""
 
 

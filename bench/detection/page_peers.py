@@ -1,0 +1,93 @@
+"""The part of `docs/detection.md` about other detectors: on the same texts, and on another corpus.
+
+Rule: what stands beside ours was measured on the same texts with the same code (`bench.detection.peers`); a peer's
+figures are those of its own default threshold and those at equal false-positive rates. Figures from elsewhere stand
+in a table of their own that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.detection.measuring import Rate, Scored
+from bench.detection.peers import RATES, corpus_hash, counts, read_field, read_kept
+
+_ELSEWHERE = Path(__file__).with_name("peers.yaml")
+_FIELD = Path(__file__).with_name("peering") / "field.yaml"
+_NONE = (0, 0)
+_EXPLAINED = """
+Detectors that install from PyPI and run without a network, each in an environment of its own, on the texts of the
+tables above (`python -m bench.detection.peers`). *Recall at most*: with the lowest threshold of a detector's own score
+that flags no more than this share of the ordinary and foreign-language texts, chosen afterwards, for every detector
+alike; `-` when even its highest score flags more. A source that a peer brings itself is left out of its figures;
+beyond that it is not known which of these texts a peer was made in sight of. Our rules were written in sight of them.
+"""
+
+
+def same_texts(ours: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
+    """Every detector on this corpus, ours first, and what was not run."""
+    first = next(iter(ours.values()))
+    kept = {name: told for name, told in read_kept().items() if told["corpus"] == corpus_hash([o.row for o in first])}
+    yield "## Other detectors, on the same texts"
+    yield ""
+    yield from _EXPLAINED.strip().split("\n")
+    yield ""
+    shares = " | ".join(f"recall at most {rate:.1%}" for rate in RATES)
+    yield f"| detector | recall | false positives | hard negatives | {shares} | ms at 1 / 10 / 100 KB |"
+    yield "|---|---|---|---|" + "---|" * len(RATES) + "---|"
+    for name, scored in ours.items():
+        yield f"| **{name}** | {_cells(counts(scored))} | see Time |"
+    for peer in read_field():
+        if told := kept.get(peer.name):
+            left_out = f", without {', '.join(peer.own)}" if peer.own else ""
+            times = " / ".join(f"{told['ms'][size]:.3g}" for size in ("1000", "10000", "100000"))
+            yield f"| {peer.shown} {told['version']}{left_out} | {_cells(told)} | {times} |"
+    yield ""
+    yield from _not_run()
+
+
+def _cells(told: Mapping[str, Any]) -> str:
+    flagged = told["flagged"]
+    shown = [
+        _shown(flagged.get("1:all", _NONE), 1),
+        _shown(flagged.get("0:all", _NONE), 2),
+        _shown(flagged.get("0:hard_negative", _NONE), 2),
+        *(_reached(told["at"][str(rate)]) for rate in RATES),
+    ]
+    return " | ".join(shown)
+
+
+def _shown(pair: Sequence[int], digits: int) -> str:
+    rate = Rate(pair[0], pair[1])
+    low, high = rate.interval
+    return f"{rate.value:.{digits}%} [{low:.{digits}%}, {high:.{digits}%}]"
+
+
+def _reached(point: Mapping[str, Sequence[int]]) -> str:
+    return _shown(point["recall"], 1) if point["recall"][0] else "-"
+
+
+def _not_run() -> Iterator[str]:
+    yield "Not run, and why:"
+    yield ""
+    for one in yaml.safe_load(_FIELD.read_text("utf-8"))["not_run"]:
+        yield f"- {one['name']}: {one['why']}."
+    yield ""
+
+
+def elsewhere() -> Iterator[str]:
+    """Detectors measured on a separate corpus: `peers.yaml` says how."""
+    told = yaml.safe_load(_ELSEWHERE.read_text("utf-8"))
+    yield "## Other detectors, on another corpus"
+    yield ""
+    yield from told["how"].strip().split("\n")
+    yield ""
+    yield "| detector | recall | false positives, benign | hard negatives | ms at 1 / 10 / 100 KB |"
+    yield "|---|---|---|---|---|"
+    for peer in told["detectors"]:
+        yield f"| {peer['name']} | {peer['recall']} | {peer['benign']} | {peer['hard']} | {peer.get('ms', '-')} |"
+    yield ""
