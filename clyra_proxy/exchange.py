@@ -135,6 +135,18 @@ class Message:
     coverage: Coverage = _UNJUDGED
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAnswer:
+    """An answer that Clyra gives for the upstream in the upstream's own shape, when the request is refused.
+
+    headers: without content-length, in order.
+    """
+
+    status: int
+    headers: HeaderFields
+    body: bytes
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request with its response (or one WebSocket session), filled as it passes."""
@@ -167,6 +179,9 @@ class Exchange:
     message: Message | None = None  # only while one is being judged (Phase.MESSAGE)
     request_rewrite: bytes | None = None  # what goes upstream instead of a body of which nothing has left yet
     response_rewrite: bytes | None = None  # the same for the client
+    response_status: int = 0  # of a rewritten answer, 0: as it came
+    response_media: str = ""  # its content type, "": as it came
+    answer: OwnAnswer | None = None  # said instead of the usual denial
     response_events: bool = False  # its body leaves event by event, and some may be rewritten on the way
     pending: bool = False  # a body session waits for `clyra_pending` before it lets go of more
     finished: bool = False

@@ -50,21 +50,27 @@ class _Matcher:
     targets: Any
     agents: Any
 
-    def holds(self, exchange: Exchange, facts: ActionFacts, findings: Sequence[Finding]) -> bool:
-        """Every condition but the amount."""
+    def may_hold(self, exchange: Exchange) -> bool:
+        """The conditions that the head alone settles."""
         rule, request = self.rule, exchange.request
         if rule.methods and request.method.upper() not in rule.methods:
             return False
         if rule.destinations and exchange.route.destination not in rule.destinations:
             return False
+        if self.paths is not None and self.paths.fullmatch(normalise_path(request.path)) is None:
+            return False
+        return self.routes is None or self.routes.fullmatch(exchange.route.id) is not None
+
+    def holds(self, exchange: Exchange, facts: ActionFacts, findings: Sequence[Finding]) -> bool:
+        """Every condition but the amount."""
+        rule = self.rule
+        if not self.may_hold(exchange):
+            return False
         if rule.operations and not facts.operations & {one.value for one in rule.operations}:
             return False
         if rule.findings and not any(_is_of(finding, rule.findings) for finding in findings):
             return False
-        if self.paths is not None and self.paths.fullmatch(normalise_path(request.path)) is None:
-            return False
         named: tuple[tuple[Any, Iterable[str]], ...] = (
-            (self.routes, (exchange.route.id,)),
             (self.tools, (facts.tool,)),
             (self.targets, facts.targets),
             (self.agents, (exchange.identity.agent,)),
@@ -91,6 +97,10 @@ class CompiledApprovals:
                 if above:
                     return _required(matcher.rule, amount, asking)
         return Requirement(ActionClass.B, UNNAMED, asked_by=asking) if asking else None
+
+    def may_match(self, exchange: Exchange) -> bool:
+        """Whether an action could name this request, by what its head says alone."""
+        return any(matcher.may_hold(exchange) for matcher in self.matchers)
 
     @property
     def idle(self) -> bool:

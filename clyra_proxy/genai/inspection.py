@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from clyra_proxy.genai.model import Conversation, ToolCall
@@ -123,8 +124,12 @@ class StreamScanner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What inspectors are compiled with. state: shared between the workers of this machine."""
+    """What inspectors are compiled with. state: shared between the workers of this machine.
+
+    folder: the data folder, where rejected rows are kept; None where nothing is kept.
+    """
 
     state: StateStore
     secret: bytes  # 32 bytes, stable for this data folder: salts hashes of prompts, tools, payloads
     late: bool = False  # large inspectors are made when the first conversation comes
+    folder: Path | None = None

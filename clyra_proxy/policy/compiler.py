@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
+from clyra_proxy.approvals.classification import CompiledApprovals, compile_approvals
 from clyra_proxy.egress.hosts import InvalidHostError, normalise_host, normalise_pattern
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.identity.resolve import IdentityResolver
@@ -27,6 +28,7 @@ from clyra_proxy.policy.route import EvidenceClass, Route, Tls
 from clyra_proxy.verdict.model import Action, Mode
 
 if TYPE_CHECKING:
+    from clyra_proxy.activation.compiled import CompiledActivation
     from clyra_proxy.genai.compiled import CompiledGenAi
     from clyra_proxy.genai.inspection import Workshop
 
@@ -60,11 +62,22 @@ class _Destination:
 class CompiledPolicy:
     """A policy in force. sha256: hex, over the effective policy and the files it names. generation: counts reloads.
 
-    callers: tells who is calling, by the policy's `identity` section. genai: what looks at conversations, None when
-    that is switched off or was not compiled.
+    callers: tells who is calling, by the policy's `identity` section. approvals: which actions need a person. genai:
+    what looks at conversations, activation: what looks at rows; None when that is switched off or was not compiled.
     """
 
-    __slots__ = ("_cached", "_default", "_hosts", "callers", "document", "genai", "generation", "sha256")
+    __slots__ = (
+        "_cached",
+        "_default",
+        "_hosts",
+        "activation",
+        "approvals",
+        "callers",
+        "document",
+        "genai",
+        "generation",
+        "sha256",
+    )
 
     def __init__(
         self,
@@ -74,10 +87,14 @@ class CompiledPolicy:
         hosts: HostTable[_Destination],
         default: _Pair,
         callers: IdentityResolver,
+        approvals: CompiledApprovals,
         genai: CompiledGenAi | None = None,
+        activation: CompiledActivation | None = None,
     ) -> None:
         self.document = document
+        self.approvals = approvals
         self.genai = genai
+        self.activation = activation
         self.callers = callers
         self.sha256 = sha256
         self.generation = generation
@@ -132,14 +149,24 @@ def compile_policy(
                 )
     sha256 = policy_hash(document, base_dir)
     callers = IdentityResolver(document.identity, base_dir)
+    approvals = compile_approvals(document.enforcement.approvals)
     genai = _compile_genai(document, base_dir, workshop) if workshop is not None else None
-    return CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers, genai)
+    rows = None  # _compile_activation(document, base_dir, workshop) if workshop is not None else None
+    return CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers, approvals, genai, rows)
 
 
 def _compile_genai(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledGenAi | None:
     from clyra_proxy.genai.compiled import compile_genai
 
     return compile_genai(document.genai_security, base_dir, workshop)
+
+
+def _compile_activation(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledActivation | None:
+    from clyra_proxy.activation.compiled import compile_activation
+    from clyra_proxy.activation.inspection import RowWorkshop
+
+    tools = RowWorkshop(workshop.state, workshop.secret)
+    return compile_activation(document.data_platform.activation, base_dir, tools, workshop.folder)
 
 
 class _Compiler:
@@ -207,6 +234,7 @@ class _Compiler:
             media=frozenset(binding.media) if binding is not None else frozenset(),
             request_schema=request_schema,
             response_schema=response_schema,
+            activation=_profile(route_id, next((layer.activation for layer in layers if layer.activation), "auto")),
             genai=_reading(route_id, next((layer.genai for layer in layers if layer.genai is not None), "auto")),
             on_error=Action[enforcement.on_error.name],
         )
@@ -233,6 +261,21 @@ def _reading(route_id: str, name: str) -> str:
                 f"destinations: `genai: {name}` of `{route_id}` names no API that is known.",
                 "The bodies of this route could not be read as conversations.",
                 f"Choose `auto`, `off` or one of: {', '.join(sorted(READINGS))}.",
+            )
+    return name
+
+
+def _profile(route_id: str, name: str) -> str:
+    """The name of a destination profile, if there is one of that name. Raises PolicyError."""
+    if name not in ("auto", "off"):
+        from clyra_proxy.activation.profiles import profiles
+
+        known = sorted(profile.id for profile in profiles())
+        if name not in known:
+            raise PolicyError(
+                f"destinations: `activation: {name}` of `{route_id}` names no destination profile that is known.",
+                "The writes of this route could not be read as rows.",
+                f"Choose `auto`, `off` or one of: {', '.join(known)}.",
             )
     return name
 

@@ -43,7 +43,7 @@ class Route:
     limits: SchemaLock's body limits. media: content types allowed for requests with a body, lower case without
     parameters (empty: any). request_schema / response_schema: opaque to policy, compiled by SchemaLock at load
     (None: admission only). genai: how exchanges are read as conversations: `auto` (recognised), `off`, or the id of a
-    reading (`openai-chat`, `generic`, ...).
+    reading (`openai-chat`, `generic`, ...). activation: how writes are read: `auto`, `off`, or the id of a profile.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Route:
     request_schema: object | None = None
     response_schema: object | None = None
     genai: str = "auto"
+    activation: str = "auto"
     on_error: Action = Action.BLOCK
     mode: Mode = field(init=False)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from clyra_proxy.exchange import Exchange
+from clyra_proxy.exchange import Exchange, OwnAnswer
 from clyra_proxy.verdict.closing import closing_event
 from clyra_proxy.verdict.model import Verdict
 from clyra_proxy.verdict.protocol import Protocol, is_rest, protocol_of
@@ -47,6 +47,8 @@ class Denial:
 def build(verdict: Verdict, exchange: Exchange) -> Denial:
     """The denial of `exchange`. verdict: its verdict, normally one that blocks."""
     refusal = refusal_of(verdict)
+    if exchange.answer is not None:
+        return _own(exchange.answer, refusal)
     protocol = protocol_of(exchange.request, exchange.destination, exchange.route.genai)
     if refusal.reason in _TRANSPORT_REASONS:
         protocol = Protocol.HTTP
@@ -62,6 +64,12 @@ def build(verdict: Verdict, exchange: Exchange) -> Denial:
         close_reason=f"{refusal.reason} {verdict.id}"[:_LONGEST_CLOSE_REASON],
         closing=closing_event(protocol, refusal, exchange, request_id),
     )
+
+
+def _own(answer: OwnAnswer, refusal: Refusal) -> Denial:
+    """An answer in the upstream's own shape, which still says whose it is."""
+    headers = [*answer.headers, (b"Content-Length", b"%d" % len(answer.body)), *_marks(refusal)]
+    return Denial(answer.status, tuple(headers), answer.body)
 
 
 def _answers(protocol: Protocol, exchange: Exchange, *, rest: bool) -> bool:
@@ -80,8 +88,7 @@ def _headers(refusal: Refusal, protocol: Protocol, media: bytes, length: int) ->
         (b"Content-Type", media),
         (b"Content-Length", b"%d" % length),
         (b"Cache-Control", b"no-store"),
-        (b"Clyra-Verdict", refusal.verdict.id.encode("ascii")),
-        (b"Clyra-Reason", refusal.reason.value.encode("ascii")),
+        *_marks(refusal),
     ]
     if refusal.outcome.retry_after is not None:
         headers.append((b"Retry-After", b"%d" % refusal.outcome.retry_after))
@@ -92,3 +99,11 @@ def _headers(refusal: Refusal, protocol: Protocol, media: bytes, length: int) ->
     if refusal.outcome.status == 407:
         headers.append((b"Proxy-Authenticate", b'Basic realm="clyra", charset="UTF-8"'))
     return tuple(headers)
+
+
+def _marks(refusal: Refusal) -> tuple[tuple[bytes, bytes], ...]:
+    """The fields by which an answer is known as ours."""
+    return (
+        (b"Clyra-Verdict", refusal.verdict.id.encode("ascii")),
+        (b"Clyra-Reason", refusal.reason.value.encode("ascii")),
+    )

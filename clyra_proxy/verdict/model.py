@@ -70,6 +70,9 @@ class Decision(StrEnum):
     ERROR = "error"
 
 
+_CAN_WAIT = frozenset({Phase.REQUEST_HEAD, Phase.REQUEST_BODY})
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One fact a check established about an exchange.
@@ -100,8 +103,13 @@ class Finding:
 
     @property
     def stops(self) -> bool:
-        """Whether it alone keeps the exchange from going on. Nobody can approve yet, so `approve` stops too."""
-        return self.enforced and self.action >= Action.APPROVE
+        """Whether it alone keeps the exchange from going on. Only a request can wait for a person."""
+        return self.enforced and self.action >= Action.APPROVE and not self.holds
+
+    @property
+    def holds(self) -> bool:
+        """Whether the exchange goes on only when a person approves."""
+        return self.enforced and self.action is Action.APPROVE and self.phase in _CAN_WAIT
 
     @property
     def redacts(self) -> bool:

@@ -5,7 +5,7 @@ Guarantee: nothing in it comes from a body but a JSON pointer and the numbers on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clyra_proxy.verdict import outcome
 from clyra_proxy.verdict.model import Finding, Phase, Verdict
@@ -59,11 +59,20 @@ def refusal_of(verdict: Verdict) -> Refusal:
         verdict=verdict,
         rule=rule,
         reason=reason,
-        outcome=outcome.of(reason, in_response=in_response),
+        outcome=_outcome(finding, reason, in_response=in_response),
         title=title,
         message=f"{subject} by Clyra: {title} Rule {rule}{_place(shown)}, verdict {verdict.id}.",
         shown=shown,
     )
+
+
+def _outcome(finding: Finding | None, reason: Reason, *, in_response: bool) -> Outcome:
+    """What the reason means on the wire; a check that knows when asking again helps says so itself."""
+    usual = outcome.of(reason, in_response=in_response)
+    later = finding.detail.get("retry_after") if finding is not None else None
+    if isinstance(later, int) and later > 0:
+        return replace(usual, status=429 if usual.status < 500 else usual.status, retry_after=later, close_code=1013)
+    return usual
 
 
 def _shown(finding: Finding) -> dict[str, str | int]:

@@ -1,0 +1,50 @@
+"""The end of a write: what the destination said of its rows is counted, counters are given back, nothing is kept."""
+
+from __future__ import annotations
+
+import logging
+
+from clyra_proxy.activation.model import Answer
+from clyra_proxy.activation.wire.state import KEY, ActivationState
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.wire.scanning import ScanningRoom
+from clyra_proxy.state.store import StateError
+
+log = logging.getLogger("clyra.activation")
+
+
+def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
+    """Once per exchange, whatever its end."""
+    exchange.extensions.pop(KEY, None)
+    inspection, compiled = state.inspection, state.compiled
+    if inspection is None:
+        return
+    denial, response = exchange.denial, exchange.response
+    forwarded = state.forwarded if denial is None or response is not None else frozenset[int]()
+    if denial is not None:
+        status, body = denial.status, denial.body
+    elif response is not None:
+        status = exchange.response_status or response.status
+        body = exchange.response_rewrite if exchange.response_rewrite is not None else state.answer or b""
+    else:
+        status, body = 0, b""
+
+    def work() -> None:
+        try:
+            compiled.settle(inspection, forwarded, status, body)
+        except StateError as error:
+            log.error("A write could not be settled: %s.", type(error).__name__)  # noqa: TRY400 - what expires is forgotten
+
+    room.start(work)
+
+
+def reconcile(exchange: Exchange, state: ActivationState) -> None:
+    """Compare rows sent with rows the destination says it took; the difference stands in the record."""
+    if state.batch is None or exchange.response is None or state.answer is None:
+        return
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in exchange.response.fields}
+    try:
+        reply = state.endpoint.reply(Answer(exchange.response.status, state.answer, headers), state.batch)
+    except Exception:  # noqa: BLE001 - an answer nobody can read says nothing
+        return
+    state.reply_failed = len(reply.failed)

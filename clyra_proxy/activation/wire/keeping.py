@@ -1,0 +1,30 @@
+"""Rejected rows go into quarantine before the sender hears of them; where that fails they are only rejected.
+
+A row that is rejected is still the sender's: it is told so. Quarantine is a convenience for people, so its failure is
+said in the log and in the verdict, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from clyra_proxy.activation.wire.state import ActivationState
+from clyra_proxy.exchange import Exchange
+
+log = logging.getLogger("clyra.activation")
+
+FAILED = "failed"
+
+
+def quarantine(exchange: Exchange, state: ActivationState, bad: frozenset[int]) -> str:
+    """Keep the rejected rows; the id of the entry, "" when policy keeps none, `failed` when it could not be kept."""
+    store = state.compiled.quarantine
+    if store is None or state.batch is None or state.inspection is None:
+        return ""
+    try:
+        return store.keep(
+            state.inspection, state.profile, [one for one in state.rejections if one.index in bad], exchange
+        )
+    except Exception as error:  # noqa: BLE001 - see the module
+        log.error("Rejected rows could not be kept: %s.", type(error).__name__)  # noqa: TRY400 - no content in a trace
+        return FAILED

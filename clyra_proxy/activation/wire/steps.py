@@ -1,0 +1,157 @@
+"""The judgement of one write: look at its rows, then edit it, answer it, or let it pass.
+
+Guarantees: in enforce nothing has left yet when this runs; a row that a rule blocks never leaves; where single rows
+cannot be taken out (all or none, a body that cannot be edited) the whole request is refused. Whatever goes wrong is a
+finding with the declared outcome. In shadow only findings come of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter_ns
+
+from clyra_proxy.activation.inspection import RowSignal
+from clyra_proxy.activation.model import Answer
+from clyra_proxy.activation.profile import UnreadableError
+from clyra_proxy.activation.wire.judging import Report, look, rejections_of
+from clyra_proxy.activation.wire.keeping import quarantine
+from clyra_proxy.activation.wire.state import ActivationState
+from clyra_proxy.activation.wire.telling import finding_of, findings_of_report
+from clyra_proxy.exchange import Exchange, OwnAnswer
+from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
+from clyra_proxy.policy.activation import OnBadRows
+from clyra_proxy.stream.watch import check_error
+from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
+from clyra_proxy.verdict.rules import RULES, mode_of_failure
+
+CHECK = "activation"
+BUDGET_S = 4.0
+"""Longest time a look may take, waiting for a thread included. Everything it runs is linear in a bounded body."""
+
+
+async def judge_request(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
+    """Judge the batch that was collected; findings, the edited body and an answer of its own go into the exchange."""
+    started = perf_counter_ns()
+    try:
+        findings = await room.run(lambda: decide_rows(exchange, state), BUDGET_S)
+    except (ScanningTimeoutError, ScanningOverflowError) as error:
+        rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
+        late = rule.finding(
+            exchange.route, Phase.REQUEST_BODY, check=CHECK, error=True, detail={"why": type(error).__name__}
+        )
+        findings = [late] if late is not None else []
+    except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
+        findings = [_failed(exchange, type(error).__name__)]
+    exchange.findings.extend(findings)
+    exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
+
+
+def decide_rows(exchange: Exchange, state: ActivationState) -> list[Finding]:
+    """Everything between the whole body and the decision; runs in a thread. May raise what a fault raises."""
+    if state.body is None:
+        return []  # it outgrew the limit, and was told already
+    report = look(exchange, state)
+    findings = findings_of_report(report, exchange)
+    if state.batch is None or state.inspection is None:
+        return findings
+    state.forwarded = frozenset(range(len(state.batch.rows)))
+    for inspector, signal in report.signals:
+        single = _takes_rows(signal, state)
+        finding = finding_of(inspector, signal, exchange, state, single=single)
+        if finding is not None:
+            findings.append(finding)
+    if any(finding.enforced and finding.action is Action.BLOCK for finding in findings):
+        state.forwarded = frozenset()
+        exchange.answer = _stored(report)
+        return findings
+    return findings + _take_out(exchange, state, report)
+
+
+def _takes_rows(signal: RowSignal, state: ActivationState) -> bool:
+    """Whether rows alone can be kept back for it: policy wants that, and the destination takes what is left."""
+    wanted = state.compiled.settings.on_bad_rows is OnBadRows.REJECT_ROW
+    return bool(signal.rows) and wanted and state.batch is not None and not state.batch.all_or_none
+
+
+def _take_out(exchange: Exchange, state: ActivationState, report: Report) -> list[Finding]:
+    """Keep the bad rows back: the edited body, or the destination's own answer when none is left."""
+    batch, body = state.batch, state.body
+    if batch is None or body is None or state.compiled.settings.on_bad_rows is not OnBadRows.REJECT_ROW:
+        return []
+    rejections = () if batch.all_or_none else rejections_of(report.signals, exchange)
+    if not rejections or state.mode is not Mode.ENFORCE:
+        return []
+    bad = frozenset(rejection.index for rejection in rejections)
+    answer = None
+    if len(bad) < len(batch.rows):
+        edited = state.endpoint.without(body, batch, bad)
+        if edited is None:
+            return [_failed(exchange, "the rows cannot be taken out of this body")]
+        exchange.request_rewrite = edited
+    else:
+        answer = state.endpoint.refused(batch, rejections)
+    state.rejections = rejections
+    state.forwarded -= bad
+    state.quarantined = quarantine(exchange, state, bad)
+    if len(bad) < len(batch.rows):
+        return []
+    exchange.answer = None if answer is None else _own(answer)
+    worst = RULES[rejections[0].rule]
+    finding = worst.finding(
+        exchange.route,
+        Phase.REQUEST_BODY,
+        check=CHECK,
+        action=Action.BLOCK,
+        detail={"rejected": len(bad), "rows": len(bad)},
+    )
+    return [finding] if finding is not None else []
+
+
+def merge_answer(exchange: Exchange, state: ActivationState) -> None:
+    """Tell the sender what became of every row, when some were kept back: the destination's answer for all of them."""
+    if not state.rejections or state.batch is None or exchange.response is None or state.answer is None:
+        return
+    status = exchange.response.status
+    if status >= 400:
+        return  # nothing was taken: the sender repeats, and hears of its bad rows then
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in exchange.response.fields}
+    try:
+        told = state.endpoint.merged(Answer(status, state.answer, headers), state.batch, state.rejections)
+    except UnreadableError:
+        told = None
+    if told is None:
+        told = state.endpoint.refused(state.batch, state.rejections)
+    if told is None:
+        finding = RULES[state.rejections[0].rule].finding(
+            exchange.route,
+            Phase.RESPONSE_BODY,
+            check=CHECK,
+            action=Action.BLOCK,
+            detail={"rejected": len(state.rejections), "forwarded": len(state.forwarded)},
+        )
+        exchange.findings.extend([finding] if finding is not None else [])
+        return
+    exchange.response_rewrite = told.body
+    exchange.response_status = told.status
+    exchange.response_media = told.headers.get("content-type", "")
+
+
+def _stored(report: Report) -> OwnAnswer | None:
+    """The stored outcome of the same write, if that is what blocks it."""
+    for _, signal in report.signals:
+        if signal.answer is not None:
+            return _own(signal.answer)
+    return None
+
+
+def _own(answer: Answer) -> OwnAnswer:
+    fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
+    return OwnAnswer(answer.status, fields, answer.body)
+
+
+def _failed(exchange: Exchange, why: str) -> Finding:
+    mode = max(mode_of_failure(exchange.route, CHECK), Mode.SHADOW, key=(Mode.SHADOW, Mode.ENFORCE).index)
+    return check_error(CHECK, Action.BLOCK, mode, Phase.REQUEST_BODY, why)
+
+
+__all__: Sequence[str] = ("decide_rows", "judge_request", "merge_answer")
