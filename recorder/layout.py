@@ -77,6 +77,21 @@ class Layout:
         return self.folder / "approvals"
 
     @property
+    def approval_book(self) -> Path:
+        """Packets that wait for people, decisions, credentials."""
+        return self.folder / "approvals.db"
+
+    @property
+    def approval_settings(self) -> Path:
+        """Settings: who may approve, and how people are told."""
+        return self.folder / "approvals.json"
+
+    @property
+    def key_sets(self) -> Path:
+        """Key sets of identity providers, each as it was when a token came, named by digest."""
+        return self.folder / "approvals" / "jwks"
+
+    @property
     def holds(self) -> Path:
         """Legal holds: bundles that may not be pruned."""
         return self.folder / "holds"

@@ -26,8 +26,8 @@ from recorder.store import Store
 log = logging.getLogger("recorder.service")
 
 type SealRequest = Callable[[Writer, int | None, int | None], Awaitable[dict[str, object]]]
-type Order = Callable[[bytes], Awaitable[dict[str, object]]]
-"""Answers the body of an operator's POST. Raises RecorderError when refused, ValueError when it makes no sense."""
+type Order = Callable[[bytes], Awaitable[dict[str, object] | Response]]
+"""Answers the body of a POST. Raises RecorderError when refused, ValueError when it makes no sense."""
 
 
 @dataclass(eq=False)
@@ -35,7 +35,8 @@ class Service:
     """Everything between the sockets and the writer. Lives on one event loop, but for `sources`.
 
     sources: local connections that hand in records. They belong to the writer's thread and loop.
-    orders: what else may be asked for by POST over the local socket, by path. key_trouble: why keys cannot be renewed.
+    orders: what else may be asked for by POST over the local socket, by path; signed: the same for requests that a
+    source signed, over any socket. key_trouble: why keys cannot be renewed.
     anchors: what the status says of them.
     """
 
@@ -49,6 +50,7 @@ class Service:
     connections: set[Connection] = field(default_factory=set)
     sources: set[Connection] = field(default_factory=set)
     orders: dict[str, Order] = field(default_factory=dict)
+    signed: dict[str, Order] = field(default_factory=dict)
     key_trouble: Callable[[], str] = str
     stopping: bool = False
     _servers: list[asyncio.Server] = field(default_factory=list)
@@ -154,8 +156,22 @@ class Service:
             connection.reply(Response(200, self.status()))
         elif request.method == "POST" and request.local and request.path in self.orders:
             self._loop.call_soon_threadsafe(self._start, self.orders[request.path], request, connection)
+        elif request.method == "POST" and request.path in self.signed:
+            self._take_signed(request, connection)
         else:
             connection.reply(problem(404, "no such resource"))
+
+    def _take_signed(self, request: Request, connection: Connection) -> None:
+        """Something that only a source may ask for."""
+        try:
+            key = self._key(signature.key_name(request.headers))
+            signature.verify("POST", request.path, request.headers, request.body, key, self.replays)
+        except signature.SignatureRefused as refusal:
+            connection.reply(problem(401, str(refusal)))
+        except RecorderError as error:
+            connection.reply(problem(503, str(error), 1))
+        else:
+            self._loop.call_soon_threadsafe(self._start, self.signed[request.path], request, connection)
 
     def _move(self, request: Request, connection: Connection) -> None:
         """A local connection turns out to be a source's: from now on the writer reads it itself."""
@@ -222,7 +238,8 @@ class Service:
 
     async def _obey(self, order: Order, request: Request, connection: Connection) -> None:
         try:
-            response = Response(200, await order(request.body))
+            found = await order(request.body)
+            response = found if isinstance(found, Response) else Response(200, found)
         except ValueError as error:
             response = problem(400, str(error))
         except RecorderError as error:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,16 @@ class Store:
         self._transact(
             lambda admission: admission.rows.extend(admission.chain.append_own(typ, data) for typ, data in records)
         )
+
+    def record_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """The same for whole events: `typ`, `data` and the fields of the envelope that a source may set."""
+
+        def work(admission: Admission) -> None:
+            for event in events:
+                fields = {name: value for name, value in event.items() if name not in ("typ", "data")}
+                admission.rows.append(admission.chain.append_own(event["typ"], event["data"], **fields))
+
+        self._transact(work)
 
     def close_log(self, cause: str) -> None:
         """End the log for good with `sys.close`."""
