@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class RowInspection:
     """One batch with its circumstances. destination: host and port. now: seconds since the epoch.
 
-    route, exchange: ids. endpoint: what was asked of the destination (method, path and query; never told). body: the decoded
-    request body; with the two a write is told from another that has the same rows. enforced: whether what is found can
-    stop anything here; counters count either way.
+    route, exchange: ids. endpoint: what was asked of the destination (method, path and query; never told). body: the
+    decoded request body; with the two a write is told from another that has the same rows. enforced: whether what is
+    found can stop anything here; counters count either way.
     """
 
     batch: Batch
@@ -55,7 +55,7 @@ class RowSignal:
     path: str = ""
     detail: Mapping[str, str | int] = field(default_factory=dict)
     retry_after: float = 0.0
-    answer: Answer | None = None
+    answer: Answer | None = field(default=None, repr=False)
 
 
 class RowInspector(Protocol):

@@ -1,0 +1,62 @@
+"""How many different records a run touched, told from a few thousand bytes: HyperLogLog.
+
+Guarantees: adding a record twice changes nothing; sketches of several workers merge without counting twice; the
+standard error is 1.04 / sqrt(2048) = 2.3 %; a sketch holds no key, only how rare the rarest of their salted hashes
+were. Flajolet, Fusy, Gandouet, Meunier 2007, with linear counting for small numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable
+from hashlib import blake2b
+
+_BITS = 11
+_PLACES = 1 << _BITS
+_REST = 64 - _BITS
+_ALPHA = 0.7213 / (1 + 1.079 / _PLACES)
+
+
+class Distinct:
+    """A sketch of different texts."""
+
+    __slots__ = ("_ranks",)
+
+    def __init__(self, ranks: bytes = b"") -> None:
+        self._ranks = bytearray(ranks if len(ranks) == _PLACES else _PLACES)
+
+    @classmethod
+    def read(cls, text: str) -> Distinct:
+        """From `text`. A damaged one counts as empty."""
+        try:
+            return cls(base64.b85decode(text))
+        except ValueError:
+            return cls()
+
+    @property
+    def text(self) -> str:
+        return base64.b85encode(bytes(self._ranks)).decode()
+
+    def add(self, keys: Iterable[str], secret: bytes) -> None:
+        """Count keys. secret: at most 64 bytes."""
+        ranks = self._ranks
+        for key in keys:
+            digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()
+            number = int.from_bytes(digest)
+            rank = _REST - (number >> _BITS).bit_length() + 1
+            place = number & (_PLACES - 1)
+            if rank > ranks[place]:
+                ranks[place] = rank
+
+    def merge(self, other: Distinct) -> None:
+        self._ranks = bytearray(map(max, self._ranks, other._ranks))
+
+    def estimate(self) -> int:
+        """How many different texts were added."""
+        total = math.fsum(2.0**-rank for rank in self._ranks)
+        estimate = _ALPHA * _PLACES * _PLACES / total
+        empty = self._ranks.count(0)
+        if empty and estimate <= 2.5 * _PLACES:
+            estimate = _PLACES * math.log(_PLACES / empty)
+        return round(estimate)

@@ -1,0 +1,78 @@
+"""The rows of a batch that the same limits hold for, and their columns, each worked out at most once.
+
+Rule: positions are those of the batch, so that a signal names the right rows whatever the grouping. A column holds the
+values of one field over rows of one shape (the same fields in the same order), which is how syncs send them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from clyra_proxy.activation.inspection import RowInspection
+from clyra_proxy.activation.model import Operation, Row
+
+if TYPE_CHECKING:
+    from clyra_proxy.activation.rows.plan import Plan
+
+
+_HOLDERS: frozenset[type] = frozenset({dict, list})
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Rows with the same fields. values: one tuple a field, in the order of `fields`, as long as `rows`."""
+
+    fields: tuple[str, ...]
+    rows: Sequence[Row]
+    values: tuple[tuple[Any, ...], ...]
+
+    @property
+    def nested(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The columns in which some value holds others."""
+        for name, column in zip(self.fields, self.values, strict=False):
+            if not _HOLDERS.isdisjoint(map(type, column)):
+                yield name, column
+
+
+class Group:
+    """Rows of one operation. run: key of what is counted as one run; sync: of all its runs."""
+
+    def __init__(self, inspection: RowInspection, operation: Operation, rows: Sequence[Row], plan: Plan) -> None:
+        self.inspection = inspection
+        self.operation = operation
+        self.rows = rows
+        self.plan = plan
+
+    @cached_property
+    def run(self) -> str:
+        return self.plan.run_scope(self.inspection)
+
+    @cached_property
+    def sync(self) -> str:
+        return self.plan.sync_scope(self.inspection)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        return tuple(_shapes(self.rows))
+
+
+def _shapes(rows: Sequence[Row]) -> Iterator[Shape]:
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row.values), []).append(row)
+    for fields, members in found.items():
+        values = tuple(zip(*(row.values.values() for row in members), strict=True)) if fields else ()
+        yield Shape(fields, members, values)
+
+
+def rows_by_operation(rows: Sequence[Row]) -> dict[Operation, Sequence[Row]]:
+    """The rows of a batch by what is done; most batches do one thing."""
+    if len({row.operation for row in rows}) == 1:
+        return {rows[0].operation: rows}
+    found: dict[Operation, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.operation, []).append(row)
+    return dict(found)

@@ -1,0 +1,46 @@
+"""What is counted together: salted keys for runs, windows and buckets.
+
+Rule: keys are fingerprints under the data folder's secret, so the store learns neither who nor what. A run is what its
+sender calls one (attribution, else the caller's run); rows of no named run are counted together by sync, agent and
+target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clyra_proxy.activation.inspection import RowInspection
+from clyra_proxy.genai.fingerprints import Salt
+from clyra_proxy.policy.row_primitives import Together
+
+UNNAMED_RUN_S = 3600
+"""Rows of no named run are taken as one run an hour where runs are compared with each other."""
+
+
+def sync_scope(salt: Salt, inspection: RowInspection) -> str:
+    """Key of what one sync writes into one target, over all of its runs."""
+    batch, caller = inspection.batch, inspection.caller
+    return salt.of("sync", caller.tenant, caller.agent, batch.attribution.sync, inspection.destination, batch.target)
+
+
+def run_of(inspection: RowInspection) -> str:
+    """The run as its sender names it, "" when it has no name."""
+    return inspection.batch.attribution.run or inspection.caller.run or inspection.caller.session
+
+
+def run_scope(salt: Salt, inspection: RowInspection) -> str:
+    """Key of one run into one target."""
+    return salt.of("run", sync_scope(salt, inspection), run_of(inspection))
+
+
+def shared_scope(salt: Salt, inspection: RowInspection, per: Iterable[Together], *about: str) -> str:
+    """Key of what agrees in all of `per`."""
+    batch, caller = inspection.batch, inspection.caller
+    parts = {
+        Together.TENANT: caller.tenant,
+        Together.AGENT: caller.agent,
+        Together.SYNC: batch.attribution.sync or batch.attribution.tool,
+        Together.DESTINATION: inspection.destination,
+        Together.TARGET: batch.target,
+    }
+    return salt.of(*about, *(f"{one}={parts[one]}" for one in sorted(set(per))))

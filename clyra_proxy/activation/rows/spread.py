@@ -1,0 +1,126 @@
+"""Null overwrites and jumps in how values are spread: what a run does to fields, seen over its rows.
+
+Rules: a field is judged once enough of its values were seen, in this batch or in the run so far; where earlier runs of
+the same sync are known, it is judged against them, so that a field that is always half empty is no alarm. Only rows
+that overwrite (update, upsert, unknown) can overwrite with nothing. A jump is looked for every `EVERY` rows and asks
+for what policy says, about the request as a whole, because no single row of it is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from clyra_proxy.activation.inspection import RowSignal
+from clyra_proxy.activation.model import Operation
+from clyra_proxy.activation.rows.earlier_runs import UNWRITTEN, EarlierRuns, RunProfile
+from clyra_proxy.activation.rows.group import Group, Shape
+from clyra_proxy.activation.rows.scopes import UNNAMED_RUN_S, run_of
+from clyra_proxy.activation.rows.shifts import shift
+from clyra_proxy.activation.rows.sketches import count_empty, is_empty
+from clyra_proxy.genai.selecting import Names
+from clyra_proxy.policy.row_primitives import Asks, Distribution, NullOverwrites
+from clyra_proxy.verdict.model import Action
+
+EVERY = 100
+SAMPLE = 32
+"""Values of a field in one batch that are sketched; emptiness is counted over all."""
+
+THICK, THINNED = 2000, 4
+"""Past this many rows of a run only every fourth of its batches is sketched."""
+
+_OVERWRITES = frozenset({Operation.UPDATE, Operation.UPSERT, Operation.UNKNOWN})
+
+
+class Spread:
+    """Nulls and distributions of one rule. seed: 32 bits that salt the buckets."""
+
+    def __init__(
+        self, nulls: NullOverwrites | None, distribution: Distribution | None, rule: str, runs: EarlierRuns, seed: int
+    ) -> None:
+        self._nulls = nulls if nulls is not None and nulls.enabled else None
+        self._distribution = distribution if distribution is not None and distribution.enabled else None
+        self._rule = rule
+        self._runs = runs
+        self._seed = seed
+        self._watched = Names(nulls.fields if nulls is not None else ())
+        self._compared = Names(distribution.fields if distribution is not None else ())
+
+    def judge(self, group: Group) -> Iterator[RowSignal]:
+        """What a group does to fields. Raises StateError."""
+        if group.operation is Operation.DELETE or not (self._nulls or self._distribution):
+            return
+        inspection = group.inspection
+        run = group.run if run_of(inspection) else f"{group.run}-{int(inspection.now // UNNAMED_RUN_S)}"
+        profile = self._runs.profile(group.sync, run, inspection.now)
+        signals = [*self._look_at(group, profile), *self._compare(group, profile)]
+        if signals and inspection.enforced and any(signal.action is not Action.MARK for signal in signals):
+            profile.bad = True
+        if profile.seen - profile.written >= UNWRITTEN or (signals and profile.written < profile.seen):
+            self._runs.write(group.sync, profile, inspection.now)
+        yield from signals
+
+    def _look_at(self, group: Group, profile: RunProfile) -> Iterator[RowSignal]:
+        """Add the rows to the run's profile, and tell which fields are emptied."""
+        turn = profile.batches % THINNED == 0
+        sketched = self._distribution is not None and (turn or profile.seen < THICK)
+        profile.seen += len(group.rows)
+        profile.batches += 1
+        for shape in group.shapes:
+            for name, values in zip(shape.fields, shape.values, strict=False):
+                sketch = profile.sketch(name)
+                if sketch is None:
+                    continue
+                empty = count_empty(values)
+                sketch.rows += len(values)
+                sketch.empties += empty
+                if sketched:
+                    sketch.add(_sample(values, empty), self._seed)
+                if empty and self._nulls is not None and group.operation in _OVERWRITES and self._watched.match(name):
+                    yield from self._judge_empties(name, values, shape, empty, profile)
+
+    def _judge_empties(
+        self, name: str, values: tuple[Any, ...], shape: Shape, empty: int, profile: RunProfile
+    ) -> Iterator[RowSignal]:
+        settings = self._nulls
+        if settings is None:
+            return
+        limit, (rows_of_run, empty_of_run) = settings.share, profile.counts(name)
+        earlier = profile.earlier.get(name)
+        if earlier is not None and earlier.rows >= settings.minimum:
+            limit = earlier.empties / earlier.rows + settings.rise
+        for seen, gone, kind in ((len(values), empty, "batch"), (rows_of_run, empty_of_run, "run")):
+            if seen >= settings.minimum and gone > limit * seen:
+                rows = tuple(row.index for row, value in zip(shape.rows, values, strict=True) if is_empty(value))
+                detail: dict[str, str | int] = {"kind": kind, "field": name[:128], "by": self._rule}
+                percent = {"limit_percent": round(100 * limit), "observed_percent": round(100 * gone / seen)}
+                yield RowSignal("rows.null_overwrite", rows, detail={**detail, **percent})
+                return
+
+    def _compare(self, group: Group, profile: RunProfile) -> Iterator[RowSignal]:
+        settings = self._distribution
+        if settings is None or not profile.earlier:
+            return
+        before = profile.seen - len(group.rows)
+        if before // EVERY != profile.seen // EVERY:
+            profile.shifted = dict(self._shifts(profile, settings))
+        action = Action.MARK if settings.action is Asks.MARK else None
+        for name, index in profile.shifted.items():
+            detail: dict[str, str | int] = {"field": name[:128], "by": self._rule}
+            percent = {"limit_percent": round(100 * settings.threshold), "observed_percent": round(100 * index)}
+            yield RowSignal("rows.distribution", action=action, detail={**detail, **percent})
+
+    def _shifts(self, profile: RunProfile, settings: Distribution) -> Iterator[tuple[str, float]]:
+        for name, earlier in profile.earlier.items():
+            if not self._compared.match(name):
+                continue
+            index = shift(profile.whole(name), earlier, settings.minimum)
+            if index > settings.threshold:
+                yield name, index
+
+
+def _sample(values: tuple[Any, ...], empty: int) -> tuple[Any, ...]:
+    """At most `SAMPLE` values that are something, spread over the batch."""
+    if empty:
+        values = tuple(value for value in values if not is_empty(value))
+    return values if len(values) <= SAMPLE else values[:: -(-len(values) // SAMPLE)]
