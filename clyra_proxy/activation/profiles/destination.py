@@ -1,0 +1,86 @@
+"""A destination made from its file: which request is which endpoint.
+
+Guarantees: the cost of an endpoint is one look-up by the number of path segments and a few word comparisons; calls
+that only read are nobody's (`None`); a write to a path that the file does not name is read as a generic API would be,
+so that no new path of a known destination is a way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clyra_proxy.activation.profile import Endpoint
+from clyra_proxy.activation.profiles.compiled import CompiledEndpoint, compile_endpoint
+from clyra_proxy.activation.profiles.declaration import DestinationShape, EndpointShape, Media
+from clyra_proxy.activation.profiles.detection import ASKING, KEYS
+from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
+from clyra_proxy.activation.profiles.generic import GenericEndpoint
+from clyra_proxy.activation.profiles.jobs import Jobs
+from clyra_proxy.activation.profiles.json_body import Tokens
+from clyra_proxy.activation.profiles.paths import Call, Template, call_of
+from clyra_proxy.activation.profiles.special import SPECIAL
+from clyra_proxy.exchange import Destination, RequestHead
+
+GENERIC = "generic"
+"""`special` of endpoints that answer as generic APIs do."""
+_READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
+_OTHER = EndpointShape(
+    id="other",
+    request="* /{path...}",
+    media=Media.DETECTED,
+    key=[f"/{name}" for name in KEYS],
+    single="",
+    scalar="value",
+)
+
+
+class DeclaredProfile:
+    """One destination. jobs: what is remembered of its asynchronous jobs. place: declared place of generic rows."""
+
+    def __init__(self, shape: DestinationShape, jobs: Jobs, place: Tokens | None = None) -> None:
+        self.id = shape.id
+        self.shape = shape
+        self._jobs = jobs
+        self._place = place
+        self._endpoints = [compile_endpoint(shape, endpoint) for endpoint in shape.endpoints]
+        self._other = compile_endpoint(shape, _OTHER)
+        self._ignored = [Template.compile(call) for call in shape.ignored]
+        self._fixed: dict[int, list[CompiledEndpoint]] = {}
+        self._open: list[CompiledEndpoint] = []
+        for one in self._endpoints:
+            (self._open if one.template.rest else self._fixed.setdefault(len(one.template.segments), [])).append(one)
+
+    @property
+    def endpoints(self) -> tuple[CompiledEndpoint, ...]:
+        return tuple(self._endpoints)
+
+    def at(self, place: Tokens) -> DeclaredProfile:
+        """The same destination with its rows at a declared place."""
+        return DeclaredProfile(self.shape, self._jobs, place)
+
+    def endpoint(self, head: RequestHead, destination: Destination) -> Endpoint | None:
+        call = call_of(head)
+        for compiled in (*self._fixed.get(len(call.segments), ()), *self._open):
+            captures = compiled.template.match(call)
+            if captures is not None:
+                return self._made(compiled, call, captures)
+        if call.method in _READING or not self.shape.other_writes or _asks(call):
+            return None
+        if any(template.match(call) is not None for template in self._ignored):
+            return None
+        return self._made(self._other, call, {})
+
+    def _made(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str]) -> DeclaredEndpoint:
+        special = compiled.shape.special
+        if special is not None and special != GENERIC:
+            return SPECIAL[special](compiled, call, captures, self._jobs)
+        if special == GENERIC or compiled.shape.media is Media.DETECTED:
+            made = GenericEndpoint(compiled, call, captures)
+            made.place = self._place
+            return made
+        return DeclaredEndpoint(compiled, call, captures)
+
+
+def _asks(call: Call) -> bool:
+    """Whether a POST to an API that nobody described only asks, by the last word of its path."""
+    return call.method == "POST" and bool(call.segments) and call.segments[-1].casefold() in ASKING

@@ -1,0 +1,184 @@
+"""An endpoint made from its declaration: reading rows, taking some out, answering for them.
+
+Guarantees: as `clyra_proxy.activation.profile.Endpoint`. One object serves one request: what `read` saw is what the
+answers are told from. `without` reads its own result again and gives nothing unless exactly the other rows are in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clyra_proxy.activation.model import Answer, Attribution, Batch, Operation, Rejection, Reply
+from clyra_proxy.activation.profile import UnreadableError
+from clyra_proxy.activation.profiles import line_rows
+from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_of
+from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
+from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
+from clyra_proxy.activation.profiles.facts import Sent
+from clyra_proxy.activation.profiles.form_body import parse_embedded
+from clyra_proxy.activation.profiles.json_body import Tokens, look, parse, text_of, tokens_of
+from clyra_proxy.activation.profiles.json_rows import Element, find_elements, word_of
+from clyra_proxy.activation.profiles.paths import Call
+from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+from clyra_proxy.activation.profiles.spans import without_elements
+from clyra_proxy.exchange import RequestHead
+from clyra_proxy.schemalock.media import Kind, parse_media
+
+
+class DeclaredEndpoint:
+    """One request of one destination."""
+
+    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str]) -> None:
+        self.compiled = compiled
+        self.shape = compiled.shape
+        self.call = call
+        self.captures = captures
+        self.id = f"{compiled.destination.id}.{self.shape.id}"
+        self.writes = self.shape.writes
+        self.amends = False  # whether answers to it are told anew for rows refused earlier (`merged` with none now)
+        self.sent = Sent()
+        self.media = self.shape.media
+        self._elements: list[Element] = []
+
+    # reading
+
+    def read(self, head: RequestHead, body: bytes) -> Batch:
+        self._open(head, body)
+        operation = self.operation()
+        rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
+        self.sent.elements = {row.index: element.value for row, element in zip(rows, self._elements, strict=True)}
+        return self._batch(head, rows=rows)
+
+    def _open(self, head: RequestHead, body: bytes) -> None:
+        self.media = self._media(head)
+        self.sent.document = self._document(body)
+        self._elements = self.elements(self.sent.document)
+
+    def elements(self, document: Any) -> list[Element]:
+        """The rows in a document."""
+        if self.media in (Media.CSV, Media.NDJSON):
+            return [Element((), at, value, line=True) for at, value in enumerate(document)]
+        return find_elements(document, self.compiled.reading.containers, self.compiled.reading.single)
+
+    def _media(self, head: RequestHead) -> Media:
+        """The declared one, but forms where a form is sent. Raises UnreadableError for other charsets than UTF-8."""
+        media = parse_media(head.get("content-type") or "")
+        if not media.utf8:
+            raise unreadable(Unreadable.ENCODING)
+        if media.kind is Kind.MULTIPART:
+            raise unreadable(Unreadable.MEDIA_TYPE)
+        if self.shape.media is Media.JSON and media.kind is Kind.FORM:
+            return Media.FORM
+        return self.shape.media
+
+    def _document(self, body: bytes) -> Any:
+        if self.media is Media.CSV:
+            return line_rows.csv_rows(body, self.delimiter())[1]
+        if self.media is Media.NDJSON:
+            return line_rows.ndjson_rows(body)
+        if self.media is Media.FORM:
+            return parse_embedded(body, self.shape.embedded)
+        if self.media is Media.NONE or not body.strip():
+            return self._query()
+        return parse(body)
+
+    def _query(self) -> dict[str, Any]:
+        query: dict[str, Any] = dict(self.call.query)
+        if (name := self.shape.split) and name in query:
+            query[name] = query[name].split(",")
+        return query
+
+    def delimiter(self) -> str:
+        """Of CSV; "" when the header must tell."""
+        return ""
+
+    def operation(self) -> Operation:
+        """What the request does to its rows, where it says so once for all."""
+        given = self.shape.operation
+        return given if isinstance(given, Operation) else word_of(self.sent.document, given)
+
+    def _batch(self, head: RequestHead, **rest: Any) -> Batch:
+        return Batch(
+            profile=self.compiled.destination.id,
+            target=self.target(),
+            all_or_none=self._asked(self.shape.all_or_none),
+            attribution=self._attribution(),
+            idempotency_key=self._idempotency(head),
+            **rest,
+        )
+
+    def target(self) -> str:
+        place = self.shape.target
+        found = text_of(look(self.sent.document, tokens_of(place))) if place.startswith("/") else ""
+        return found or ("" if place.startswith("/") else place.format_map(self.captures))
+
+    def _asked(self, condition: bool | Condition) -> bool:
+        return condition if isinstance(condition, bool) else holds(condition, self.sent.document)
+
+    def _attribution(self) -> Attribution:
+        for said in (self.shape.attributed, self.compiled.destination.attributed):
+            if said is not None and (found := self._attributed(said)):
+                return found
+        return Attribution()
+
+    def _attributed(self, said: Attributed) -> Attribution | None:
+        sync, run = (
+            next((text for at in places if (text := text_of(look(self.sent.document, tokens_of(at))))), "")
+            for places in (said.sync, said.run)
+        )
+        return Attribution(said.tool, sync, run, "payload") if sync or run else None
+
+    def _idempotency(self, head: RequestHead) -> str:
+        for place in self.shape.idempotency:
+            if place.startswith("?"):
+                found = self.call.query.get(place[1:], "")
+            else:
+                found = text_of(look(self.sent.document, tokens_of(place)))
+            if found:
+                return found
+        return next((key for name in self.compiled.idempotency_headers if (key := head.get(name))), "")
+
+    # taking rows out
+
+    def without(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
+        if not rejected:
+            return body
+        try:
+            made = self._cut(body, batch, rejected)
+            return made if made is not None and self._rest_is_there(made, batch, rejected) else None
+        except (UnreadableError, IndexError):
+            return None
+
+    def _cut(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
+        if self.media is Media.CSV:
+            return line_rows.csv_without(body, rejected)
+        if self.media is Media.NDJSON:
+            return line_rows.ndjson_without(body, rejected)
+        if self.media is not Media.JSON or not self._elements or any(one.whole for one in self._elements):
+            return None
+        cuts: dict[Tokens, set[int]] = {}
+        for index in rejected:
+            cuts.setdefault(self._elements[index].container, set()).add(self._elements[index].position)
+        return without_elements(body, cuts.items())
+
+    def _rest_is_there(self, made: bytes, batch: Batch, rejected: frozenset[int]) -> bool:
+        rest = [one.value for index, one in enumerate(self._elements) if index not in rejected]
+        document = self._document(made)
+        again = self.elements(document) if rest or self.media in (Media.CSV, Media.NDJSON) else []
+        return [one.value for one in again] == rest
+
+    # answers
+
+    def refused(self, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
+        shape = self.compiled.answer
+        return None if shape is None else refuse(shape, batch, rejections, self.sent)
+
+    def merged(self, answer: Answer, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
+        shape = self.compiled.answer
+        if shape is None:
+            return answer if not rejections else None
+        return merge(shape, answer, batch, rejections, self.sent)
+
+    def reply(self, answer: Answer, batch: Batch) -> Reply:
+        return reply_of(self.compiled.answer, self.compiled.destination.limited, answer, batch)

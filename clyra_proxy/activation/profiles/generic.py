@@ -1,0 +1,149 @@
+"""Generic APIs: JSON, JSON lines, CSV and forms, with rows at a declared or a found place.
+
+Guarantees: a declared place (`generic-json:/records`) must be there; without one `detection` looks. Answers: results
+that come in the order of the rows get an error object at the index of a refused row; otherwise the destination's
+object gets a member `rejected`. Some rows refused is status 207 (RFC 4918), everything refused 422 with RFC 9457
+details: senders take both as the last word and do not try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from clyra_proxy.activation.model import Answer, Batch, Operation, Rejection, Reply, Row
+from clyra_proxy.activation.profiles import detection
+from clyra_proxy.activation.profiles.answers import document_of, reply_of
+from clyra_proxy.activation.profiles.declaration import Media
+from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
+from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, dump, look
+from clyra_proxy.activation.profiles.json_rows import Element, find_elements
+from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+from clyra_proxy.activation.profiles.replacing import put
+from clyra_proxy.exchange import RequestHead
+from clyra_proxy.schemalock.media import Kind, parse_media
+
+REJECTED = "clyra-rejected-rows"
+"""Header of answers to generic APIs: positions of the refused rows."""
+_MOST_LISTED = 100
+_RESULTS = ("results", "result", "records", "rows", "items", "data", "responses", "outcomes")
+_KINDS = {
+    Kind.JSON: Media.JSON,
+    Kind.NDJSON: Media.NDJSON,
+    Kind.CSV: Media.CSV,
+    Kind.FORM: Media.FORM,
+    Kind.NONE: Media.JSON,
+}
+
+
+class GenericEndpoint(DeclaredEndpoint):
+    """Any write. `place`: where its rows are, None to look for them."""
+
+    place: Tokens | None = None
+
+    def _media(self, head: RequestHead) -> Media:
+        declared = super()._media(head)
+        if declared is not Media.DETECTED:
+            return declared
+        kind = parse_media(head.get("content-type") or "").kind
+        if kind not in _KINDS:
+            raise unreadable(Unreadable.MEDIA_TYPE)
+        return _KINDS[kind]
+
+    def elements(self, document: Any) -> list[Element]:
+        if self.media in (Media.CSV, Media.NDJSON):
+            return super().elements(document)
+        if self.place is not None:
+            return find_elements(document, (self.place,), None)
+        return find_elements(document, detection.containers(document), ())
+
+    def operation(self) -> Operation:
+        return detection.operation_of(self.call.method, self.call.segments)
+
+    def target(self) -> str:
+        return detection.target_of(self.call.segments)
+
+    def read(self, head: RequestHead, body: bytes) -> Batch:
+        batch = super().read(head, body)
+        elements = self.sent.elements
+        return replace(batch, rows=tuple(self._hinted(row, elements[row.index]) for row in batch.rows))
+
+    def _hinted(self, row: Row, value: Any) -> Row:
+        operation = detection.row_operation(value, row.operation)
+        key = row.key or (self.call.segments[-1] if self.call.method != "POST" and self.call.segments else "")
+        return row if operation is row.operation and key == row.key else replace(row, operation=operation, key=key)
+
+    def refused(self, batch: Batch, rejections: Sequence[Rejection]) -> Answer:
+        detail = rejections[0].message if rejections else "The request was refused by policy."
+        body = {
+            "type": "about:blank",
+            "title": "Unprocessable Content",
+            "status": 422,
+            "detail": detail,
+            "errors": _errors(batch, rejections),
+        }
+        return Answer(422, dump(body), {"content-type": "application/problem+json", **_listed(rejections)})
+
+    def merged(self, answer: Answer, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
+        if not rejections or not 200 <= answer.status < 300:
+            return answer
+        document = document_of(answer)
+        errors = _errors(batch, rejections)
+        headers = {**answer.headers, **_listed(rejections)}
+        headers.pop("content-length", None)
+        if document is MISSING and answer.body.strip():
+            return replace(answer, status=207, headers=headers)  # a text: its header tells
+        told = _told(document, batch, rejections, errors)
+        if document is MISSING:
+            headers["content-type"] = "application/json"
+        return Answer(207, dump(told), headers)
+
+    def reply(self, answer: Answer, batch: Batch) -> Reply:
+        return reply_of(None, self.compiled.destination.limited, answer, batch)
+
+
+def _told(document: Any, batch: Batch, rejections: Sequence[Rejection], errors: list[dict[str, Any]]) -> Any:
+    place = _results_place(document, len(batch.rows) - len(rejections))
+    if place is None:
+        base = document if isinstance(document, dict) else {} if document is MISSING else {"result": document}
+        return {**base, "rejected": errors}
+    given, refused = iter(look(document, place)), {error["index"]: error for error in errors}
+    every = [
+        {"success": False, "error": refused[row.index], "errors": [refused[row.index]]}
+        if row.index in refused
+        else next(given)
+        for row in batch.rows
+    ]
+    return put(document, place, every)
+
+
+def _results_place(document: Any, sent: int) -> Tokens | None:
+    """Where results stand in the order of the rows: as many as were sent, and at least one."""
+    if sent and isinstance(document, list) and len(document) == sent:
+        return ()
+    if sent and isinstance(document, dict):
+        for name in _RESULTS:
+            if isinstance(found := document.get(name), list) and len(found) == sent:
+                return (name,)
+    return None
+
+
+def _errors(batch: Batch, rejections: Sequence[Rejection]) -> list[dict[str, Any]]:
+    pointers = {row.index: row.pointer for row in batch.rows}
+    return [
+        {
+            "index": one.index,
+            **({"pointer": pointers[one.index]} if pointers.get(one.index) else {}),
+            "code": one.reason,
+            "message": one.message,
+        }
+        for one in rejections
+    ]
+
+
+def _listed(rejections: Sequence[Rejection]) -> Mapping[str, str]:
+    if not rejections:
+        return {}
+    more = ",..." if len(rejections) > _MOST_LISTED else ""
+    return {REJECTED: ",".join(str(one.index) for one in rejections[:_MOST_LISTED]) + more}

@@ -1,0 +1,103 @@
+"""JSON bodies: one strict reading, and places in them.
+
+Guarantees: linear in the body; a key that stands twice in one object is refused, because the destination may take the
+other one; so are NaN, other encodings than UTF-8 and anything nested deeper than the parser goes (200 levels).
+Pointers are RFC 6901, compiled once; `*` as a token stands for every element of an array.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import jiter
+from pydantic import StringConstraints
+
+from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+
+type Tokens = tuple[str, ...]
+
+Pointer = Annotated[str, StringConstraints(pattern=r"^(/[^/]*)*$", max_length=256)]
+
+
+class _Missing:
+    """What is not there, as `null` is a value."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = _Missing()
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value of `body`. Raises UnreadableError (`not_json duplicate_key too_deep encoding`)."""
+    try:
+        return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
+    except ValueError as error:
+        raise unreadable(_why(str(error), body)) from None
+
+
+def dump(value: Any) -> bytes:
+    """`value` as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def tokens_of(pointer: str) -> Tokens:
+    """The reference tokens of a JSON pointer."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def pointer_of(tokens: Tokens) -> str:
+    """The JSON pointer of reference tokens."""
+    return "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in tokens)
+
+
+def look(value: Any, tokens: Tokens) -> Any:
+    """What stands at a place, MISSING when nothing does."""
+    for token in tokens:
+        if isinstance(value, dict):
+            value = value.get(token, MISSING)
+        elif isinstance(value, list) and token.isascii() and token.isdigit() and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            return MISSING
+    return value
+
+
+def look_all(value: Any, tokens: Tokens) -> Iterator[tuple[Tokens, Any]]:
+    """Every place that `tokens` name, in document order, with what stands there."""
+    if "*" not in tokens:
+        found = look(value, tokens)
+        if found is not MISSING:
+            yield tokens, found
+        return
+    at = tokens.index("*")
+    inner = look(value, tokens[:at])
+    for number, element in enumerate(inner if isinstance(inner, list) else ()):
+        for rest, found in look_all(element, tokens[at + 1 :]):
+            yield (*tokens[:at], str(number), *rest), found
+
+
+def text_of(value: Any) -> str:
+    """A scalar as text, "" for what is missing, null or no scalar."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else ""
+
+
+def _why(error: str, body: bytes) -> Unreadable:
+    if error.startswith("Detected duplicate key"):
+        return Unreadable.DUPLICATE_KEY
+    if error.startswith("recursion limit"):
+        return Unreadable.TOO_DEEP
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return Unreadable.ENCODING
+    return Unreadable.ENCODING if "surrogate" in error or "hex escape" in error else Unreadable.NOT_JSON

@@ -1,0 +1,108 @@
+"""Path templates of APIs, matched segment by segment.
+
+Guarantees: what a server would take for the same path is taken for the same here: percent-encoding, doubled and
+trailing slashes and the case of fixed words make no difference, and a method override counts as the method.
+Linear in the path. An encoded slash stays inside of its segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote
+
+from clyra_proxy.exchange import RequestHead
+
+LONGEST = 8192
+"""Characters of a path and query; more is no call that an API knows."""
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request line, taken apart. segments: decoded, empty ones dropped. query: first value of each parameter."""
+
+    method: str
+    segments: tuple[str, ...]
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+def call_of(head: RequestHead) -> Call:
+    """What a head calls."""
+    path, _, query = head.path[:LONGEST].partition("?")
+    parameters: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
+        parameters.setdefault(name, value)
+    segments = tuple(unquote(part) if "%" in part else part for part in path.split("/") if part not in ("", "."))
+    return Call(_method(head, parameters), segments, parameters)
+
+
+def _method(head: RequestHead, parameters: Mapping[str, str]) -> str:
+    method = head.method.upper()
+    if method != "POST":
+        return method
+    for name in _OVERRIDES:
+        if value := head.get(name):
+            return value.strip().upper()
+    return parameters.get("_HttpMethod", method).upper()
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    name: str  # of the capture, "" for a fixed word
+    before: str
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """`METHOD /path/{capture}`, compiled. rest: name of a capture that takes all remaining segments, "" for none."""
+
+    methods: frozenset[str]
+    segments: tuple[_Segment, ...]
+    rest: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def compile(text: str, query: Mapping[str, str] | None = None) -> Template:
+        methods, _, path = text.partition(" ")
+        parts = [part for part in path.split("/") if part]
+        rest = parts.pop()[1:-4] if parts and parts[-1].endswith("...}") else ""
+        segments = tuple(_segment(part) for part in parts)
+        return Template(frozenset(methods.split("|")), segments, rest, tuple((query or {}).items()))
+
+    def match(self, call: Call) -> dict[str, str] | None:
+        """What the template captures of a call; None when it does not fit."""
+        size = len(self.segments)
+        if "*" not in self.methods and call.method not in self.methods:
+            return None
+        if len(call.segments) < size or (len(call.segments) > size and not self.rest):
+            return None
+        if any(call.query.get(name) is None or value not in ("*", call.query[name]) for name, value in self.query):
+            return None
+        captures: dict[str, str] = {}
+        for segment, given in zip(self.segments, call.segments, strict=False):
+            if not _fits(segment, given, captures):
+                return None
+        if self.rest:
+            captures[self.rest] = "/".join(call.segments[size:])
+        return captures
+
+
+def _segment(part: str) -> _Segment:
+    before, brace, rest = part.partition("{")
+    if not brace:
+        return _Segment("", part.casefold())
+    name, _, after = rest.partition("}")
+    return _Segment(name, before.casefold(), after.casefold())
+
+
+def _fits(segment: _Segment, given: str, captures: dict[str, str]) -> bool:
+    folded = given.casefold()
+    if not segment.name:
+        return folded == segment.before
+    if not folded.startswith(segment.before) or not folded.endswith(segment.after):
+        return False
+    captured = given[len(segment.before) : len(given) - len(segment.after)]
+    captures[segment.name] = captured
+    return bool(captured) and len(segment.before) + len(segment.after) < len(given)

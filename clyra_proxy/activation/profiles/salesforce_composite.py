@@ -1,0 +1,199 @@
+"""Salesforce composite resources: several calls in one, some of them writes.
+
+Guarantees: a subrequest that only reads is no row; a collection inside of a subrequest is as many rows as it has
+records; a subrequest is taken out only when no other one that stays refers to its result (`@{id...}`). Reference: REST
+API Developer Guide, composite (25 subrequests) and composite batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clyra_proxy.activation.model import Answer, Batch, Operation, Rejection, Row
+from clyra_proxy.activation.profiles.answers import document_of
+from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
+from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
+from clyra_proxy.activation.profiles.facts import UNSAID, WITH_OTHERS
+from clyra_proxy.activation.profiles.jobs import Jobs
+from clyra_proxy.activation.profiles.json_body import dump, text_of
+from clyra_proxy.activation.profiles.json_rows import Element
+from clyra_proxy.activation.profiles.paths import Call
+from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+from clyra_proxy.activation.profiles.salesforce_bulk import ERROR
+from clyra_proxy.exchange import RequestHead
+
+_OPERATIONS = {
+    "POST": Operation.INSERT,
+    "PATCH": Operation.UPDATE,
+    "PUT": Operation.UPSERT,
+    "DELETE": Operation.DELETE,
+}
+_READING = frozenset({"GET", "HEAD"})
+_HALTED = "PROCESSING_HALTED"
+
+
+class CompositeEndpoint(DeclaredEndpoint):
+    """`/composite` and `/composite/batch`, which differ in their words."""
+
+    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str], _: Jobs) -> None:
+        super().__init__(compiled, call, captures)
+        batch = compiled.shape.id == "composite-batch"
+        self._list, self._input = ("batchRequests", "richInput") if batch else ("compositeRequest", "body")
+        self._answers = "results" if batch else "compositeResponse"
+
+    def read(self, head: RequestHead, body: bytes) -> Batch:
+        self.media = self._media(head)
+        self.sent.document = self._document(body)
+        self._elements = self.elements(self.sent.document)
+        rows = tuple(self._row(index, element) for index, element in enumerate(self._elements))
+        self.sent.elements = {index: element.value for index, element in enumerate(self._elements)}
+        return self._batch(head, rows=rows)
+
+    def elements(self, document: Any) -> list[Element]:
+        requests = document.get(self._list) if isinstance(document, dict) else None
+        if not isinstance(requests, list) or not requests:
+            raise unreadable(Unreadable.NO_ROWS)
+        found: list[Element] = []
+        for at, request in enumerate(requests):
+            if not isinstance(request, dict):
+                raise unreadable(Unreadable.WRONG_TYPE)
+            if text_of(request.get("method")).upper() not in _READING:
+                found += self._of_request(at, request)
+        return found
+
+    def _of_request(self, at: int, request: dict[str, Any]) -> list[Element]:
+        given = request.get(self._input)
+        if isinstance(given, dict) and isinstance(records := given.get("records"), list):
+            way = (self._list, str(at), self._input, "records")
+            return [Element(way, number, record) for number, record in enumerate(records)]
+        return [Element((self._list,), at, request)]
+
+    def target(self) -> str:
+        requests = self.sent.document.get(self._list, ())
+        named = [_object(one, self._input) for one in requests if text_of(one.get("method")).upper() not in _READING]
+        return ",".join(dict.fromkeys(name for name in named if name))
+
+    def _row(self, index: int, element: Element) -> Row:
+        request = self._request(element)
+        nested = len(element.container) > 1
+        given = element.value if nested else request.get(self._input, {})
+        if given is None:
+            given = {}
+        if not isinstance(given, dict):
+            raise unreadable(Unreadable.WRONG_TYPE)
+        operation = _OPERATIONS.get(text_of(request.get("method")).upper(), Operation.UNKNOWN)
+        segments = _segments(request)
+        if operation is Operation.UPDATE and _external(segments):
+            operation = Operation.UPSERT
+        values = {name: value for name, value in given.items() if name != "attributes"}
+        key = text_of(given.get("id") or given.get("Id")) or (
+            "" if nested or "sobjects" not in segments else _key(segments)
+        )
+        return Row(index, values, operation, key, element.pointer)
+
+    def _request(self, element: Element) -> dict[str, Any]:
+        at = element.position if len(element.container) == 1 else int(element.container[1])
+        request = self.sent.document[self._list][at]
+        return request if isinstance(request, dict) else {}
+
+    def _cut(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
+        gone = {self._elements[index].position for index in rejected if len(self._elements[index].container) == 1}
+        requests = self.sent.document[self._list]
+        names = [text_of(requests[at].get("referenceId")) for at in gone]
+        rest = dump([request for at, request in enumerate(requests) if at not in gone]).decode("utf-8")
+        if any(name and f"@{{{name}" in rest for name in names):
+            return None
+        return super()._cut(body, batch, rejected)
+
+    def refused(self, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
+        because = {one.index: one for one in rejections}
+        told = []
+        for at, request in enumerate(self.sent.document.get(self._list, ())):
+            indexes = [index for index, one in enumerate(self._elements) if self._request(one) is request]
+            one = next((because[index] for index in indexes if index in because), None)
+            if one is not None or not because:
+                told.append(self._failure(at, ERROR, one.message if one else UNSAID))
+            else:
+                told.append(self._failure(at, _HALTED, WITH_OTHERS))
+        body: dict[str, Any] = {self._answers: told}
+        if self._answers == "results":
+            body = {"hasErrors": True, **body}
+        return Answer(200, dump(body), {"content-type": "application/json"})
+
+    def merged(self, answer: Answer, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
+        document = document_of(answer)
+        if not rejections or not 200 <= answer.status < 300:
+            return answer
+        given = document.get(self._answers) if isinstance(document, dict) else None
+        because = {one.index: one for one in rejections}
+        gone = {self._elements[index].position: because[index] for index in because if self._alone(index)}
+        requests = self.sent.document[self._list]
+        if not isinstance(given, list) or len(given) + len(gone) != len(requests):
+            return None
+        told = iter(given)
+        every = [
+            self._failure(at, ERROR, gone[at].message) if at in gone else self._inside(at, next(told), because)
+            for at in range(len(requests))
+        ]
+        if "hasErrors" in document:
+            document["hasErrors"] = True
+        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return Answer(answer.status, dump({**document, self._answers: every}), headers)
+
+    def _alone(self, index: int) -> bool:
+        return len(self._elements[index].container) == 1
+
+    def _inside(self, at: int, told: Any, because: Mapping[int, Rejection]) -> Any:
+        """The answer to a collection in a subrequest, told for all of its records."""
+        name = "result" if self._answers == "results" else "body"
+        way = (self._list, str(at), self._input, "records")
+        inner = [index for index, one in enumerate(self._elements) if one.container == way]
+        given = told.get(name) if isinstance(told, dict) else None
+        refused = [index for index in inner if index in because]
+        if not refused or not isinstance(given, list) or len(given) + len(refused) != len(inner):
+            return told
+        results = iter(given)
+        every = [
+            {"success": False, "errors": [{"statusCode": ERROR, "message": because[index].message, "fields": []}]}
+            if index in because
+            else next(results)
+            for index in inner
+        ]
+        return {**told, name: every}
+
+    def _failure(self, at: int, code: str, message: str) -> dict[str, Any]:
+        error = [{"errorCode": code, "message": message}]
+        if self._answers == "results":
+            return {"statusCode": 400, "result": error}
+        request = self.sent.document[self._list][at]
+        told = {"body": error, "httpHeaders": {}, "httpStatusCode": 400}
+        return {**told, "referenceId": request["referenceId"]} if "referenceId" in request else told
+
+
+def _segments(request: Mapping[str, Any]) -> list[str]:
+    return [part for part in text_of(request.get("url")).partition("?")[0].split("/") if part]
+
+
+def _after(segments: Sequence[str], word: str) -> list[str]:
+    return list(segments[segments.index(word) + 1 :]) if word in segments else []
+
+
+def _external(segments: Sequence[str]) -> bool:
+    return len(_after(segments, "sobjects")) == 3
+
+
+def _key(segments: Sequence[str]) -> str:
+    rest = _after(segments, "sobjects")
+    return rest[-1] if len(rest) > 1 else ""
+
+
+def _object(request: Mapping[str, Any], name: str) -> str:
+    rest = _after(_segments(request), "sobjects")
+    if rest:
+        return rest[0]
+    given = request.get(name)
+    records = given.get("records") if isinstance(given, dict) else None
+    first = records[0] if isinstance(records, list) and records else None
+    attributes = first.get("attributes") if isinstance(first, dict) else None
+    return text_of(attributes.get("type")) if isinstance(attributes, dict) else ""

@@ -1,0 +1,36 @@
+"""The small code that destination files name with `special`, by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from clyra_proxy.activation.profiles.asynchronous import KlaviyoBulk, KlaviyoErrors, ZendeskBatch, ZendeskStatus
+from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
+from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
+from clyra_proxy.activation.profiles.google_ads import PartialFailureEndpoint
+from clyra_proxy.activation.profiles.jobs import Jobs
+from clyra_proxy.activation.profiles.paths import Call
+from clyra_proxy.activation.profiles.rpc import RpcEndpoint
+from clyra_proxy.activation.profiles.salesforce_bulk import BatchResults, Creation, FailedResults, Information, Upload
+from clyra_proxy.activation.profiles.salesforce_composite import CompositeEndpoint
+from clyra_proxy.activation.profiles.statements import StatementEndpoint, TableEndpoint, TextStatementEndpoint
+
+type Maker = Callable[[CompiledEndpoint, Call, Mapping[str, str], Jobs], DeclaredEndpoint]
+
+SPECIAL: Mapping[str, Maker] = {
+    "salesforce-composite": CompositeEndpoint,
+    "salesforce-job": Creation,
+    "salesforce-upload": Upload,
+    "salesforce-information": Information,
+    "salesforce-failed": FailedResults,
+    "salesforce-results": BatchResults,
+    "zendesk-batch": ZendeskBatch,
+    "zendesk-status": ZendeskStatus,
+    "klaviyo-bulk": KlaviyoBulk,
+    "klaviyo-errors": KlaviyoErrors,
+    "google-partial-failure": PartialFailureEndpoint,
+    "rpc": RpcEndpoint,
+    "statements": StatementEndpoint,
+    "statement-text": TextStatementEndpoint,
+    "postgrest": TableEndpoint,
+}

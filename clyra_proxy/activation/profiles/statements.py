@@ -1,0 +1,162 @@
+"""SQL APIs: a request carries statements and no rows.
+
+Guarantees: every text of a request that the service would run is a statement, in order; a request to run a program
+instead is refused (`opaque`). A tag that a run leaves in its comments (dbt, drt) says whose statement it is. Nothing of
+a statement is changed here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from clyra_proxy.activation.model import Attribution, Batch, Operation, Row
+from clyra_proxy.activation.profile import UnreadableError
+from clyra_proxy.activation.profiles.answers import holds
+from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
+from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
+from clyra_proxy.activation.profiles.jobs import Jobs
+from clyra_proxy.activation.profiles.json_body import MISSING, dump, look, look_all, parse, text_of, tokens_of
+from clyra_proxy.activation.profiles.paths import Call
+from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+from clyra_proxy.activation.profiles.replacing import put
+from clyra_proxy.exchange import RequestHead
+
+_DBT = re.compile(r'/\*\s*(\{[^*]{0,2000}"app"\s*:\s*"dbt"[^*]{0,2000}\})\s*\*/')
+_DRT = re.compile(r"/\*\s*drt\s+sync=([\w.:-]{1,128})(?:\s+run_id=([\w.:-]{1,128}))?")
+_EDGE = 4096
+
+
+class StatementEndpoint(DeclaredEndpoint):
+    """A call that runs SQL."""
+
+    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str], _: Jobs) -> None:
+        super().__init__(compiled, call, captures)
+
+    def read(self, head: RequestHead, body: bytes) -> Batch:
+        self.media = self._media(head)
+        self.sent.document = self._document(body)
+        language = self.shape.language
+        if language is not None and not holds(language, self.sent.document):
+            raise unreadable(Unreadable.OPAQUE)
+        statements = tuple(self._statements())
+        dialect = self.compiled.destination.dialect
+        batch = self._batch(head, statements=statements, dialect=dialect)
+        return batch if batch.attribution.run else _commented(batch)
+
+    def _statements(self) -> list[str]:
+        found: list[str] = []
+        for pointer in self.shape.statements:
+            for _, text in look_all(self.sent.document, tokens_of(pointer)):
+                if not isinstance(text, str):
+                    raise unreadable(Unreadable.WRONG_TYPE)
+                found.append(text)
+        if not found:
+            raise unreadable(Unreadable.NO_ROWS)
+        return found
+
+    def without(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
+        return None if rejected else body
+
+    def tagged(self, body: bytes, tag: str) -> bytes | None:
+        """The body with a query tag, unless the sender gave one; None when the API takes none.
+
+        A list of tags gets one more, as `clyra_run`; elsewhere the tag is a text. Raises UnreadableError.
+        """
+        if self.shape.tag is None:
+            return None
+        document, place = parse(body), tokens_of(self.shape.tag)
+        given = look(document, place)
+        if self.compiled.destination.id == "databricks":
+            tags = given if isinstance(given, list) else []
+            if any(isinstance(one, dict) and one.get("key") == "clyra_run" for one in tags):
+                return body
+            made = put(document, place, [*tags, {"key": "clyra_run", "value": tag}])
+        elif given is MISSING or given is None:
+            made = put(document, place, tag)
+        else:
+            return body
+        return None if made is MISSING else dump(made)
+
+    def query_id(self, body: bytes) -> str:
+        """The query's id in an answer, "" when it names none."""
+        if self.shape.query_id is None:
+            return ""
+        try:
+            return text_of(look(parse(body), tokens_of(self.shape.query_id)))
+        except UnreadableError:
+            return ""
+
+
+class TextStatementEndpoint(StatementEndpoint):
+    """An API whose body is the statement itself; it may also stand in the query (`?query=`)."""
+
+    def _document(self, body: bytes) -> Any:
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError:
+            raise unreadable(Unreadable.ENCODING) from None
+        parts = [part for part in (self.call.query.get("query", ""), text) if part.strip()]
+        return {"statement": "\n".join(parts)} if parts else {}
+
+
+class TableEndpoint(DeclaredEndpoint):
+    """PostgREST: rows of one table. An update or delete without a filter is told as the statement that it is."""
+
+    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str], _: Jobs) -> None:
+        super().__init__(compiled, call, captures)
+
+    def read(self, head: RequestHead, body: bytes) -> Batch:
+        self._open(head, body)
+        operation = self._done(head)
+        rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
+        self.sent.elements = {row.index: element.value for row, element in zip(rows, self._elements, strict=True)}
+        if operation is Operation.DELETE:
+            rows = (Row(0, {}, operation),)
+        texts = (self._statement(operation),) if operation in (Operation.UPDATE, Operation.DELETE) else ()
+        return self._batch(head, rows=rows, statements=texts, dialect="postgres")
+
+    def _done(self, head: RequestHead) -> Operation:
+        if self.call.method == "POST" and "merge-duplicates" in ",".join(head.get_all("prefer")):
+            return Operation.UPSERT
+        methods = {"PATCH": Operation.UPDATE, "DELETE": Operation.DELETE, "PUT": Operation.UPSERT}
+        return methods.get(self.call.method, Operation.INSERT)
+
+    def _statement(self, operation: Operation) -> str:
+        table = _name(self.captures["target"])
+        columns = self.sent.document if isinstance(self.sent.document, dict) else {}
+        filters = [name for name in self.call.query if name not in _NO_FILTERS]
+        where = " WHERE " + " AND ".join(f"{_name(name)} = ?" for name in filters) if filters else ""
+        if operation is Operation.DELETE:
+            return f"DELETE FROM {table}{where}"  # noqa: S608 - never run, only judged
+        changes = ", ".join(f"{_name(name)} = ?" for name in columns) or "x = ?"
+        return f"UPDATE {table} SET {changes}{where}"  # noqa: S608
+
+
+_NO_FILTERS = frozenset({"select", "order", "limit", "offset", "columns", "on_conflict"})
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _commented(batch: Batch) -> Batch:
+    """The batch with what a comment at the start or the end of a statement says of its run."""
+    for statement in batch.statements:
+        edges = statement[:_EDGE] + "\n" + statement[-_EDGE:]
+        if (found := _DRT.search(edges)) is not None:
+            return _by(batch, Attribution("drt", found[1], found[2] or "", "payload"))
+        if (found := _DBT.search(edges)) is not None:
+            try:
+                said = parse(found[1].encode("utf-8"))
+            except UnreadableError:
+                continue
+            node = text_of(said.get("node_id")) or text_of(said.get("connection_name"))
+            return _by(batch, Attribution("dbt", node, text_of(said.get("invocation_id")), "payload"))
+    return batch
+
+
+def _by(batch: Batch, attribution: Attribution) -> Batch:
+    return replace(batch, attribution=attribution)
