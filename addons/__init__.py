@@ -1,6 +1,6 @@
 """The data path, one small mitmproxy addon a concern, in the order an exchange meets them.
 
-    client -> identify -> egress -> schema -> genai -> gate -> record -> upstream
+    client -> identify -> egress -> halt -> schema -> genai -> gate -> record -> upstream
                                                                  |
     client <- gate <- genai <- schema <---------------------- upstream
                        at the end: gate (final verdict) -> record (outcome) -> telemetry (log line)
@@ -29,6 +29,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.gate import Gate
     from addons.genai import GenAi
     from addons.guard import Guard
+    from addons.halt import Halt
     from addons.identify import Identify
     from addons.messages import Messages
     from addons.opaque import Opaque
@@ -43,6 +44,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         Guard(),
         Identify(runtime),
         Egress(runtime),
+        Halt(runtime),
         Opaque(runtime),
         Schema(runtime, checks),
         Messages(runtime, checks),

@@ -31,7 +31,8 @@ class Home:
 
     def create(self) -> Home:
         """Make all folders (0700). Raises StartupError when the place is not writable."""
-        for folder in (self.root, self.ca, self.recorder, self.recorder_keys, self.spool, self.verdicts, self.run):
+        folders = (self.root, self.ca, self.recorder, self.recorder_keys, self.spool, self.verdicts, self.run, self.halts)
+        for folder in folders:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
@@ -109,6 +110,11 @@ class Home:
     def run(self) -> Path:
         """Runtime state: pid files, the supervisor's control socket, `proxy.json` (address, pids, health port)."""
         return self.root / "run"
+
+    @property
+    def halts(self) -> Path:
+        """Folder of the kill switch: what is halted (halts.json), keys for signed orders (keys/), the file HALT."""
+        return self.root / "halt"
 
     @property
     def metrics(self) -> Path:

@@ -38,6 +38,10 @@ COMMANDS: dict[str, Command] = {
     "proxy": Command("clyra_proxy.cli.proxy", "Run the proxy and its recorder in the foreground."),
     "env": Command("clyra_proxy.cli.env", "Print the proxy and trust variables for a shell."),
     "status": Command("clyra_proxy.cli.status", "Say whether proxy and recorder are ready, and with what."),
+    "halt": Command(
+        "clyra_proxy.cli.halt", "Stop traffic: everything, or one tenant, agent, destination, tool.", pick="halt"
+    ),
+    "resume": Command("clyra_proxy.cli.halt", "End a halt, or override it for some time.", pick="resume"),
     "doctor": Command("clyra_proxy.cli.doctor", "Make real calls with every runtime found; name what goes wrong."),
     "tail": Command("clyra_proxy.cli.tail", "Follow the verdicts, one coloured line each."),
     "explain": Command("clyra_proxy.cli.explain", "Tell the whole story of one verdict."),

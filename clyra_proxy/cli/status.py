@@ -50,6 +50,7 @@ def collect(home: Home) -> dict[str, Any]:
         "proxy": _proxy(proxy),
         "workers": workers,
         "policy": _policy(home, workers, inside),
+        "halts": inside.get("halts", []) if proxy is not None else halts_on_disk(home),
         "recorder": _recorder(home),
         "verdict_log": _verdict_log(home),
         "last_seal": _last_seal(home),
@@ -156,6 +157,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("policy", f"sha256 {policy['sha256'][:16]}  generation {policy['generation']}"))
     if reload := policy["last_reload"]:
         rows.append(("reload", "accepted" if reload.get("ok") else f"REFUSED: {reload.get('what', '')}"))
+    rows += [("HALTED" if halt["phase"] == "halted" else halt["phase"], _halt_text(halt)) for halt in facts["halts"]]
     recorder = facts["recorder"]
     rows.append(("recorder", _recorder_text(recorder)))
     log = facts["verdict_log"]
@@ -165,6 +167,21 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts["disk_free_bytes"] is not None:
         rows.append(("disk", f"{facts['disk_free_bytes'] / 1e9:.1f} GB free"))
     return rows
+
+
+def halts_on_disk(home: Home) -> list[dict[str, Any]]:
+    """What a proxy will begin with; nothing is changed by looking."""
+    from clyra_proxy.enforcement.halt.file import peek
+    from clyra_proxy.enforcement.halt.model import Phase
+    from clyra_proxy.enforcement.halt.telling import tell
+
+    return [tell(halt) for halt in peek(home.halts) if halt.phase is not Phase.RESUMED]
+
+
+def _halt_text(halt: dict[str, Any]) -> str:
+    until = halt["override_until"] or halt["until"]
+    when = f"  until {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(until))}" if until else ""
+    return f"{halt['scope']}  {halt['reason']}  ({halt['by'] or halt['channel']}){when}"
 
 
 def _recorder_text(recorder: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy.connection import Client, Connection, ConnectionState
@@ -24,7 +25,8 @@ from mitmproxy.proxy.layers.tls import TlsEstablishedClientHook
 
 from clyra_proxy.engine.client import ClientState, attach
 from clyra_proxy.engine.commands import AwaitHook, AwaitHookCompleted, AwaitRoom
-from clyra_proxy.engine.http_events import Farewell
+from clyra_proxy.engine.http_events import Cut, Farewell
+from clyra_proxy.engine.stream_state import CUT
 from clyra_proxy.engine.upstreams import Upstreams
 from clyra_proxy.telemetry.redaction import describe_fault
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 65536
+CUT_GRACE_S = 0.25
+"""How long an exchange that is cut has to end by itself."""
 DIALS_PER_ADDRESS = 8
 """Connections of one client to one address that may be opening at the same time."""
 
@@ -115,6 +119,16 @@ class ConnectionHandler(Upstreams):
         """Tell the client, where its protocol can, that this process is leaving."""
         if self.state.speaks_http and not self._over:
             self.process(Farewell(final))
+
+    def cut(self, flows: Sequence[HTTPFlow]) -> None:
+        """Stop exchanges that have been denied meanwhile; the whole connection when they do not end in a moment."""
+        if self.state.speaks_http and not self._over:
+            self.process(Cut())
+        asyncio.get_running_loop().call_later(CUT_GRACE_S, self._cut_rest, flows)
+
+    def _cut_rest(self, flows: Sequence[HTTPFlow]) -> None:
+        if any(flow.id in self.state.flows and CUT not in flow.metadata for flow in flows):
+            self.abort("halted")
 
     def abort(self, reason: str) -> None:
         """Close the client and all its upstreams at once, without a farewell."""

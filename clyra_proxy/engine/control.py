@@ -11,11 +11,14 @@ import contextlib
 import itertools
 import json
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from clyra_proxy.errors import StartupError
+
+_UCRED = struct.Struct("3i")  # pid, uid, gid
 
 type Message = dict[str, Any]
 
@@ -85,7 +88,8 @@ async def serve_commands(path: Path, handle: Callable[[Message], Awaitable[Messa
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, ValueError):
             if line := await reader.readline():
-                writer.write(json.dumps(await handle(json.loads(line))).encode() + b"\n")
+                request = {**json.loads(line), "peer_uid": _peer_uid(writer)}
+                writer.write(json.dumps(await handle(request)).encode() + b"\n")
                 await writer.drain()
         writer.close()
 
@@ -100,6 +104,12 @@ async def serve_commands(path: Path, handle: Callable[[Message], Awaitable[Messa
         ) from error
     path.chmod(0o600)  # noqa: ASYNC240
     return server
+
+
+def _peer_uid(writer: asyncio.StreamWriter) -> int:
+    """The user at the other end, as the kernel says (SO_PEERCRED, unix(7))."""
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return int(_UCRED.unpack(credentials)[1])
 
 
 def ask_supervisor(path: Path, request: Message, within_s: float) -> Message:

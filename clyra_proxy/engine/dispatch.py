@@ -33,6 +33,9 @@ type Callback = Callable[[Any], Awaitable[None] | None]
 FAILED = "clyra_failed"
 """Key in `flow.metadata`: name of the hook that failed."""
 
+_PATIENT = frozenset({"clyra_approve"})
+"""Hooks that wait for people: who waits bounds that time himself."""
+
 _ENDINGS = frozenset({"error", "clyra_done", "websocket_end", "client_disconnected", "server_disconnected"})
 """Hooks that only report: when one addon fails, the others are still told."""
 
@@ -99,7 +102,7 @@ class Dispatch:
             else:
                 if pending is not None:
                     WATCHDOG.leave()
-                    return self._start(self._finish(name, data, pending, callbacks[index + 1 :]))
+                    return self._start(name, self._finish(name, data, pending, callbacks[index + 1 :]))
         WATCHDOG.leave()
         return None
 
@@ -107,12 +110,14 @@ class Dispatch:
         """A fault met outside of a hook (in a body gate, say): same path, same consequence."""
         self._fail(flow, name, error)
 
-    def _start(self, rest: Any) -> asyncio.Task[None] | None:
+    def _start(self, name: str, rest: Any) -> asyncio.Task[None] | None:
         """Run the coroutine up to its first real wait; only then does a task exist that others must await."""
         loop = asyncio.get_running_loop()
         task: asyncio.Task[None] = asyncio.Task(rest, loop=loop, eager_start=True)
         if task.done():
             return None
+        if name in _PATIENT:
+            return task
         waiting = self._waiting
         while waiting and waiting[0][1].done():
             waiting.popleft()
@@ -137,6 +142,8 @@ class Dispatch:
                 if waited is not None:
                     await waited
             except asyncio.CancelledError:
+                if is_denied(data):
+                    return  # What the hook was waiting for has been decided meanwhile.
                 if not self._fail(data, name, HookTimeout(f"{name} took longer than {self._timeout_s} s")):
                     return
             except Exception as error:  # noqa: BLE001 - as in `run`
@@ -156,6 +163,12 @@ class Dispatch:
         if not goes_on:
             _stop(data, name)
         return goes_on
+
+
+def is_denied(data: Any) -> bool:
+    """Whether it is an exchange that was refused already."""
+    exchange = data.metadata.get("clyra") if isinstance(data, HTTPFlow) else None
+    return exchange is not None and exchange.denial is not None
 
 
 def _stop(data: Any, name: str) -> None:

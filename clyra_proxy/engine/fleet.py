@@ -21,24 +21,33 @@ from clyra_proxy.errors import StartupError
 from clyra_proxy.policy.models import PolicyDocument
 
 LARGEST_DEATH_COUNT = 6
+HALT_PATIENCE_S = 2.0
+"""How long a worker's word is waited for that it took a halt; one that is silent is told all the same."""
 
 log = logging.getLogger("clyra.supervisor")
 
 
 class Fleet:
-    """All worker slots of one launch. `hopeless` is called with an error when no worker can be kept alive."""
+    """All worker slots of one launch. `hopeless` is called with an error when no worker can be kept alive.
+
+    halts: what a new worker must know of the kill switch. on_signals: hears what workers counted for it.
+    """
 
     def __init__(
         self,
         launch: Launch,
         listeners: list[list[socket.socket]],
         hopeless: Callable[[StartupError], None],
+        halts: Callable[[], Message] = dict,
+        on_signals: Callable[[Message], None] = lambda _: None,
     ) -> None:
         self.launch = launch
         self.generation = 1
         self.restarts = 0
         self._listeners = listeners
         self._hopeless = hopeless
+        self._halts = halts
+        self._on_signals = on_signals
         self._workers: list[WorkerProcess | None] = [None] * len(listeners)
         self._processes: set[WorkerProcess] = set()  # every live one, successors that are still starting included
         self._backoffs = [Backoff() for _ in listeners]
@@ -113,6 +122,12 @@ class Fleet:
                 replaced += 1
         return {"ok": True, "replaced": replaced}
 
+    async def halt(self, snapshot: Message) -> tuple[int, int]:
+        """Tell every process what is halted, starting and draining ones too; how many took it, and what they cut."""
+        asked = [worker.ask("halts", HALT_PATIENCE_S, snapshot=snapshot) for worker in self._processes]
+        answers = [answer for answer in await asyncio.gather(*asked) if answer["ok"]]
+        return len(answers), sum(answer["cut"] for answer in answers)
+
     async def drain(self) -> None:
         """Let every worker finish what it has; afterwards nothing listens any more."""
         self._stopping = True
@@ -161,9 +176,11 @@ class Fleet:
             drain_s=launch.drain_s,
             sockets=descriptors,
             life=self._life_read,
+            halts=self._halts(),
         )
         inherited = [self._life_read, *(descriptor for sockets in descriptors for descriptor in sockets)]
         worker = await WorkerProcess.spawn(config, inherited, self._on_exit)
+        worker.on_signals = self._on_signals
         self._processes.add(worker)
         return worker
 

@@ -42,6 +42,13 @@ class ClyraRefusedHook(StartHook):
 
 
 @dataclass
+class ClyraRecheckHook(StartHook):
+    """What is allowed has changed. Addons set `exchange.denial` on those of the client's exchanges that must be cut."""
+
+    client: Client
+
+
+@dataclass
 class Oversize:
     """A WebSocket message of which `size` bytes came, more than `limit`. It is dropped and the session is closed."""
 

@@ -34,5 +34,9 @@ class Farewell(Event):
     final: bool
 
 
+class Cut(Event):
+    """Exchanges on their way have been denied: whoever carries one stops it now."""
+
+
 class Credit(Event):
     """Room was made somewhere: HTTP/2 connections may hand out the window updates they withheld."""

@@ -29,7 +29,7 @@ from clyra_proxy.engine.commands import no_commands
 from clyra_proxy.engine.http1_client import GuardedHttp1Client
 from clyra_proxy.engine.http1_server import GuardedHttp1Server
 from clyra_proxy.engine.http2 import GuardedHttp2Client, GuardedHttp2Server
-from clyra_proxy.engine.http_events import Credit, Farewell
+from clyra_proxy.engine.http_events import Credit, Cut, Farewell
 from clyra_proxy.engine.http_stream import GuardedHttpStream
 
 
@@ -77,8 +77,8 @@ class GuardedHttpLayer(HttpLayer):
         elif isinstance(event, Credit):
             for child in (*self.connections.values(), *self.streams.values()):
                 yield from self.event_to_child(child, event)
-        elif isinstance(event, Farewell):
-            yield from self._say_farewell(event)
+        elif isinstance(event, (Farewell, Cut)):
+            yield from self._pass_down(event)
         elif isinstance(event, events.CommandCompleted):
             if event.command in self.command_sources:
                 yield from self.event_to_child(self.command_sources.pop(event.command), event)
@@ -91,10 +91,10 @@ class GuardedHttpLayer(HttpLayer):
         else:
             yield from super()._handle_event(event)
 
-    def _say_farewell(self, event: Farewell) -> layer.CommandGenerator[None]:
-        """To the client's HTTP/2 connection, and to what tunnels and upgraded connections carry."""
+    def _pass_down(self, event: Farewell | Cut) -> layer.CommandGenerator[None]:
+        """To every stream, what tunnels and upgraded connections carry included; a farewell also to HTTP/2 clients."""
         speaker = self.connections.get(self.context.client)
-        if isinstance(speaker, GuardedHttp2Server):
+        if isinstance(event, Farewell) and isinstance(speaker, GuardedHttp2Server):
             yield from self.event_to_child(speaker, event)
         for stream in list(self.streams.values()):
             yield from self.event_to_child(stream, event)

@@ -40,7 +40,7 @@ from mitmproxy.proxy.layers.http._events import (
 
 from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
 from clyra_proxy.engine.framing import fit_length, has_length, request_problem, strip_h2c
-from clyra_proxy.engine.http_events import Informational
+from clyra_proxy.engine.http_events import Cut, Informational
 from clyra_proxy.engine.http_request_head import RequestHead
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
 from clyra_proxy.stream.gate import BodyRefused
@@ -69,6 +69,8 @@ class GuardedHttpStream(RequestHead):
             return
         if self._paused is not None:
             self.park(event)
+            if isinstance(event, Cut):
+                self._stop_waiting()
         yield from super().handle_event(event)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -77,6 +79,16 @@ class GuardedHttpStream(RequestHead):
         handler = _HANDLERS.get(type(event))
         if handler is not None and not self.finished:
             yield from handler(self, event)
+
+    def _stop_waiting(self) -> None:
+        """The exchange was denied while a hook is pending (a person is being asked, say): the answer is known."""
+        waiting = self._paused.command if self._paused is not None else None
+        if isinstance(waiting, AwaitHook) and self.stopped():
+            waiting.task.cancel()
+
+    def _on_cut(self, _: Cut) -> layer.CommandGenerator[None]:
+        if self.stopped():
+            yield from self.deny()
 
     # -- the request head ------------------------------------------------------------------------------------------
 
@@ -207,7 +219,7 @@ class GuardedHttpStream(RequestHead):
             if paced and since >= PACE_BYTES:
                 since = 0
                 yield AwaitRoom(self.context.client, self.stream_id)
-                if self.pending(RequestProtocolError, ResponseProtocolError):
+                if self.pending(RequestProtocolError, ResponseProtocolError, Cut):
                     return False
         return True
 
@@ -227,6 +239,9 @@ class GuardedHttpStream(RequestHead):
             (flow.request.host, flow.request.port), flow.request.scheme == "https", None, "tcp"
         )
         self.state.dialling.remove(flow)
+        if self.stopped():
+            yield from self.deny()
+            return False
         if err:
             yield from self.server_failed(err)
             return False
@@ -278,6 +293,7 @@ _HANDLERS: dict[type[events.Event], Callable[[GuardedHttpStream, Any], layer.Com
     RequestEndOfMessage: GuardedHttpStream._on_request_end,
     RequestProtocolError: GuardedHttpStream._on_client_error,
     Informational: GuardedHttpStream.on_informational,
+    Cut: GuardedHttpStream._on_cut,
     ResponseHeaders: GuardedHttpStream.on_response_head,
     ResponseData: GuardedHttpStream.on_response_data,
     ResponseTrailers: GuardedHttpStream.on_response_trailers,

@@ -22,7 +22,7 @@ from mitmproxy.websocket import WebSocketData
 
 from clyra_proxy.engine.denials import plain_denial
 from clyra_proxy.engine.dispatch import failed
-from clyra_proxy.engine.http_events import Credit, Farewell
+from clyra_proxy.engine.http_events import Credit, Cut, Farewell
 from clyra_proxy.engine.stream_state import StreamState
 from clyra_proxy.engine.websocket import GuardedWebsocketLayer
 
@@ -78,7 +78,7 @@ class TunnelSide(StreamState):
         websocket = isinstance(self.child_layer, GuardedWebsocketLayer)
         if websocket and isinstance(event, Credit):
             return
-        if isinstance(event, Farewell) and not self._understands_farewell():
+        if isinstance(event, (Farewell, Cut)) and not self._understands_farewell():
             return
         if isinstance(event, RequestProtocolError):
             event = events.ConnectionClosed(self.context.client)

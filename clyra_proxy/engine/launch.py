@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -118,7 +119,7 @@ class WorkerConfig:
     """What the supervisor hands to one worker, as one JSON message: all that the worker is told.
 
     sockets: file descriptors, one list a slot; the worker serves its own slot and may adopt others. life: read end
-    of a pipe that only the supervisor holds open.
+    of a pipe that only the supervisor holds open. halts: what is halted now, as `HaltDesk.take` wants it.
     """
 
     slot: int
@@ -134,6 +135,7 @@ class WorkerConfig:
     drain_s: float
     sockets: tuple[tuple[int, ...], ...]
     life: int
+    halts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

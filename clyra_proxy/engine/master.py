@@ -24,7 +24,7 @@ from mitmproxy import master, options
 
 from clyra_proxy.engine import fastpath
 from clyra_proxy.engine.connection import ConnectionHandler
-from clyra_proxy.engine.dispatch import Dispatch
+from clyra_proxy.engine.dispatch import Dispatch, is_denied
 from clyra_proxy.engine.hooks import ClyraProtocolHook, Protocol
 from clyra_proxy.engine.listen import Listeners
 from clyra_proxy.engine.protocols import ProtocolChoice
@@ -99,6 +99,18 @@ class EngineMaster(master.Master):
         """Tell every client that we are leaving; `final` closes WebSocket sessions, politely."""
         for handler in list(self._listeners.connections):
             handler.say_farewell(final=final)
+
+    def cut_denied(self) -> int:
+        """Let addons look at everything under way again, and stop what they deny now. Returns how many."""
+        count = 0
+        for handler in list(self._listeners.connections):
+            before = {flow.id for flow in handler.state.flows.values() if is_denied(flow)}
+            self.dispatch.call("clyra_recheck", handler.client)
+            denied = [flow for flow in handler.state.flows.values() if flow.id not in before and is_denied(flow)]
+            if denied:
+                handler.cut(denied)
+            count += len(denied)
+        return count
 
     def idle_connections(self, silent_s: float) -> list[ConnectionHandler]:
         """Client connections with no exchange under way on which nothing has moved for `silent_s` seconds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Runtime:
     metrics: WorkerMetrics
     learning: TrafficLearning
     scanning: ScanningRoom = field(default_factory=ScanningRoom)
+    halts: HaltDesk = field(default_factory=HaltDesk)
     worker: int = 0
     selftest: SelfTestPass | None = field(default=None)
 

@@ -31,6 +31,8 @@ from clyra_proxy.stream.gate import BodyGate
 
 FRAMING = "clyra_framing"
 """Key in `flow.metadata`: why the head of the request or response is ambiguous (reason `framing_invalid`)."""
+CUT = "clyra_cut"
+"""Key in `flow.metadata`: the exchange was ended by its denial, on our side."""
 PACE_BYTES = 65536
 """How much of a spooled body is written between two looks at the socket."""
 
@@ -116,6 +118,7 @@ class StreamState(HttpStream):
 
     def deny(self, status: int = 0) -> layer.CommandGenerator[None]:
         """Nothing more goes upstream; the client gets the denial, or an incomplete response if one has begun."""
+        self.flow.metadata[CUT] = True
         yield from self.cut_up()
         if self.down is Side.IDLE:
             yield from self._send_denial(status or (502 if self.flow.response else 503))

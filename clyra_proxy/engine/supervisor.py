@@ -1,8 +1,8 @@
 """The parent process: opens the port, starts recorder and workers, keeps them alive, winds them down.
 
 It never touches a client's bytes, so nothing a client sends can take it down. Signals: SIGHUP reloads policy and
-certificates (the last good ones stay in force when the new ones are bad), SIGUSR2 replaces the workers one by one,
-SIGTERM and SIGINT drain and end with status 0, a second one ends at once with status 1.
+certificates (the last good ones stay in force when the new ones are bad), SIGUSR1 halts everything, SIGUSR2 replaces
+the workers one by one, SIGTERM and SIGINT drain and end with status 0, a second one ends at once with status 1.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from clyra_proxy.engine import certificates
 from clyra_proxy.engine.control import Message, serve_commands
 from clyra_proxy.engine.data_folder import claim, fresh_folder, write_state
 from clyra_proxy.engine.fleet import Fleet
+from clyra_proxy.engine.halting import Halting
 from clyra_proxy.engine.launch import Launch
 from clyra_proxy.engine.listeners import bound_port, open_listeners
 from clyra_proxy.engine.notify import notify, notify_reloading
@@ -58,7 +59,9 @@ class Supervisor:
             self._listeners = open_listeners(self.launch.hosts, self.launch.port, self.launch.workers)
             self.launch = self.launch.at_port(bound_port(self._listeners))
             metrics = fresh_folder(self._home.metrics)
-            self._fleet = Fleet(self.launch, self._listeners, self._give_up)
+            self._halting = Halting(self.launch, self._hand_out_halts)
+            office = self._halting.office
+            self._fleet = Fleet(self.launch, self._listeners, self._give_up, office.snapshot, self._halting.hear)
             health = HealthServer(
                 self.launch.health_host, self.launch.health_port, self._board, lambda: render(metrics)
             )
@@ -83,6 +86,7 @@ class Supervisor:
         finally:
             watching.cancel()
             await self._fleet.end()
+            await self._halting.close()
             self._home.proxy_state.unlink(missing_ok=True)
             self._home.proxy_control.unlink(missing_ok=True)
             if self._recorder is not None:
@@ -91,6 +95,7 @@ class Supervisor:
     async def _start(self) -> Message:
         if self._recorder is not None:
             await self._recorder.start()
+        await self._halting.start()
         return await self._fleet.start()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, Message]) -> Message | None:
@@ -107,7 +112,7 @@ class Supervisor:
     # -- commands ------------------------------------------------------------------------------------------------
 
     async def command(self, request: Message) -> Message:
-        """Answer `status`, `reload`, `restart` or `stop`."""
+        """Answer `status`, `reload`, `restart`, `halt`, `resume` or `stop`."""
         match request.get("command"):
             case "status":
                 return {"ok": True, **self._describe()}
@@ -115,6 +120,8 @@ class Supervisor:
                 return await self.reload()
             case "restart":
                 return await self.restart()
+            case "halt" | "resume":
+                return await self._halting.command(request)
             case "stop":
                 self._ask_to_stop()
                 return {"ok": True}
@@ -134,6 +141,7 @@ class Supervisor:
             if answer["ok"] and document.listen != self.launch.document.listen:
                 answer["note"] = "Changes of the `listen` section take effect at the next start."
         if answer["ok"]:
+            self._halting.configure(self._fleet.launch.document, self._fleet.generation)
             log.info("reload: generation %d, policy %s, is in force", answer["generation"], answer["sha256"][:12])
         else:
             answer["kept"] = self._fleet.generation
@@ -159,7 +167,11 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self.reload()))
+        loop.add_signal_handler(signal.SIGUSR1, self._halting.signalled)
         loop.add_signal_handler(signal.SIGUSR2, lambda: self._begin(self.restart()))
+
+    async def _hand_out_halts(self, snapshot: Message) -> tuple[int, int]:
+        return await self._fleet.halt(snapshot)
 
     def _begin(self, work: Coroutine[Any, Any, Message]) -> None:
         if self._draining or not self._fleet.workers:
@@ -232,6 +244,7 @@ class Supervisor:
             "obstacles": list(self._obstacles()),
             "recorder_pid": self._recorder.pid if self._recorder else None,
             "last_reload": self.last_reload,
+            "halts": self._halting.office.describe(),
             "workers": [
                 {"slot": worker.slot, "pid": worker.pid, "state": worker.state.value, **worker.report}
                 for worker in self._fleet.workers

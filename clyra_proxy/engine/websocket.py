@@ -33,7 +33,7 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.dispatch import failed
 from clyra_proxy.engine.hooks import ClyraOversizeHook, Oversize
-from clyra_proxy.engine.http_events import Farewell
+from clyra_proxy.engine.http_events import Cut, Farewell
 
 _LIVE = (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING)
 _MOST_FRAGMENTS = 1024
@@ -133,6 +133,8 @@ class GuardedWebsocketLayer(WebsocketLayer):
         """Take bytes of one side; pass on what became whole."""
         if isinstance(event, Farewell) and event.final:
             yield from self._close_both(CloseReason.GOING_AWAY)
+        elif isinstance(event, Cut) and self._refused():
+            yield from self._close_refused(CloseReason.POLICY_VIOLATION)
         if not isinstance(event, (events.DataReceived, events.ConnectionClosed)):
             return
         from_client = event.connection == self.context.client

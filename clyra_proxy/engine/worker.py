@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable
 
+from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.engine.control import Channel, Message
 from clyra_proxy.engine.drain import drain
 from clyra_proxy.engine.launch import WorkerConfig
@@ -43,6 +44,8 @@ class Worker:
         self._bound_s: float | None = None
         self._engine: WorkerEngine | None = None
         self._jobs: set[asyncio.Task[None]] = set()
+        self._halts = HaltDesk()
+        self._halts.tell = channel.send
 
     async def run(self) -> int:
         """Serve until told to leave; the exit status."""
@@ -53,7 +56,7 @@ class Worker:
         except asyncio.CancelledError:
             return 1  # the supervisor went away before it said anything
         watch_life(config.life, config.drain_s, self._leave.set)
-        self._engine = engine = WorkerEngine(config)
+        self._engine = engine = WorkerEngine(config, self._halts)
         try:
             report = await engine.start()
         except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must be able to say it
@@ -86,7 +89,11 @@ class Worker:
 
     async def _on_message(self, message: Message) -> None:
         if "config" in message:
-            self._config.set_result(WorkerConfig.from_json(message["config"]))
+            config = WorkerConfig.from_json(message["config"])
+            self._halts.take(config.halts)
+            self._config.set_result(config)
+        elif message.get("command") == "halts":
+            self._halt(message)
         elif message.get("command") == "drain":
             self._bound_s = message.get("bound_s")
             self._leave.set()
@@ -94,6 +101,12 @@ class Worker:
             job = asyncio.create_task(self._obey(message))
             self._jobs.add(job)
             job.add_done_callback(self._jobs.discard)
+
+    def _halt(self, message: Message) -> None:
+        """Before anything else is read from the supervisor: what is halted now, and the end of what must be cut."""
+        changed = self._halts.take(message["snapshot"])
+        cut = self._engine.cut_denied() if changed and self._engine is not None else 0
+        self._channel.reply(message, {"ok": True, "cut": cut})
 
     async def _obey(self, message: Message) -> None:
         try:
@@ -151,7 +164,7 @@ async def serve(channel_descriptor: int) -> int:
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="clyra worker[%(process)d] %(levelname)s %(message)s")
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # the supervisor speaks for the terminal and the operator
     WATCHDOG.start()
     return asyncio.run(serve(int(sys.argv[1])))

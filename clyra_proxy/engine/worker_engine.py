@@ -12,6 +12,8 @@ import socket
 from pathlib import Path
 
 import addons
+from clyra_proxy.approvals.gate import ApprovalGate
+from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.engine import certificates
 from clyra_proxy.engine.control import Message
 from clyra_proxy.engine.launch import WorkerConfig
@@ -51,8 +53,9 @@ class WorkerEngine:
     master: EngineMaster
     runtime: Runtime
 
-    def __init__(self, config: WorkerConfig) -> None:
+    def __init__(self, config: WorkerConfig, halts: HaltDesk | None = None) -> None:
         self._config = config
+        self._halts = halts or HaltDesk()
         self._home = Home(Path(config.home))
         self._listener = Listener(config.host, config.port, Mode(config.mode), config.upstream)
         self._servers: dict[int, list[asyncio.Server]] = {}
@@ -104,6 +107,10 @@ class WorkerEngine:
                 return {"ok": False, "what": f"A worker cannot {other}.", "why": "", "todo": ""}
         return {"ok": True}
 
+    def cut_denied(self) -> int:
+        """Stop what is on its way and is halted now; how many exchanges."""
+        return self.master.cut_denied() if hasattr(self, "master") else 0
+
     def describe(self) -> Message:
         """How the worker is right now. obstacles: why traffic should not come yet, empty when it may."""
         policy = self.runtime.policy.current
@@ -128,6 +135,8 @@ class WorkerEngine:
         await asyncio.to_thread(self.runtime.scanning.close)
         if (genai := self.runtime.policy.current.genai) is not None and genai.detectors is not None:
             await genai.detectors.aclose()
+        if self.runtime.approvals is not None:
+            await self.runtime.approvals.close()
         await self.runtime.recorder.close()
         await asyncio.to_thread(self.runtime.verdict_log.close)
         self._metering.close()
@@ -142,7 +151,10 @@ class WorkerEngine:
         """What the GenAI checks are compiled with: the state that all workers share, and this folder's secret."""
         if self._tools is None:
             self._tools = Workshop(
-                SqliteState(self._home.root / STATE_FILE), shared_secret(self._home.root / SECRET_FILE), late=True
+                SqliteState(self._home.root / STATE_FILE),
+                shared_secret(self._home.root / SECRET_FILE),
+                late=True,
+                folder=self._home.root,
             )
         return self._tools
 
@@ -168,7 +180,18 @@ class WorkerEngine:
         slot = self._config.slot
         holder, metrics = PolicyHolder(policy), WorkerMetrics(slot)
         learning = TrafficLearning(self._home.learned, lambda: holder.current.document.data_platform.schemalock.learn)
-        return Runtime(self._home, holder, settings, recorder, verdict_log, metrics, learning, worker=slot)
+        return Runtime(
+            self._home,
+            holder,
+            settings,
+            recorder,
+            verdict_log,
+            metrics,
+            learning,
+            halts=self._halts,
+            approvals=ApprovalGate(self._home, Path(self._config.policy_folder), metrics),
+            worker=slot,
+        )
 
     def _retire(self, policy: CompiledPolicy) -> None:
         """Close what a replaced policy had open, once no exchange can still be judged by it."""

@@ -44,6 +44,7 @@ class WorkerProcess:
         self.gone: asyncio.Task[int] = asyncio.create_task(process.wait(), name=f"worker {slot} exit")
         self._process = process
         self._channel = channel
+        self.on_signals: Callable[[Message], None] = lambda _: None
         self._failure: StartupError | None = None
         self._reading = asyncio.create_task(channel.serve(self._on_message), name=f"worker {slot} channel")
         self.gone.add_done_callback(self._on_exit)
@@ -116,6 +117,8 @@ class WorkerProcess:
         event = message.pop("event", "")
         if event == "failed":
             self._failure = StartupError(message["what"], message["why"], message["todo"])
+        elif event == "signals":
+            self.on_signals(message)
         elif event in {"ready", "beat"}:
             if event == "ready" and not self.ready.done():
                 self.state = WorkerState.READY

@@ -1,0 +1,98 @@
+"""The kill switch inside the supervisor: its orders come from here, and its word goes to every worker.
+
+Ways in, each with the name of who asked: the control socket (0600; the kernel says which user is at the other end),
+SIGUSR1 (halts everything), the sentinel file, signed calls on the health listener. None of them can be reached through
+the proxy's port; none but the control socket and a signed call can release anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pwd
+from typing import Any
+
+from clyra_proxy.enforcement.halt.book import Order
+from clyra_proxy.enforcement.halt.model import EVERYTHING, NOBODY, Actor, Cause, Channel, Place
+from clyra_proxy.enforcement.halt.office import HaltOffice, Push
+from clyra_proxy.engine.control import Message
+from clyra_proxy.engine.launch import Launch
+from clyra_proxy.errors import ClyraError
+from clyra_proxy.evidence.changes import ChangeRecorder
+from clyra_proxy.policy.models import PolicyDocument
+
+
+class Halting:
+    """One per supervisor. push: hands a snapshot to all workers."""
+
+    def __init__(self, launch: Launch, push: Push) -> None:
+        home = launch.home
+        settings = launch.document.enforcement.halt
+        chosen = settings.sentinel_file
+        sentinel = launch.policy_file.resolve().parent / chosen if chosen else None
+        self._recorder = ChangeRecorder(home)
+        self.office = HaltOffice(home.halts, settings, push, self._recorder, sentinel=sentinel)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Look once, and watch from now on. Raises EvidenceError."""
+        await self._recorder.start()
+        await self.office.step()
+        self._running = asyncio.create_task(self.office.run(), name="kill switch")
+
+    async def close(self) -> None:
+        """Hand over the last evidence and stop watching."""
+        if self._running is not None:
+            self._running.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5.0)
+        with contextlib.suppress(AttributeError):  # never started
+            await self._recorder.close()
+
+    def configure(self, document: PolicyDocument, generation: int) -> None:
+        """Another policy is in force."""
+        self.office.configure(document.enforcement.halt)
+        self.office.generation = generation
+
+    def hear(self, message: Message) -> None:
+        """A worker's report; nothing waits for what it leads to."""
+        self._begin(self.office.heard(message))
+
+    def signalled(self) -> None:
+        """SIGUSR1: halt everything."""
+        order = Order(Cause.MANUAL, Channel.SIGNAL, "SIGUSR1")
+        self._begin(self.office.halt(EVERYTHING, order))
+
+    async def command(self, request: Message) -> Message:
+        """Answer `halt` or `resume` of the control socket."""
+        return await self.order(request, Channel.CLI, _user(request.get("peer_uid")))
+
+    async def order(self, request: Message, channel: Channel, asker: Actor) -> Message:
+        """Carry out an order: `command`, `scope`, `reason`, `for_s`, `by`. Never raises; a refusal is an answer."""
+        try:
+            place = Place.parse(str(request.get("scope", "")))
+            by, reason, lasting = request.get("by"), str(request.get("reason", "")), request.get("for_s")
+            actor = Actor(f"{by} ({asker.name})" if by else asker.name, asker.auth)
+            order = Order(Cause.MANUAL, channel, reason, actor, None if lasting is None else float(lasting))
+            if request["command"] == "halt":
+                return await self.office.halt(place, order)
+            return await self.office.release(place, order, order.lasting_s)
+        except ClyraError as error:
+            return {"ok": False, "what": error.what, "why": error.why, "todo": error.todo}
+        except (TypeError, ValueError):
+            return {"ok": False, "what": "The order makes no sense.", "why": "", "todo": ""}
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _user(uid: object) -> Actor:
+    """The name of a user of this machine, as the kernel knows it."""
+    if not isinstance(uid, int):
+        return NOBODY
+    with contextlib.suppress(KeyError):
+        return Actor(pwd.getpwuid(uid).pw_name, "os")
+    return Actor(f"uid {uid}", "os")
