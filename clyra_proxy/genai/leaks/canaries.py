@@ -30,6 +30,8 @@ class CanaryScanner:
                     self._names.setdefault(form, canary.name)
         self._plain = Pattern(any_of(list(self._names)), fold=True) if self._names else None
         self._hashes = {canary.sha256: canary.name for canary in canaries if canary.sha256}
+        # RE2 of what no token is without, without regard to case; of a token kept as a hash nothing is known.
+        self.signs = "" if self._hashes else any_of(list(self._names))
         self._lengths = sorted({canary.length for canary in canaries if canary.length})
 
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:

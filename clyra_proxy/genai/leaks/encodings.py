@@ -10,12 +10,14 @@ import base64
 import binascii
 import bz2
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from clyra_proxy.genai.leaks.matching import Pattern
 
 _MOST_TEXT = 65_536  # bytes one code may decode to
+_PADDING = 4  # characters that base32 may have to fill up more than base64
 _PEEK = 24  # bytes decoded to see whether the rest is worth it
 
 
@@ -30,12 +32,27 @@ class Decoded:
 
 
 def decoded_runs(data: bytes) -> Iterator[Decoded]:
-    """Every run of `data` (a byte a character) that reads as text in some code."""
-    for name, pattern, decode in _CODES:
-        for start, end in pattern.spans(data):
-            text = as_text(decode(data[start:end]))
+    """Every run of `data` (a byte a character) that reads as text in some code.
+
+    Codes that are one long word are looked for in the words of base64, whose alphabet has all of theirs; codes that are
+    a row of short groups share one look for whether there is such a row at all.
+    """
+    words = [*_WORDS.spans(data)]
+    longest = max((end - start for start, end in words), default=0)
+    row = _ANY_ROW.search(data)
+    for code in _CODES:
+        if code.where is _Where.ROWS:
+            spans = code.pattern.spans(data, row[0]) if row else ()
+        elif longest < code.shortest:
+            continue
+        elif code.where is _Where.TEXT:
+            spans = code.pattern.spans(data)
+        else:
+            spans = code.within(data, words)
+        for start, end in spans:
+            text = as_text(code.decode(data[start:end]))
             if text is not None:
-                yield Decoded(name, start, end, text)
+                yield Decoded(code.name, start, end, text)
 
 
 def as_text(raw: bytes | None) -> str | None:
@@ -131,13 +148,53 @@ def _from_binary(run: bytes) -> bytes | None:
 
 _READABLE = bytes([9, 10, 13, *range(32, 127)])
 _URLSAFE = bytes.maketrans(b"-_", b"+/")
-_CODES: tuple[tuple[str, Pattern, Callable[[bytes], bytes | None]], ...] = (
-    ("base64", Pattern(r"[A-Za-z0-9+/]{16,}={0,2}"), _from_base64),
-    ("base64", Pattern(r"[A-Za-z0-9]+[A-Za-z0-9_-]*[_-][A-Za-z0-9_-]{12,}={0,2}"), _from_base64),
-    ("base64", Pattern(r"(?:[A-Za-z0-9+/]{40,}[ \t]*\r?\n[ \t]*)+[A-Za-z0-9+/]{2,}={0,2}"), _from_base64),
-    ("hex", Pattern(r"(?:[0-9a-fA-F]{2}){10,}"), _from_hex),
-    ("hex", Pattern(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,;-]|, |\\x)){9,}(?:0x)?[0-9a-fA-F]{2}"), _from_hex),
-    ("base32", Pattern(r"[A-Z2-7]{24,}={0,6}"), _from_base32),
-    ("codes", Pattern(r"(?:[0-9]{2,3}(?:, ?| |;)){9,}[0-9]{2,3}"), _from_codes),
-    ("binary", Pattern(r"(?:[01]{8}[ ,\n]?){9,}"), _from_binary),
+
+
+class _Where(Enum):
+    """Where a code is looked for: everywhere, in the words of base64, after the first row of groups."""
+
+    TEXT = 0
+    WORDS = 1
+    ROWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """One code. shortest: characters of a word of base64 that must be there for the code to be."""
+
+    name: str
+    pattern: Pattern
+    decode: Callable[[bytes], bytes | None]
+    where: _Where = _Where.TEXT
+    shortest: int = 0
+
+    def within(self, data: bytes, words: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Where it stands in words that are long enough."""
+        if self.pattern is _WORDS:
+            yield from words
+            return
+        for start, end in words:
+            if end - start >= self.shortest:
+                yield from self.pattern.spans(data, start, min(end + _PADDING, len(data)))
+
+
+_WORDS = Pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
+_HEX_ROW = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,;-]|, |\\x)){9,}(?:0x)?[0-9a-fA-F]{2}"
+_CODE_ROW = r"(?:[0-9]{2,3}(?:, ?| |;)){9,}[0-9]{2,3}"
+_BINARY_ROW = r"(?:[01]{8}[ ,\n]?){9,}"
+_ANY_ROW = Pattern(f"{_HEX_ROW}|{_CODE_ROW}|{_BINARY_ROW}")
+_CODES = (
+    _Code("base64", _WORDS, _from_base64, _Where.WORDS, 16),
+    _Code("base64", Pattern(r"[A-Za-z0-9]+[A-Za-z0-9_-]*[_-][A-Za-z0-9_-]{12,}={0,2}"), _from_base64),
+    _Code(
+        "base64",
+        Pattern(r"(?:[A-Za-z0-9+/]{40,}[ \t]*\r?\n[ \t]*)+[A-Za-z0-9+/]{2,}={0,2}"),
+        _from_base64,
+        shortest=40,
+    ),
+    _Code("hex", Pattern(r"(?:[0-9a-fA-F]{2}){10,}"), _from_hex, _Where.WORDS, 20),
+    _Code("hex", Pattern(_HEX_ROW), _from_hex, _Where.ROWS),
+    _Code("base32", Pattern(r"[A-Z2-7]{24,}={0,6}"), _from_base32, _Where.WORDS, 24),
+    _Code("codes", Pattern(_CODE_ROW), _from_codes, _Where.ROWS),
+    _Code("binary", Pattern(_BINARY_ROW), _from_binary, _Where.ROWS),
 )

@@ -81,10 +81,12 @@ _WEIGHT = 50
 
 
 class GenericScanner:
-    """Finds named secrets."""
+    """Finds named secrets. signs: RE2 of the words that name one, without regard to case."""
+
+    signs = f"{_PASSWORDS}|{_KEY_WORDS}"
 
     def __init__(self) -> None:
-        self._words = Pattern(f"({_PASSWORDS})|(?:{_KEY_WORDS})", fold=True)
+        self._words = Pattern(self.signs, fold=True)
         self._passwords = Pattern(f"(?:{_PASSWORDS})", fold=True)
         self._joined = Pattern(f"{_JOIN}{_VALUE}", fold=True)
         self._called = Pattern(f"{_CALL}{_QUOTED})", fold=True)

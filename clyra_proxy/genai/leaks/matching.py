@@ -68,5 +68,8 @@ class Pattern:
 
 
 def any_of(literals: list[str]) -> str:
-    """A pattern for one of several texts, the longest first."""
-    return "|".join(re2.escape(text) for text in sorted(set(literals), key=len, reverse=True))
+    """A pattern for one of several texts, a longer one before what it begins with.
+
+    In this order RE2 joins what begins alike, which keeps the states of its automaton few and small.
+    """
+    return "|".join(re2.escape(text) for text in sorted(set(literals), reverse=True))

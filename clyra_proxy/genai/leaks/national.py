@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 import yaml
 
@@ -22,7 +22,6 @@ _WEIGHT = 60
 _AFTER = 60  # characters between a word and the number it names
 _LONGEST = 40  # characters of an id
 _MOST = 200  # numbers looked at in one window
-_STARTS = (Pattern(r"\b[0-9]"), Pattern(r"\b[A-Z]{1,6} ?[0-9]"))  # where an id can begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +40,28 @@ class NationalScanner:
         self._national = _load(countries)
         self._strong = [each for each in self._national if each.strong]
         self._words = WordIndex([(each.words, each) for each in self._national if not each.strong])
-        self._shapes = Pattern("|".join(f"(?:{each.pattern.source})" for each in self._strong) or r"[^\x00-\xff]")
+        shapes = "|".join(f"(?:{each.pattern.source})" for each in self._strong) or r"[^\x00-\xff]"
+        self._shapes = Pattern(rf"\b(?:{shapes})")
 
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:
         """Every id. data: a byte a character."""
-        left = _MOST
-        for start, _ in chain.from_iterable(starts.spans(data) for starts in _STARTS):
-            if left and self._shapes.at(data, start, min(start + _LONGEST, len(data))) is not None:
-                left -= 1
-                for each in self._strong:
-                    yield from _judge(each, text, data, start)
+        for start in self._starts(data):
+            for each in self._strong:
+                yield from _judge(each, text, data, start)
         for rules, end in self._words.hits(text, data):
             for each in rules:
                 for start, _ in islice(each.pattern.spans(data, end, min(end + _AFTER, len(data))), 3):
                     yield from _judge(each, text, data, start)
+
+    def _starts(self, data: bytes) -> list[int]:
+        """Where a shape that tells by itself stands; numbers before letters, and no more than so many."""
+        found: list[int] = []
+        at = 0
+        while (span := self._shapes.search(data, at)) is not None:
+            at = span[0] + 1
+            if self._shapes.at(data, span[0], span[0] + _LONGEST):
+                found.append(span[0])
+        return sorted(found, key=lambda start: not 48 <= data[start] <= 57)[:_MOST]
 
 
 def _judge(each: _National, text: str, data: bytes, start: int) -> Iterator[Leak]:

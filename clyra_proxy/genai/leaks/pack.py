@@ -9,6 +9,7 @@ holds anything that looks like a live key: the cases are made from the shapes (`
 from __future__ import annotations
 
 import random
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
+
+# Literal text, then at least so many of a class. Read from our own files, never from traffic.
+_HEAD = re.compile(r"((?:[A-Za-z0-9_:!@#/ =-]\??|\\\W)+\[(?:[^\]\\]|\\.)+\])\{(\d+)")
+_LONGEST_HEAD = 6
 
 
 class SecretFormat(Section):
@@ -71,6 +76,14 @@ class SecretFormat(Section):
         if not found or min(map(len, found)) < 2:
             raise PolicyError(f"secret format `{self.id}` begins with chance: give it `anchors`, `near` or `core`.")
         return found
+
+    def heads(self) -> list[str]:
+        """RE2 of how every match begins, for formats with anchors: literal text and the first characters after it."""
+        sources = [self.pattern] if self.pattern else [template.pattern(self.least) for template in self.templates()]
+        heads = [None if "|" in source and self.pattern else _HEAD.match(source) for source in sources]
+        if None in heads:
+            return [re.escape(anchor) for anchor in self.beginnings()]
+        return [f"{head[1]}{{{min(int(head[2]), _LONGEST_HEAD)}}}" for head in heads if head]
 
     def cases(self, chance: random.Random) -> list[str]:
         """A text for each shape that must be found; nobody's key."""

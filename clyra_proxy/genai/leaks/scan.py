@@ -7,7 +7,7 @@ pieces gives the same leaks as the whole (`stream`), and so that time grows with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from clyra_proxy.genai.leaks.canaries import CanaryScanner
@@ -43,13 +43,15 @@ class Scanner:
         replaced = settings.links.action == "redact"
         self._links = LinkScanner(settings.links.allowed_hosts, self._sensitive, replaced=replaced)
         self._ignored = frozenset(settings.secrets.ignore)
+        named = [each.signs for each in (self._vendors, self._generic, self._canaries) if each is not None]
+        self._signs = (Pattern(self._vendors.shapes), Pattern("|".join(named), fold=True))
 
     def scan(self, text: str, *, links: bool = False, around: Surroundings | None = None) -> list[Leak]:
         """Every leak of a complete text, in its order, without overlaps.
 
         links: also addresses that carry data; around: the conversation before the text.
         """
-        return scan_whole(text, lambda window: self._window(window, self._secrets, links, around))
+        return scan_whole(text, lambda window: self._window(window, self._mirrored, links, around))
 
     def scan_named(self, text: str, path: str) -> list[Leak]:
         """The leaks of the string at `path`: the name of its member tells what a bare value is."""
@@ -57,7 +59,7 @@ class Scanner:
         if not name or len(text) > _LONGEST_VALUE or any(c.isspace() for c in text):
             return []
         shift = len(name) + 2
-        named = self._window(f'{name}="{text}"', self._secrets, False, None)
+        named = self._window(f'{name}="{text}"', self._mirrored, False, None)
         return [
             replace(leak, start=leak.start - shift, end=min(leak.end - shift, len(text)))
             for leak in named
@@ -89,6 +91,10 @@ class Scanner:
             yield from self._generic.scan(text, data)
         if self._canaries is not None:
             yield from self._canaries.scan(text, data)
+
+    def _mirrored(self, text: str, data: bytes) -> Iterable[Leak]:
+        """The secrets of a text turned round; most such texts have no sign of any."""
+        return self._secrets(text, data) if any(sign.search(data) for sign in self._signs) else ()
 
     def _sensitive(self, text: str) -> Iterator[tuple[str, bool]]:
         """The values in a text that must not leave in an address; true for those that can be nothing else."""

@@ -44,7 +44,10 @@ class _Compiled:
 
 
 class VendorScanner:
-    """Finds keys in vendors' formats. formats: from the packs."""
+    """Finds keys in vendors' formats. formats: from the packs.
+
+    shapes, signs: RE2 of what one of must be there for any key to be; signs without regard to case.
+    """
 
     def __init__(self, formats: tuple[SecretFormat, ...]) -> None:
         self._anchored: dict[bytes, list[_Compiled]] = {}
@@ -53,6 +56,8 @@ class VendorScanner:
         for rule in formats:
             self._place(rule)
         self._anchors = Pattern(any_of([key.decode("latin-1") for key in self._anchored]))
+        heads = {head for rule in formats if rule.beginnings() for head in rule.heads()}
+        self._heads = Pattern("|".join(sorted(heads, reverse=True)))
         self._names = Pattern(any_of([key.decode("latin-1") for key in self._named]), fold=True)
         self._cores = Pattern("|".join(f"(?:{each.rule.core})" for each, _ in self._cored))
         # A long beginning also stands for the shorter ones it begins with.
@@ -61,6 +66,8 @@ class VendorScanner:
             for key in self._anchored
         }
         self._gap = Pattern(_GAP + _VALUE)
+        self.shapes = f"{self._heads.source}|{self._cores.source}"
+        self.signs = self._names.source
 
     def _place(self, rule: SecretFormat) -> None:
         anchors = rule.beginnings()
@@ -81,10 +88,11 @@ class VendorScanner:
 
     def _after_anchors(self, text: str, data: bytes) -> Iterator[Leak]:
         done = 0
-        for start, end in self._anchors.spans(data):
-            if start < done:
+        for start, _ in self._heads.spans(data):
+            anchor = self._anchors.at(data, start)
+            if start < done or anchor is None:
                 continue
-            for each in self._beginning[data[start:end]]:
+            for each in self._beginning[data[slice(*anchor)]]:
                 for leak in self._judge(each, text, data, start):
                     done = max(done, leak.end)
                     yield leak
