@@ -26,7 +26,7 @@ from mitmproxy.proxy.layers.http._events import (
 
 from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
 from clyra_proxy.engine.framing import fit_length, has_length, message_problem, sound_trailers, strip_alternatives
-from clyra_proxy.engine.http_events import Informational
+from clyra_proxy.engine.http_events import Cut, Informational
 from clyra_proxy.engine.http_tunnel import SWITCHING, TunnelSide
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
 from clyra_proxy.stream.gate import BodyRefused
@@ -179,7 +179,7 @@ class ResponseSide(TunnelSide):
             if paced and since >= PACE_BYTES:
                 since = 0
                 yield AwaitRoom(self.context.server, self.stream_id)
-                if self.pending(RequestProtocolError):
+                if self.pending(RequestProtocolError, Cut):
                     return
 
     def on_response_trailers(self, event: ResponseTrailers) -> layer.CommandGenerator[None]:
@@ -232,7 +232,7 @@ class ResponseSide(TunnelSide):
         except Exception as error:  # noqa: BLE001 - reading the spool back failed: what went down stays incomplete
             yield from self._response_gate_failed(error)
             return
-        if self.pending(RequestProtocolError) or self._answered:
+        if self.pending(RequestProtocolError) or self._answered or self.stopped():
             return
         self.response_gate = None
         if self.held is not None:
