@@ -23,6 +23,7 @@ MAX_EVENTS = 4096
 MAX_EVENT_BYTES = 61_440
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CAUSES = frozenset(("overflow", "lost", "spool_full", "unknown"))
+_FROM_SOURCES = frozenset(typ for typ in record.TYPES if not typ.startswith("sys."))
 _HEADER = frozenset(("source", "first", "cause", "spooled"))
 
 
@@ -201,7 +202,7 @@ def _parse_event(line: bytes) -> dict[str, Any]:
     if not isinstance(event, dict) or not event.keys() <= record.SOURCE_FIELDS:
         raise record.RecordError("E_SCHEMA", "the event has a field a source may not set")
     typ = event.get("typ")
-    if not isinstance(typ, str) or typ.startswith("sys.") or typ not in record.TYPES:
+    if not isinstance(typ, str) or typ not in _FROM_SOURCES:
         raise record.RecordError("E_SCHEMA", "a source may not write this record type")
     refs = event.get("refs", [])
     if not isinstance(event.get("data"), dict) or not isinstance(refs, list):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from recorder import FORMAT, record
 from recorder.merkle import Frontier, leaf_hash
@@ -27,9 +27,8 @@ def system_clock() -> tuple[int, int]:
     return time.time_ns() // 1000, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """One new record, ready to store."""
+class Appended(NamedTuple):
+    """One new record, ready to store: a row of `records` as it is."""
 
     seq: int
     leaf: bytes
@@ -56,7 +55,10 @@ class Chain:
         return self.frontier.size
 
     def copy(self) -> Chain:
-        return replace(self, frontier=self.frontier.copy())
+        return Chain(
+            self.origin, self.frontier.copy(), self.prev, self.last_ts, self.own_seq, self.boot, self.clock,
+            self._mono, self._offset, self._now_text,
+        )  # fmt: skip
 
     def continue_run(self, before: Chain) -> None:
         """This chain was read back from disk in the same run as `before`: keep its boot id and clock."""
@@ -85,28 +87,26 @@ class Chain:
 
     def append(self, typ: str, fields: dict[str, Any], source: str, source_seq: int, mac: str = "") -> Appended:
         """Make the next record. Raises RecordError, and then nothing has changed."""
-        src: dict[str, Any] = {"id": source, "seq": source_seq}
-        if mac:
-            src["mac"] = mac
+        frontier, mono = self.frontier, self._mono + 1
+        seq = frontier.size
+        src = {"id": source, "seq": source_seq, "mac": mac} if mac else {"id": source, "seq": source_seq}
         entry = {
             **fields,
             "v": FORMAT,
             "typ": typ,
             "origin": self.origin,
-            "seq": self.frontier.size,
+            "seq": seq,
             "prev": self.prev,
             "ts": self._now_text,
             "boot": self.boot,
-            "mono_us": self._mono + 1,
+            "mono_us": mono,
             "src": src,
         }
         line = record.encode(entry)
         leaf = leaf_hash(line)
-        made = Appended(self.frontier.size, leaf, line)
-        self.frontier.append(leaf)
-        self.prev = leaf.hex()
-        self._mono += 1
-        return made
+        frontier.append(leaf)
+        self.prev, self._mono = leaf.hex(), mono
+        return Appended(seq, leaf, line)
 
     def append_own(self, typ: str, data: dict[str, Any], **fields: Any) -> Appended:
         """A record of the recorder's own making, with its own source counter."""

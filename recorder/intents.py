@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,8 +24,7 @@ type Key = tuple[str, str]
 """(source id, exchange id)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """deadline: seconds since the epoch. closed_*: set once an outcome `unknown` was written for it."""
 
     typ: str
@@ -79,7 +78,7 @@ class Intents:
             self._changed.discard(key)
 
     def closed_unknown(self, key: Key, made: Appended) -> None:
-        self.known[key] = replace(self.known[key], closed_seq=made.seq, closed_leaf=made.leaf)
+        self.known[key] = self.known[key]._replace(closed_seq=made.seq, closed_leaf=made.leaf)
         self._changed.add(key)
 
     def overdue(self, now: float, silent: frozenset[str]) -> Iterator[tuple[Key, Intent, str]]:

@@ -43,11 +43,11 @@ class Frontier:
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash: merge as many perfect subtrees as the size has trailing one bits."""
         nodes, size = self.nodes, self.size
+        self.size = size + 1
         while size & 1:
             leaf = sha256(b"\x01" + nodes.pop() + leaf).digest()
             size >>= 1
         nodes.append(leaf)
-        self.size += 1
 
     def root(self) -> bytes:
         if not self.nodes:

@@ -130,7 +130,10 @@ def is_enveloped(record: dict[str, Any]) -> bool:
 
 def encode(record: dict[str, Any]) -> bytes:
     """Validate, and return the record's line (no newline). Raises RecordError."""
-    validate(record)
+    typ = record["typ"]
+    validator = _VALIDATORS.get(typ) or _validator(typ)
+    if not validator.is_valid(record):
+        raise RecordError("E_SCHEMA", _first_error(validator, record))
     try:
         raw = orjson.dumps(record, option=_OPTIONS)
         if len(raw) > canonical.MAX_BYTES or _MAYBE_FLOAT.search(raw):

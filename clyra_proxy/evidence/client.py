@@ -22,6 +22,7 @@ from clyra_proxy.evidence.commitment import SubjectKey, SubjectKeys
 from clyra_proxy.evidence.event import intent_event, outcome_event, whole_event
 from clyra_proxy.evidence.link import Link
 from clyra_proxy.evidence.outbox import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Outbox, Waiting, encode_batch
+from clyra_proxy.evidence.pace import Pace
 from clyra_proxy.evidence.spool import Spool
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.home import Home
@@ -35,8 +36,6 @@ KEY_NAME: Final = "source"
 MARK: Final = "evidence"
 """Key in `exchange.extensions`: set once an intent was handed over, so that its outcome answers it."""
 FLUSH_S = 0.02
-PACE_S = 0.002
-"""Shortest time from one batch to the next."""
 HEARTBEAT_S = 30.0
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 _REJECTED = "The recorder refused the record."
@@ -72,9 +71,7 @@ class RecorderClient:
         self._busy = False
         self._backlog: Backlog | None = None
         self._refused_until = 0.0
-        self._sent_at = 0.0
         self._deadline: asyncio.TimerHandle | None = None
-        self._kick: asyncio.Handle | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._disconnected = asyncio.Event()
@@ -110,6 +107,7 @@ class RecorderClient:
     async def start(self) -> None:
         """Connect if the recorder is there; go on trying in the background if it is not. Raises EvidenceError."""
         self._loop = asyncio.get_running_loop()
+        self._pace = Pace(self._loop, self._pump)
         self._backlog = Backlog(self._folder, self.source, self._spool_bytes)
         self._subjects.current("")
         await self._connect()
@@ -145,7 +143,7 @@ class RecorderClient:
         exchange.extensions[MARK] = self._outbox.next_counter
         self._outbox.put(line, future)
         if not self._busy:
-            self._schedule(self._pace())
+            self._pace.ask()
         await future
         exchange.intent_id = f"{self.source}/{exchange.extensions[MARK]}"
 
@@ -180,24 +178,12 @@ class RecorderClient:
     # -- sending -------------------------------------------------------------------------------------------------
 
     def _schedule(self, delay: float) -> None:
-        """Pump soon; an intent does not wait for the flush timer of outcomes."""
-        if self._kick is not None:
-            due = self._kick.when() if isinstance(self._kick, asyncio.TimerHandle) else 0.0
-            if due <= self._loop.time() + delay:
-                return
-            self._kick.cancel()
-        self._kick = self._loop.call_later(delay, self._pump) if delay else self._loop.call_soon(self._pump)
-
-    def _pace(self) -> float:
-        """Seconds until the next batch may go. Under load a moment's wait lets one signature, one message and one
-        disk write carry many records; below a few hundred intents a second there is nothing to wait for."""
-        return max(0.0, self._sent_at + PACE_S - self._loop.time())
+        """Send after `delay` seconds at the latest; who waits for an intent asks the pace instead."""
+        self._pace.within(delay)
 
     def _pump(self) -> None:
         """Send the next batch if nothing is in flight: first what was spooled, then what waits in memory."""
-        if self._kick is not None:
-            self._kick.cancel()
-            self._kick = None
+        self._pace.stop()
         if self._busy or (self._link is None and not self._closing):
             if self._link is None:
                 self._spill()
@@ -230,7 +216,7 @@ class RecorderClient:
     def _send(self, body: bytes) -> None:
         assert self._link is not None  # noqa: S101 - callers have just checked
         self._busy = True
-        self._sent_at = self._loop.time()
+        self._pace.sent()
         self._link.send(body, KEY_NAME, self._key)
         self._deadline = self._loop.call_later(self._timeout_s, self._link.abort)
 
@@ -246,7 +232,7 @@ class RecorderClient:
         if self._spooled() is not None:
             self._pump()
         elif self._outbox.intents_waiting:
-            self._schedule(self._pace())
+            self._pace.ask()
         elif self._outbox.queue:
             self._schedule(FLUSH_S)
 
