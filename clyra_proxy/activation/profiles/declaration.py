@@ -142,6 +142,7 @@ class DestinationShape(Section):
     source: str = Field(description="Where this is documented.")
     hosts: list[str] = Field(default_factory=list, description="Host names; `*.` at the start stands for any label.")
     anywhere: list[str] = Field(default_factory=list, description="Beginnings of paths that no other API has.")
+    optional_suffix: str = Field("", description="End of paths that makes no difference (`.json`).")
     dialect: str = ""
     idempotency_headers: list[str] = Field(default_factory=list)
     limited: list[Limited] = Field(default_factory=lambda: [Limited()])

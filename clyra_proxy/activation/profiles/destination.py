@@ -59,7 +59,7 @@ class DeclaredProfile:
         return DeclaredProfile(self.shape, self._jobs, place)
 
     def endpoint(self, head: RequestHead, destination: Destination) -> Endpoint | None:
-        call = call_of(head)
+        call = call_of(head).without_suffix(self.shape.optional_suffix)
         for compiled in (*self._fixed.get(len(call.segments), ()), *self._open):
             captures = compiled.template.match(call)
             if captures is not None:

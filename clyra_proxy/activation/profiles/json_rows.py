@@ -69,13 +69,14 @@ def _elements(way: Tokens, value: Any) -> list[Element]:
 class RowReading:
     """How an endpoint's rows are read; made once from its declaration."""
 
-    __slots__ = ("_envelope", "_members", "_nested", "_operation", "_shape", "containers", "single")
+    __slots__ = ("_above", "_envelope", "_members", "_nested", "_operation", "_shape", "containers", "single")
 
     def __init__(self, shape: EndpointShape) -> None:
         self._shape = shape
         self.containers = tuple(tokens_of(pointer) for pointer in shape.rows)
         self.single = None if shape.single is None else tokens_of(shape.single)
-        self._nested = tuple(tokens_of(pointer) for pointer in shape.values)
+        self._nested = frozenset(tokens_of(pointer) for pointer in shape.values)
+        self._above = frozenset(way[:size] for way in self._nested for size in range(1, len(way) + 1))
         self._envelope = frozenset(shape.envelope)
         self._members = shape.members
         self._operation = shape.row_operation
@@ -141,29 +142,48 @@ class RowReading:
         raise unreadable(Unreadable.WRONG_TYPE)
 
     def _flattened(self, value: dict[str, Any]) -> Mapping[str, object]:
-        nested = [(tokens, found) for tokens in self._nested if isinstance(found := look(value, tokens), dict)]
-        roots = {tokens[0] for tokens, _ in nested if len(tokens) == 1}
-        fields = {name: each for name, each in value.items() if name not in self._envelope and name not in roots}
-        for tokens, found in nested:
-            if len(tokens) > 1:
-                fields[tokens[0]] = _beside(value[tokens[0]], tokens[1:])
-                if fields[tokens[0]] == {}:
-                    del fields[tokens[0]]
-            for name, each in found.items():
-                if name in fields and fields[name] != each:
-                    fields["/" + name] = fields[name]  # the outer one; both are written
-                fields[name] = each
-        return fields
+        fields = _Fields()
+        for name, each in value.items():
+            if name not in self._envelope:
+                self._collect(fields, (name,), each)
+            elif (name,) in self._above:
+                self._collect(_Fields(), (name,), each, inner=fields)
+        return fields.values
+
+    def _collect(self, fields: _Fields, way: Tokens, value: Any, inner: _Fields | None = None) -> None:
+        """A member and what is nested in it. inner: takes the nested fields alone, where the member is no field."""
+        if not isinstance(value, dict) or way not in self._above:
+            fields.put(way, value)
+            return
+        if way in self._nested:
+            for name, each in value.items():
+                self._collect(inner or fields, (*way, name), each)
+            return
+        rest = {name: each for name, each in value.items() if (*way, name) not in self._above}
+        for name in value.keys() - rest.keys():
+            self._collect(inner or fields, (*way, name), value[name])
+        if rest:
+            fields.put(way, rest)
 
 
-def _beside(value: Any, tokens: Tokens) -> Any:
-    """`value` without what stands at `tokens`."""
-    if not isinstance(value, dict):
-        return value
-    rest = {name: each for name, each in value.items() if name != tokens[0]}
-    if len(tokens) > 1 and (inner := _beside(value[tokens[0]], tokens[1:])) != {}:
-        rest[tokens[0]] = inner
-    return rest
+class _Fields:
+    """Fields by name. Where two of a row have one name, the deeper keeps it and the other becomes `/name`."""
+
+    __slots__ = ("_depths", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+        self._depths: dict[str, int] = {}
+
+    def put(self, way: Tokens, value: object) -> None:
+        name, depth = way[-1], len(way)
+        if name in self.values and self.values[name] != value:
+            if depth < self._depths[name]:
+                self.values["/" + name] = value
+                return
+            self.values["/" + name] = self.values[name]
+        self.values[name] = value
+        self._depths[name] = depth
 
 
 def _key(value: Any, values: Mapping[str, object], keys: tuple[Tokens | str, ...]) -> str:

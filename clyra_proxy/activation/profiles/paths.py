@@ -8,7 +8,7 @@ Linear in the path. An encoded slash stays inside of its segment.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote
 
 from clyra_proxy.exchange import RequestHead
@@ -25,6 +25,12 @@ class Call:
     method: str
     segments: tuple[str, ...]
     query: Mapping[str, str] = field(default_factory=dict)
+
+    def without_suffix(self, suffix: str) -> Call:
+        """The same call with an end of its path dropped that makes no difference there."""
+        if not suffix or not self.segments or not self.segments[-1].lower().endswith(suffix):
+            return self
+        return replace(self, segments=(*self.segments[:-1], self.segments[-1][: -len(suffix)]))
 
 
 def call_of(head: RequestHead) -> Call:
