@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
+from itertools import islice
 
 from clyra_proxy.genai.leaks.mapped import Mapped, Replaced, rewrite
 from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 
+_MOST_ASKED = 256  # invisible characters of a window whose neighbours are looked at
 # Look-alikes of Latin letters in other scripts, that NFKC leaves.
 _LOOK_ALIKES = dict(
     zip("аеорсухіјѕһԁգӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХІЅЈ", "aeopcyxijshdglABEZHIKMNOPTYXABEKMHOPCTXISJ", strict=True)
@@ -58,9 +61,29 @@ def _visible(text: str) -> Replaced | None:
     if text.isascii():
         return None
     changed = {c: new for c in set(text) if c > "\x7f" and (new := _plain(c)) != c and len(new) < 2 and new != " "}
-    return Replaced(text, changed) if changed else None
+    return Replaced(text, changed) if changed and (any(changed.values()) or _matters(text, changed)) else None
 
 
+def _matters(text: str, invisible: Collection[str]) -> bool:
+    """Whether one of them stands between plain characters: beside a foreign letter or a symbol it hides nothing.
+
+    Where there are many, nobody asks: they matter.
+    """
+    found = [at for character in invisible for at in islice(_places(text, character), _MOST_ASKED)]
+    return len(found) >= _MOST_ASKED or any(
+        all(beside.isascii() or beside in invisible for beside in text[max(0, at - 1) : at] + text[at + 1 : at + 2])
+        for at in found
+    )
+
+
+def _places(text: str, character: str) -> Iterator[int]:
+    at = text.find(character)
+    while at >= 0:
+        yield at
+        at = text.find(character, at + 1)
+
+
+@lru_cache(maxsize=4096)
 def _plain(character: str) -> str:
     if 0xE0020 <= ord(character) <= 0xE007E:
         return chr(ord(character) - 0xE0000)

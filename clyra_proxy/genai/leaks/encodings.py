@@ -101,7 +101,7 @@ def _from_base64(run: bytes) -> bytes | None:
 
 def _base64(body: bytes) -> bytes | None:
     try:
-        return base64.b64decode(body + b"=" * (-len(body) % 4))
+        return binascii.a2b_base64(body + b"=" * (-len(body) % 4))
     except (binascii.Error, ValueError):
         return None
 

@@ -100,11 +100,13 @@ class LinkScanner:
 
     def _carries(self, address: str, before: bytes, around: Surroundings | None) -> str:
         """The id of what it carries, "" when nothing."""
+        image = _IMAGE.search(before) is not None
+        shown = image or _LINK.search(before) is not None
+        if not shown and around is None:
+            return ""
         host, parts = _taken_apart(address)
         if not host or host in self._exact or host.endswith(self._below) or _is_local(host):
             return ""
-        image = _IMAGE.search(before) is not None
-        shown = image or _LINK.search(before) is not None
         views = [view for part in parts for view in _views(part)]
         for value, certain in self._sensitive("\n".join(dict.fromkeys(views))):
             # A bare address is often an example; it carries something when the conversation held the value.

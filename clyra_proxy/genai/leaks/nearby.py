@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from clyra_proxy.genai.leaks.matching import Pattern, any_of
 
@@ -72,27 +72,34 @@ class WordIndex[T]:
         for start, end in self._latin.spans(data):
             yield self._things.get(data[start:end].decode("latin-1").lower(), []), end
         if not text.isascii():
-            present = _characters(text)
             for word in self._others:
-                if present.issuperset(word):
-                    for end in word_ends(text, (word,)):
-                        yield self._things[word], end
+                for end in word_ends(text, (word,)):
+                    yield self._things[word], end
 
 
 def word_ends(text: str, words: tuple[str, ...]) -> Iterator[int]:
-    """Where each of `words` ends in `text`; a word whose characters are not all there is not looked for."""
-    present = _characters(text)
+    """Where each of `words` ends in `text`; a word of a script that is not there is not looked for."""
+    present = _scripts(text)
     for word in words:
-        if present.issuperset(word):
+        if present >= _scripts_of_word(word):
             at = text.find(word)
             while at >= 0:
                 yield at + len(word)
                 at = text.find(word, at + len(word))
 
 
+_EVERYWHERE = bytes([0x00, 0x20, 0x26, 0x27, 0xFE])  # Latin letters, marks of typography, symbols
+
+
 @lru_cache(maxsize=8)
-def _characters(text: str) -> frozenset[str]:
-    return frozenset(text)
+def _scripts(text: str) -> frozenset[int]:
+    """The blocks of 256 characters that are in a text, but for those that are in texts of any script."""
+    return frozenset(text.encode("utf-16-le", "surrogatepass")[1::2].translate(None, _EVERYWHERE))
+
+
+@cache
+def _scripts_of_word(word: str) -> frozenset[int]:
+    return _scripts(word)
 
 
 def _is_latin(word: str) -> bool:

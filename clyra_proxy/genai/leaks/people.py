@@ -68,6 +68,9 @@ _CARD_WORDS = (
     "卡",
 )
 _PASSPORT = Pattern(r"[A-Z]{0,2}[0-9]{6,9}[A-Z]?")
+_PAPERS = Pattern(
+    r"<<|passport|reisepass|pasaporte|passeport|driver.?s? licen|driving licence|f\xfchrerschein", fold=True
+)
 _LICENSE = Pattern(r"[A-Z0-9](?:[A-Z0-9-]{5,18})[A-Z0-9]")
 _MACHINE_LINE = Pattern(r"[A-Z0-9<]{9}[0-9][A-Z<]{3}[0-9]{7}[MFX<][0-9]{7}[A-Z0-9<]{14}[0-9<][0-9]")
 
@@ -156,6 +159,8 @@ def _word_ends(text: str, start: int, end: int) -> Iterator[int]:
 
 
 def _documents(text: str, data: bytes, kinds: frozenset[str]) -> Iterator[Leak]:
+    if _PAPERS.search(data) is None and "护照" not in text:
+        return
     small = text.lower()
     if len(small) != len(text):
         return
