@@ -74,9 +74,11 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", decomposed.translate(_DROPPED)).translate(_ONE_FORM)
 
 
-_BETWEEN = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W_]+")
+_ASCII_WORDS = "".join(character if character.isalnum() else " " for character in map(chr, range(128)))
 
 
 def spaced(folded: str) -> str:
     """The words of a folded text, one blank between two, before the first and after the last."""
-    return f" {_BETWEEN.sub(' ', folded)} "
+    words = folded.translate(_ASCII_WORDS).split() if folded.isascii() else _WORD.findall(folded)
+    return f" {' '.join(words)} "

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from clyra_proxy.genai.bec.folding import fold
-from clyra_proxy.genai.bec.packs import ANY, Packs, Theme, ThemePack, load_packs
+from clyra_proxy.genai.bec.packs import ANY, Packs, Theme, load_packs
 
 BLOCK = 12
 """Sentences of a block; a window is two of them, the length of a long mail."""
@@ -31,6 +32,7 @@ LIKELY = 3
 """Points above the threshold from which the level is `likely`."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[\n。！？؟;；]+")
+_STOP = re.compile(r"(?<=[.!?])\s+")
 
 
 type Facets = Mapping[str, frozenset[str]]
@@ -72,7 +74,7 @@ def assess(text: str, least: int = LEAST) -> Assessment:
     best = Assessment(threshold=packs.themes.threshold)
     for first in range(max(len(blocks) - 1, min(len(blocks), 1))):
         both = range(first, min(first + 2, len(blocks)))
-        promising = _promising([seen[number] for number in both], packs.themes, least)
+        promising = _promising([seen[number] for number in both], least)
         for number in both if promising else ():
             if number not in looked:
                 looked[number] = [packs.match(sentence) for sentence in blocks[number]]
@@ -83,15 +85,17 @@ def assess(text: str, least: int = LEAST) -> Assessment:
     return best
 
 
-def _promising(blocks: Sequence[Facets], pack: ThemePack, least: int) -> list[str]:
+def _promising(blocks: Sequence[Facets], least: int) -> list[str]:
     """The languages in which these blocks together could reach `least` points."""
     languages = {language for block in blocks for language in block}
     together = {one: frozenset[str]().union(*(block.get(one, block[ANY]) for block in blocks)) for one in languages}
-    return [language for language, facets in together.items() if _most(facets, pack) >= least]
+    return [language for language, facets in together.items() if _most(facets) >= least]
 
 
-def _most(everywhere: frozenset[str], pack: ThemePack) -> int:
+@lru_cache(maxsize=8192)
+def _most(everywhere: frozenset[str]) -> int:
     """The most points a text with these facets can have, wherever they stand."""
+    pack = load_packs().themes
     themes = [theme for theme in pack.themes if everywhere.issuperset((*theme.near, *theme.with_))]
     if not themes:
         return 0
@@ -102,15 +106,29 @@ def _most(everywhere: frozenset[str], pack: ThemePack) -> int:
 def _sentences(folded: str) -> Iterator[str]:
     """Sentences, very short ones joined to the one before, so that a text of full stops costs no more than another."""
     short = ""
-    for sentence in _SENTENCE_END.split(folded):
+    for sentence in _ended(folded):
         for start in range(0, len(sentence), LONGEST_SENTENCE):
             piece = sentence[start : start + LONGEST_SENTENCE + OVERLAP].strip()
+            if not piece:
+                continue
             short = f"{short} {piece}" if short else piece
             if len(short) >= SHORTEST_SENTENCE:
                 yield short
                 short = ""
     if len(short) > 1:
         yield short
+
+
+def _ended(folded: str) -> Iterator[str]:
+    """A text cut where sentences and lines end."""
+    if not folded.isascii():
+        yield from _SENTENCE_END.split(folded)
+        return
+    for line in folded.replace(";", "\n").split("\n"):
+        if "." in line or "!" in line or "?" in line:
+            yield from _STOP.split(line)
+        else:
+            yield line
 
 
 def _score(window: Sequence[frozenset[str]], sentences: int, packs: Packs) -> Assessment:
