@@ -82,7 +82,7 @@ def merge(
     if document is MISSING:
         if answer.body.strip() or shape.results is not None:
             return None
-        document = {}
+        document = {} if shape.empty is None else shape.empty
     told = _Telling(shape, batch, rejections, sent)
     for step in (told.put_results, told.put_errors, told.put_counts):
         document = step(document)
@@ -182,7 +182,7 @@ def reply_of(shape: AnswerShape | None, limited: Sequence[Limited], answer: Answ
     if failed is None:
         return Reply(acknowledged=len(batch.rows), unknown=True)
     taken = _taken(shape.taken, document)
-    silent = shape.results is None and shape.errors is None and taken is None
+    silent = shape.results is None and shape.errors is None and taken is None and len(batch.rows) > 1
     return Reply(len(batch.rows) - len(failed) if taken is None else taken, failed, unknown=silent)
 
 

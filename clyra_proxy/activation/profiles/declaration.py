@@ -81,6 +81,7 @@ class AnswerShape(Section):
     code: Pointer | None = Field(None, description="The destination's code in a failed element.")
     taken: Pointer | None = Field(None, description="How many rows the destination says it took.")
     added: dict[Pointer, int] = Field(default_factory=dict, description="Counts that grow with every refused row.")
+    empty: Any = Field(None, description="What an empty answer of success is told as, before errors are added.")
     partial_status: int | None = Field(None, description="Status when some rows failed; else as answered.")
     whole_failure: Condition | None = Field(None, description="When an answer of 2xx means that nothing was done.")
     whole_code: Pointer | None = Field(None, description="The destination's code in an answer that refuses all.")
@@ -109,6 +110,7 @@ class EndpointShape(Section):
     split: str = Field("", description="Query parameter that is a list with commas.")
     target: Place = ""
     operation: Operation | Match = Operation.UNKNOWN
+    list_operations: dict[str, Operation] = Field(default_factory=dict, description="Name of an array -> operation.")
     rows: list[Pointer] = Field(default_factory=list, description="Arrays of rows (or objects: member name -> row).")
     single: Pointer | None = Field(None, description='The place of the one row; "" is the whole body.')
     values: list[Pointer] = Field(default_factory=list, description="Objects in a row whose members are its fields.")

@@ -60,13 +60,13 @@ class DeclaredProfile:
 
     def endpoint(self, head: RequestHead, destination: Destination) -> Endpoint | None:
         call = call_of(head).without_suffix(self.shape.optional_suffix)
+        if any(template.match(call) is not None for template in self._ignored):
+            return None
         for compiled in (*self._fixed.get(len(call.segments), ()), *self._open):
             captures = compiled.template.match(call)
             if captures is not None:
                 return self._made(compiled, call, captures)
         if call.method in _READING or not self.shape.other_writes or _asks(call):
-            return None
-        if any(template.match(call) is not None for template in self._ignored):
             return None
         return self._made(self._other, call, {})
 

@@ -152,7 +152,7 @@ class DeclaredEndpoint:
 
     def _cut(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
         if self.media is Media.CSV:
-            return line_rows.csv_without(body, rejected)
+            return line_rows.csv_without(body, rejected, self.delimiter())
         if self.media is Media.NDJSON:
             return line_rows.ndjson_without(body, rejected)
         if self.media is not Media.JSON or not self._elements or any(one.whole for one in self._elements):

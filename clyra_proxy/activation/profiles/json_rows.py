@@ -69,7 +69,7 @@ def _elements(way: Tokens, value: Any) -> list[Element]:
 class RowReading:
     """How an endpoint's rows are read; made once from its declaration."""
 
-    __slots__ = ("_above", "_envelope", "_members", "_nested", "_operation", "_shape", "containers", "single")
+    __slots__ = ("_above", "_envelope", "_lists", "_members", "_nested", "_operation", "_shape", "containers", "single")
 
     def __init__(self, shape: EndpointShape) -> None:
         self._shape = shape
@@ -79,6 +79,7 @@ class RowReading:
         self._above = frozenset(way[:size] for way in self._nested for size in range(1, len(way) + 1))
         self._envelope = frozenset(shape.envelope)
         self._members = shape.members
+        self._lists = shape.list_operations
         self._operation = shape.row_operation
 
     def rows(
@@ -93,6 +94,8 @@ class RowReading:
         self, index: int, element: Element, operation: Operation, columns: list[str], keys: tuple[Tokens | str, ...]
     ) -> Row:
         value = element.value
+        if self._lists and element.container:
+            operation = self._lists.get(element.container[-1], operation)
         if self._operation is not None:
             operation = word_of(value, self._operation, operation)
         if self._members:

@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from clyra_proxy.activation.profiles.json_body import parse
@@ -19,7 +20,6 @@ from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 
-_RECORD = re.compile(rb'(?:[^"\r\n]++|"(?:[^"]++|"")*+")*+(\r\n|\n|\r|\Z)')
 _LINE = re.compile(rb"[^\n]*+(?:\n|\Z)")
 
 type Span = tuple[int, int]
@@ -27,9 +27,9 @@ type Span = tuple[int, int]
 
 def csv_rows(body: bytes, delimiter: str = "") -> tuple[list[str], list[dict[str, str]]]:
     """Column names, and a mapping for each row. delimiter: "" finds it in the header. Raises UnreadableError."""
-    spans = _csv_spans(body)
     text = _text(body)
     sign = delimiter or _delimiter(text)
+    spans = _csv_spans(body, sign)
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True) if line]
     except csv.Error:
@@ -46,9 +46,9 @@ def csv_rows(body: bytes, delimiter: str = "") -> tuple[list[str], list[dict[str
     return header, [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def csv_without(body: bytes, rejected: Collection[int]) -> bytes:
+def csv_without(body: bytes, rejected: Collection[int], delimiter: str = "") -> bytes:
     """The body without data rows (counted from 0)."""
-    return _without(body, _csv_spans(body)[1:], rejected)
+    return _without(body, _csv_spans(body, delimiter or _delimiter(_text(body)))[1:], rejected)
 
 
 def csv_text(header: Sequence[str], rows: Sequence[Mapping[str, object]], end: str = "\n") -> bytes:
@@ -69,12 +69,20 @@ def ndjson_without(body: bytes, rejected: Collection[int]) -> bytes:
     return _without(body, _line_spans(body), rejected)
 
 
-def _csv_spans(body: bytes) -> list[Span]:
+@lru_cache(maxsize=16)
+def _record(delimiter: str) -> re.Pattern[bytes]:
+    sign = re.escape(delimiter.encode("ascii"))
+    cell = rb'(?:"(?:[^"]++|"")*+"|[^"\r\n' + sign + rb"]*+)"
+    return re.compile(cell + rb"(?:" + sign + cell + rb")*+(\r\n|\n|\r|\Z)")
+
+
+def _csv_spans(body: bytes, delimiter: str) -> list[Span]:
     """Of every record that is not blank, with its line end."""
+    pattern = _record(delimiter)
     spans: list[Span] = []
     at = len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
     while at < len(body):
-        found = _RECORD.match(body, at)
+        found = pattern.match(body, at)
         if found is None:
             raise unreadable(Unreadable.NOT_CSV)
         if found.start(1) > at:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clyra_proxy.activation.model import Answer, Batch, Operation, Rejection, Row
+from clyra_proxy.activation.model import Answer, Batch, Operation, Rejection, Reply, Row
 from clyra_proxy.activation.profiles.answers import document_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.facts import UNSAID, WITH_OTHERS
 from clyra_proxy.activation.profiles.jobs import Jobs
-from clyra_proxy.activation.profiles.json_body import dump, text_of
+from clyra_proxy.activation.profiles.json_body import dump, look, text_of
 from clyra_proxy.activation.profiles.json_rows import Element
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
@@ -140,6 +140,30 @@ class CompositeEndpoint(DeclaredEndpoint):
             document["hasErrors"] = True
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return Answer(answer.status, dump({**document, self._answers: every}), headers)
+
+    def reply(self, answer: Answer, batch: Batch) -> Reply:
+        document, requests = document_of(answer), self.sent.document[self._list]
+        given = document.get(self._answers) if isinstance(document, dict) else None
+        sent = {row.index for row in batch.rows}
+        gone = {one.position for index, one in enumerate(self._elements) if index not in sent and self._alone(index)}
+        if answer.status != 200 or not isinstance(given, list) or len(given) + len(gone) != len(requests):
+            return super().reply(answer, batch)
+        told = dict(zip((at for at in range(len(requests)) if at not in gone), given, strict=True))
+        failed: dict[int, str] = {}
+        for row in batch.rows:
+            if code := self._code(self._elements[row.index], told):
+                failed[row.index] = code
+        return Reply(len(batch.rows) - len(failed), failed)
+
+    def _code(self, element: Element, told: Mapping[int, Any]) -> str:
+        """The error code of a row in the answers by subrequest, "" when it was taken."""
+        at = element.position if len(element.container) == 1 else int(element.container[1])
+        result = (
+            told[at].get("result" if self._answers == "results" else "body") if isinstance(told[at], dict) else None
+        )
+        if len(element.container) == 1:
+            return text_of(look(result, ("0", "errorCode")))
+        return text_of(look(result, (str(element.position), "errors", "0", "statusCode")))
 
     def _alone(self, index: int) -> bool:
         return len(self._elements[index].container) == 1

@@ -1,0 +1,101 @@
+"""Which profile and endpoint a request is for, however it is spelled."""
+
+from __future__ import annotations
+
+import pytest
+
+from clyra_proxy.activation.profiles import compile_catalogue, profiles, recognise
+from clyra_proxy.errors import PolicyError
+from tests.activation.profiles.support import destination_of, endpoint_of, head_of
+
+CATALOGUE = compile_catalogue()
+SALESFORCE = "https://acme.my.salesforce.com/services/data/v59.0"
+
+
+@pytest.mark.parametrize(
+    ("line", "profile"),
+    [
+        ("POST https://api.hubapi.com/crm/v3/objects/contacts", "hubspot"),
+        ("POST https://API.HUBAPI.COM./crm/v3/objects/contacts", "hubspot"),
+        ("GET https://acme--dev.sandbox.my.salesforce.com/x", "salesforce"),
+        ("PATCH https://crm.intern.example/services/data/v59.0/sobjects/A/1", "salesforce"),
+        ("POST https://localhost/crm/v3/objects/contacts/batch/create", "hubspot"),
+        ("POST https://127.0.0.1/queries/v1/query-request", "snowflake"),
+        ("POST https://dbc-a1.cloud.databricks.com/api/2.0/sql/statements", "databricks"),
+        ("POST https://api.openai.com/v1/chat/completions", ""),
+        ("POST https://nothubapi.com/crm", ""),
+        ("POST https://hubapi.com.evil.test/crm", ""),
+        ("POST https://braze.com.evil.test/users/track", ""),
+    ],
+)
+def test_by_host_and_by_paths_no_other_api_has(line: str, profile: str) -> None:
+    found = CATALOGUE.recognise(head_of(line), destination_of(line), "auto")
+    assert ("" if found is None else found.id) == profile
+
+
+@pytest.mark.parametrize(
+    ("line", "endpoint"),
+    [
+        (f"POST {SALESFORCE}/composite/sobjects", "salesforce.collection-insert"),
+        (f"POST {SALESFORCE}//composite/./sobjects/", "salesforce.collection-insert"),
+        (f"POST {SALESFORCE}/comp%6Fsite/sObjects", "salesforce.collection-insert"),
+        (f"POST {SALESFORCE}/composite/sobjects?_HttpMethod=PATCH", "salesforce.collection-update"),
+        (f"POST {SALESFORCE}/sobjects/Contact/003?_HttpMethod=DELETE", "salesforce.delete"),
+        (f"PATCH {SALESFORCE}/composite/sobjects/Contact/Ext__c", "salesforce.collection-upsert"),
+        (f"POST {SALESFORCE}/some/new/resource", "salesforce.other"),
+        ("POST https://acme.zendesk.com/api/v2/users/create_many", "zendesk.create-many"),
+        ("POST https://acme.zendesk.com/api/v2/users/create_many.json", "zendesk.create-many"),
+        ("POST https://acme.zendesk.com/api/v2/tickets.json", "zendesk.create"),
+        ("DELETE https://api.hubapi.com/crm/v3/objects/contacts/7", "hubspot.archive"),
+        ("POST https://api.hubapi.com/automation/v4/actions", "hubspot.other"),
+        (
+            "POST https://googleads.googleapis.com/v21/customers/1:uploadClickConversions",
+            "google-ads.click-conversions",
+        ),
+    ],
+)
+def test_endpoints_by_what_a_server_would_take(line: str, endpoint: str) -> None:
+    assert endpoint_of(line, head_of(line), catalogue=CATALOGUE).id == endpoint
+
+
+def test_a_method_override_header_counts() -> None:
+    line = f"POST {SALESFORCE}/sobjects/Contact/003"
+    assert endpoint_of(line, head_of(line, x_http_method_override="delete")).id == "salesforce.delete"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"GET {SALESFORCE}/query?q=select",
+        "POST https://acme.my.salesforce.com/services/oauth2/token",
+        "POST https://api.hubapi.com/crm/v3/objects/contacts/search",
+        "POST https://slack.com/api/users.list",
+        "POST https://acme.snowflakecomputing.com/session/v1/login-request",
+        "POST https://acme.zendesk.com/oauth/tokens",
+    ],
+)
+def test_what_only_asks_is_nobodys(line: str) -> None:
+    profile = recognise(head_of(line), destination_of(line), "auto")
+    assert profile is not None
+    assert profile.endpoint(head_of(line), destination_of(line)) is None
+
+
+def test_declared_profiles() -> None:
+    line = "POST https://crm.example.test/x"
+    head, destination = head_of(line), destination_of(line)
+    assert CATALOGUE.recognise(head, destination, "off") is None
+    assert CATALOGUE.recognise(head, destination, "auto") is None
+    found = CATALOGUE.recognise(head, destination, "generic-json:/a/b")
+    assert found is not None
+    assert found.id == "generic-json"
+    for name in ("hubspo", "generic-json:records"):
+        with pytest.raises(PolicyError, match="there is no destination profile"):
+            CATALOGUE.declared(name)
+
+
+def test_ids_are_one_word_each() -> None:
+    ids = [profile.id for profile in profiles()]
+    assert len(set(ids)) == len(ids)
+    for profile in CATALOGUE.profiles.values():
+        names = [one.shape.id for one in profile.endpoints]
+        assert len(set(names)) == len(names), profile.id
