@@ -35,6 +35,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.opaque import Opaque
     from addons.record import Record
     from addons.schema import Schema
+    from addons.sharing import Sharing
     from addons.telemetry import Telemetry
     from clyra_proxy.genai.wire.check import GenAiCheck
 
@@ -45,6 +46,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         Identify(runtime),
         Egress(runtime),
         Halt(runtime),
+        Sharing(runtime),
         Opaque(runtime),
         Schema(runtime, checks),
         Messages(runtime, checks),

@@ -13,10 +13,10 @@ from mitmproxy.http import HTTPFlow
 
 from addons.exchanges import exchange_of
 from addons.gate import judge
+from clyra_proxy.enforcement.halt.calls import tools_called
 from clyra_proxy.enforcement.halt.desk import PASSED, HaltDesk
 from clyra_proxy.enforcement.halt.model import Halt as Halted
 from clyra_proxy.enforcement.halt.signals import is_halted, subject_of
-from clyra_proxy.enforcement.halt.tools import tools_called
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.model import Phase

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clyra_proxy.policy.compiler import CompiledPolicy
     from clyra_proxy.policy.route import Route
     from clyra_proxy.schemalock.traffic_learning import TrafficLearning
+    from clyra_proxy.state.store import StateStore
     from clyra_proxy.telemetry.metrics import WorkerMetrics
     from clyra_proxy.telemetry.verdict_log import VerdictLog
 
@@ -54,6 +55,7 @@ class Runtime:
     learning: TrafficLearning
     scanning: ScanningRoom = field(default_factory=ScanningRoom)
     halts: HaltDesk = field(default_factory=HaltDesk)
+    state: StateStore | None = None
     worker: int = 0
     selftest: SelfTestPass | None = field(default=None)
 

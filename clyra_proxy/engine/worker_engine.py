@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 
 import addons
-from clyra_proxy.approvals.gate import ApprovalGate
+from clyra_proxy.approvals.late import LateApprovalGate
 from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.engine import certificates
 from clyra_proxy.engine.control import Message
@@ -28,9 +28,10 @@ from clyra_proxy.genai.inspection import Workshop
 from clyra_proxy.home import Home
 from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy
 from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.policy.sharing import SharedState
 from clyra_proxy.schemalock.traffic_learning import SAVE_EVERY_S, TrafficLearning
+from clyra_proxy.state.opening import open_state
 from clyra_proxy.state.secret import SECRET_FILE, shared_secret
-from clyra_proxy.state.sqlite import STATE_FILE, SqliteState
 from clyra_proxy.telemetry.metrics import WorkerMetrics
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 
@@ -145,16 +146,22 @@ class WorkerEngine:
 
     def _compile(self, policy_json: str, generation: int) -> CompiledPolicy:
         document = PolicyDocument.model_validate_json(policy_json, by_alias=True)
-        return compile_policy(document, Path(self._config.policy_folder), generation, self._workshop())
+        return compile_policy(
+            document, Path(self._config.policy_folder), generation, self._workshop(document.enforcement.state)
+        )
 
-    def _workshop(self) -> Workshop:
-        """What the GenAI checks are compiled with: the state that all workers share, and this folder's secret."""
+    def _workshop(self, settings: SharedState) -> Workshop:
+        """What checks are compiled with: the state that workers and replicas share, and this folder's secret.
+
+        settings: of the first policy; a reload keeps the store that is open.
+        """
         if self._tools is None:
             self._tools = Workshop(
-                SqliteState(self._home.root / STATE_FILE),
+                open_state(settings, self._home, Path(self._config.policy_folder)),
                 shared_secret(self._home.root / SECRET_FILE),
                 late=True,
                 folder=self._home.root,
+                halted_tools=lambda: self._halts.state.tools,
             )
         return self._tools
 
@@ -189,7 +196,8 @@ class WorkerEngine:
             metrics,
             learning,
             halts=self._halts,
-            approvals=ApprovalGate(self._home, Path(self._config.policy_folder), metrics),
+            state=self._workshop(policy.document.enforcement.state).state,
+            approvals=LateApprovalGate(self._home, Path(self._config.policy_folder), metrics),
             worker=slot,
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clyra_proxy.enforcement.halt.tools import HaltedTools
 from clyra_proxy.genai.bec import inspector as bec
 from clyra_proxy.genai.budgets import inspector as budgets
 from clyra_proxy.genai.exceptions import Exceptions, load_exceptions
@@ -36,6 +37,7 @@ class CompiledGenAi:
     exceptions: Exceptions
     detectors: ExternalDetectors | None
     secret: bytes
+    halted_tools: Callable[[], frozenset[str]] = frozenset
 
     def load(self) -> None:
         """Make what is made late. Called in a scanning thread, before the first look."""
@@ -81,6 +83,7 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
         output.compile_inspector(settings.output, base_dir, workshop),
         budgets.compile_inspector(settings.budgets, base_dir, workshop),
         bec.compile_inspector(settings.bec, base_dir, workshop),
+        HaltedTools(workshop.halted_tools),
     )
     inspectors = tuple(inspector for inspector in made if inspector is not None)
     return CompiledGenAi(
@@ -89,6 +92,7 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
         load_exceptions(base_dir / settings.exceptions if settings.exceptions else None),
         _compile_detectors(settings, base_dir),
         workshop.secret,
+        workshop.halted_tools,
     )
 
 

@@ -8,7 +8,7 @@ A signal carries ids, numbers and offsets, never a piece of a text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -126,10 +126,12 @@ class StreamScanner(Protocol):
 class Workshop:
     """What inspectors are compiled with. state: shared between the workers of this machine.
 
-    folder: the data folder, where rejected rows are kept; None where nothing is kept.
+    folder: the data folder, where rejected rows are kept; None where nothing is kept. halted_tools: names of the tools
+    that nobody may call now.
     """
 
     state: StateStore
     secret: bytes  # 32 bytes, stable for this data folder: salts hashes of prompts, tools, payloads
     late: bool = False  # large inspectors are made when the first conversation comes
     folder: Path | None = None
+    halted_tools: Callable[[], frozenset[str]] = frozenset

@@ -113,5 +113,6 @@ class Reason(StrEnum):
     CHECK_TIMEOUT = "check_timeout"
     OVERFLOW = "overflow"  # a bounded queue or buffer is full
     EVIDENCE_UNAVAILABLE = "evidence_unavailable"  # the record could not be made durable
+    STATE_LOCAL = "state_local"  # the shared store is away and this replica counts alone
     HALTED = "halted"
     SHUTTING_DOWN = "shutting_down"

@@ -224,6 +224,13 @@ _CATALOGUE = (
         "The intent record could not be made durable, and policy requires it before the request leaves.",
         never_off=True,
     ),
+    Rule(
+        "state.local",
+        Reason.STATE_LOCAL,
+        _MARK,
+        _MEDIUM,
+        "The shared store did not answer; limits were counted in this replica alone.",
+    ),
     Rule("halt.active", Reason.HALTED, _BLOCK, _HIGH, "Traffic of this scope is halted.", fixed=True),
     Rule(
         "lifecycle.shutting_down",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 import subprocess
 import sys
@@ -15,16 +16,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clyra_proxy.state.memory import MemoryState
+from clyra_proxy.state.redis import RedisState
+from clyra_proxy.state.server import Server
 from clyra_proxy.state.sqlite import SqliteState
 from clyra_proxy.state.store import SLOTS, Addition, StateError, StateStore, Taken
+from tests.support.redis import RedisServer, running_redis
 
 NOW = 1_800_000_000.0
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+def _in_redis(server: RedisServer) -> RedisState:
+    """A store of its own on the shared server; moments given by tests count."""
+    return RedisState(Server(server.url, f"test-{secrets.token_hex(6)}", 10.0), server_time=False)
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
     if request.param == "memory":
         yield MemoryState()
+        return
+    if request.param == "redis":
+        shared = _in_redis(request.getfixturevalue("server"))
+        yield shared
+        shared.close()
         return
     opened = SqliteState(tmp_path / "state.sqlite")
     yield opened
@@ -153,16 +173,20 @@ def _do(store: StateStore, kind: str, key: str, number: int, now: float) -> obje
 
 
 @settings(max_examples=80, deadline=None)
-@given(OPERATIONS)
-def test_both_stores_give_the_same_answers(
-    tmp_path_factory: pytest.TempPathFactory, operations: list[tuple[str, str, int, float]]
+@given(operations=OPERATIONS)
+def test_all_stores_give_the_same_answers(
+    tmp_path_factory: pytest.TempPathFactory, server: RedisServer, operations: list[tuple[str, str, int, float]]
 ) -> None:
     memory, sqlite = MemoryState(), SqliteState(tmp_path_factory.mktemp("same") / "state.sqlite")
+    shared = _in_redis(server)
     moment = NOW
     for kind, key, number, step in operations:
         moment += step
-        assert _do(memory, kind, key, number, moment) == _do(sqlite, kind, key, number, moment)
+        told = _do(memory, kind, key, number, moment)
+        assert told == _do(sqlite, kind, key, number, moment)
+        assert told == _do(shared, kind, key, number, moment)
     sqlite.close()
+    shared.close()
 
 
 def test_values_come_and_go(store: StateStore) -> None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.model import Direction, ToolCall
-from clyra_proxy.genai.wire.state import state_of
 from clyra_proxy.verdict.model import Action
 
 type Halted = Callable[[], frozenset[str]]
@@ -35,17 +33,10 @@ class HaltedTools:
 
     def judge_call(self, call: ToolCall, inspection: Inspection) -> Iterator[Signal]:
         """One call, as soon as its name is known."""
-        if call.name in self._halted() and _is_made_here(call, inspection.conversation.direction):
+        if call.name in self._halted() and is_made_here(call, inspection.conversation.direction):
             yield Signal("halt.active", Action.BLOCK, call.path, detail={"scope": "tool", "tool": call.name[:64]})
 
 
-def tools_called(exchange: Exchange) -> tuple[str, ...]:
-    """Tools that the request of an exchange calls, as far as it was read."""
-    state = state_of(exchange)
-    if state is None or state.request is None:
-        return ()
-    return tuple(call.name for call in state.request.calls if _is_made_here(call, Direction.REQUEST))
-
-
-def _is_made_here(call: ToolCall, direction: Direction) -> bool:
+def is_made_here(call: ToolCall, direction: Direction) -> bool:
+    """Whether a message of this direction makes the call, and does not repeat or quote it."""
     return not call.history and (direction is Direction.RESPONSE or call.kind in OF_SERVERS)

@@ -65,6 +65,8 @@ class GenAiCheck:
         mode = self._modes.of(route)
         if mode is Mode.OFF:
             return None
+        if compiled.halted_tools():
+            mode = Mode.ENFORCE  # A halted tool is refused whatever the mode of the route.
         state = GenAiState(reading, compiled, mode)
         exchange.extensions[KEY] = state
         return state
