@@ -123,7 +123,7 @@ class RowLimits(Section):
     )
     rules: list[RowRule] = Field(default_factory=list, description="Limits for some writes; the first that gives one.")
     table_sizes: dict[NamePattern, Rows] = Field(
-        default_factory=dict, description="Target or table -> rows it has; wildcards in names. Also for SQL estimates."
+        default_factory=dict, description="Target or table -> rows it has; wildcards in names."
     )
     table_sizes_file: FilePath | None = Field(
         None,

@@ -15,5 +15,5 @@ def compile_inspectors(settings: RowLimits, base_dir: Path, workshop: RowWorksho
     """What looks at rows, in order. base_dir: folder that file names start from. Raises PolicyError, SchemaError."""
     if not settings.enabled:
         return ()
-    tables = TableSizes.of(settings, base_dir)
+    tables = TableSizes.read(settings.table_sizes, settings.table_sizes_file, base_dir)
     return (RowsInspector(settings, Planner(settings, base_dir, workshop, tables), workshop.state),)

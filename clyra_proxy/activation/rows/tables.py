@@ -11,7 +11,6 @@ from typing import Any
 
 from clyra_proxy.errors import PolicyError, SchemaError
 from clyra_proxy.genai.selecting import Names
-from clyra_proxy.policy.rows import RowLimits
 from clyra_proxy.schemalock.document import load_document
 
 
@@ -24,12 +23,9 @@ class TableSizes:
         self._wild = tuple((Names([_plain(name)]), sizes[name]) for name in wild)
 
     @classmethod
-    def of(cls, settings: RowLimits, base_dir: Path) -> TableSizes:
-        """As a policy gives them. Raises PolicyError."""
-        own = dict(settings.table_sizes)
-        if settings.table_sizes_file is None:
-            return cls(own)
-        return cls({**_read(base_dir / settings.table_sizes_file, settings.table_sizes_file), **own})
+    def read(cls, sizes: dict[str, int], file: str | None, base_dir: Path) -> TableSizes:
+        """As a policy gives them; those that stand in the policy itself go first. Raises PolicyError."""
+        return cls(dict(sizes) if file is None else {**_read(base_dir / file, file), **sizes})
 
     def rows(self, name: str) -> int | None:
         """Rows of a table; None when policy does not say."""

@@ -1,0 +1,1 @@
+"""SQL safety: what a statement may do, read from its parse tree; what cannot be read is refused."""

@@ -1,0 +1,127 @@
+"""Which columns a predicate speaks of, and whether two sides speak of the same one.
+
+Rules: a column is one of the sources at hand unless it stands in a subquery; a column in a subquery counts only when it
+names an outer source. Without a source's name two columns of equal names are the same. A source that is the same table
+as the target is the target again: joining a table to itself by a column names no rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from clyra_proxy.activation.sql.names import UNKNOWN, TableName, is_same, name_of
+
+type ColumnKey = tuple[str, str]
+"""Name of the source as written ("" when not), name of the column; case folded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a statement reads and writes. target: the table written. aliases: name -> table. outer: of the statement
+    around a subquery. ctes: name -> query."""
+
+    target: TableName
+    aliases: Mapping[str, TableName] = field(default_factory=dict)
+    ctes: Mapping[str, exp.Expr] = field(default_factory=dict)
+    outer: Sources | None = None
+
+    @property
+    def many(self) -> bool:
+        return len(self.aliases) > 1 or self.outer is not None
+
+    def table_of(self, alias: str) -> TableName:
+        """The table behind a name; the target when no name is given."""
+        if not alias:
+            return self.target
+        found = self.aliases.get(alias)
+        if found is None and self.outer is not None:
+            return self.outer.table_of(alias)
+        return found or (alias,)
+
+    def inside(self, query: exp.Expr) -> Sources:
+        """The sources of a subquery of a statement with these."""
+        return Sources(self.target, dict(sources_in(query)), self.ctes, self)
+
+    def reaches_out(self, node: exp.Expr) -> bool:
+        """Whether a predicate of a subquery names a source of the statement around it."""
+        outer = self.outer
+        names: set[str] = set()
+        while outer is not None:
+            names |= set(outer.aliases)
+            outer = outer.outer
+        return any(column.table and column.table.casefold() in names - set(self.aliases) for column in _own(node))
+
+
+def sources_in(query: exp.Expr) -> Iterable[tuple[str, TableName]]:
+    """(alias, table) of what a query reads from; UNKNOWN for what is no table."""
+    tables: list[object] = []
+    from_ = query.args.get("from_")
+    if from_ is not None:
+        tables.append(from_.this)
+    tables.extend(join.this for join in query.args.get("joins") or ())
+    yield from (pair for table in tables for pair in source_pairs(table))
+
+
+def source_pairs(node: object) -> Iterable[tuple[str, TableName]]:
+    """(alias, table) of a table expression with what is joined to it."""
+    if isinstance(node, exp.Table | exp.Subquery | exp.Lateral | exp.Unnest | exp.Values):
+        name = name_of(node) if isinstance(node, exp.Table) else UNKNOWN
+        alias = node.alias_or_name.casefold()
+        yield (alias or "?", name)
+        for join in node.args.get("joins") or ():
+            yield from source_pairs(join.this)
+
+
+def columns_of(node: exp.Expr | None, sources: Sources) -> set[ColumnKey]:
+    """The columns of the sources at hand that an expression speaks of."""
+    if node is None:
+        return set()
+    return {
+        (column.table.casefold(), column.name.casefold()) for column in _own(node) if _is_ours(column, node, sources)
+    }
+
+
+def overlap(left: exp.Expr, right: exp.Expr, sources: Sources) -> str:
+    """`same` when both sides speak of one column, `across` when of one column of a table joined to itself, else ""."""
+    for table, name in columns_of(left, sources):
+        for other_table, other in columns_of(right, sources):
+            if name != other:
+                continue
+            if not table or not other_table or table == other_table:
+                return "same"
+            if is_same(sources.table_of(table), sources.table_of(other_table)):
+                return "across"
+    return ""
+
+
+def is_repeated(node: exp.Expr, sources: Sources) -> bool:
+    """Whether an expression speaks of one column more than once (`id - id`)."""
+    found = [column.name.casefold() for column in _own(node) if _is_ours(column, node, sources)]
+    return len(found) != len(set(found))
+
+
+def _own(node: exp.Expr) -> Iterable[exp.Column]:
+    return node.find_all(exp.Column)
+
+
+def _is_ours(column: exp.Column, top: exp.Expr, sources: Sources) -> bool:
+    """Whether a column is of the sources at hand: not of a subquery between it and `top`, unless it says so."""
+    if isinstance(column.this, exp.Star):
+        return False
+    parent = column.parent
+    while parent is not None and parent is not top.parent:
+        if isinstance(parent, exp.Query) and parent is not top and not isinstance(parent, exp.Subquery):
+            inner = {alias for alias, _ in sources_in(parent)}
+            if not inner:
+                parent = parent.parent
+                continue
+            return (
+                bool(column.table)
+                and column.table.casefold() not in inner
+                and column.table.casefold() in sources.aliases
+            )
+        parent = parent.parent
+    return True

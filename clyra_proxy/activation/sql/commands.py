@@ -1,0 +1,108 @@
+"""Statements that the parser knows by their first word alone, and settings of the session.
+
+Rules: reading and session commands of a closed list pass; EXPLAIN that executes is what it explains; the rest is
+opaque: what `CALL`, `DO`, `EXECUTE` or `VACUUM` does cannot be told from its text. Who changes roles or the session's
+identity changes who may do what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from clyra_proxy.activation.sql.definitions import word_facts
+from clyra_proxy.activation.sql.fact import Fact
+from clyra_proxy.activation.sql.names import UNKNOWN
+from clyra_proxy.activation.sql.parsing import OpaqueError, Statement, parsed
+from clyra_proxy.activation.sql.words import words
+
+_HARMLESS = words(
+    "SHOW DESCRIBE DESC LIST LS BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE FETCH CLOSE MOVE "
+    "DEALLOCATE DISCARD LISTEN UNLISTEN USE"
+)
+_EXPORTS = words("UNLOAD PUT GET REMOVE RM LOAD EXPORT IMPORT ATTACH DETACH INSTALL BACKUP RESTORE COPY BULK")
+_GRANTS = words("GRANT REVOKE DENY REASSIGN SETUSER REVERT")
+_DEFINES = {"CREATE": "create", "ALTER": "alter", "DROP": "drop", "RENAME": "rename", "UNDROP": "undrop"}
+_IDENTITY = frozenset({"ROLE", "AUTHORIZATION", "SECONDARY"})
+_SETTINGS = words(
+    "SESSION_REPLICATION_ROLE ROW_SECURITY FOREIGN_KEY_CHECKS SQL_SAFE_UPDATES SQL_LOG_BIN UNIQUE_CHECKS GLOBAL "
+    "PERSIST PERSIST_ONLY PASSWORD IDENTITY_INSERT"
+)  # fmt: skip
+_EXECUTING = frozenset({"ANALYZE", "ANALYSE", "PROFILE"})
+_EXPLAINED = words(
+    "SELECT WITH INSERT UPDATE DELETE MERGE CREATE DECLARE EXECUTE VALUES TABLE REPLACE REFRESH"
+)  # fmt: skip
+
+
+def command_facts(statement: Statement, dialect: str, judge: Callable[[Statement], list[Fact]]) -> Iterator[Fact]:
+    """What a statement means whose tree is none that is known. judge: for a statement inside of this one."""
+    words = statement.words
+    verb = words[0] if words else ""
+    if verb == "EXPLAIN":
+        yield from _explained(statement, dialect, judge)
+    elif verb == "REPLACE" and words[1:2] != ("",):
+        yield from _replacing(statement, dialect, judge)
+    elif verb == "SET":
+        yield from permission_words(statement)
+    elif verb in _HARMLESS:
+        return
+    elif verb in _EXPORTS:
+        yield Fact("sql.export", verb.lower())
+    elif verb in _GRANTS:
+        yield Fact("sql.grant", verb.lower())
+    elif verb in _DEFINES:
+        yield from word_facts(words[1:5], _DEFINES[verb], (UNKNOWN,))
+    elif verb == "TRUNCATE":
+        yield Fact("sql.truncate", "truncate", (UNKNOWN,))
+    else:
+        yield Fact("sql.opaque", verb.lower() if verb.isascii() and verb.isalpha() and len(verb) < 20 else "statement")
+
+
+def permission_words(statement: Statement) -> Iterator[Fact]:
+    """SET and USE that change who the session is, or switch a safety off."""
+    words = statement.words
+    names = {word.strip('"').rsplit(".", 1)[-1] for word in words[1:4]}
+    if words[0] == "USE":
+        if words[1:2] and words[1] in ("ROLE", "SECONDARY"):
+            yield Fact("sql.grant", "use_role")
+    elif names & _IDENTITY and words[1] != "TRANSACTION":
+        yield Fact("sql.grant", "set_role")
+    elif names & _SETTINGS:
+        yield Fact("sql.grant", "set_safety")
+
+
+def _explained(statement: Statement, dialect: str, judge: Callable[[Statement], list[Fact]]) -> Iterator[Fact]:
+    """EXPLAIN passes; with ANALYZE it is what it explains."""
+    depth = 0
+    executing = False
+    for position, token in enumerate(statement.tokens[1:], start=1):
+        word = token.text.upper()
+        depth += (word == "(") - (word == ")")
+        executing = executing or word in _EXECUTING
+        if word in _EXPLAINED and not depth:
+            if executing:
+                yield from _again(statement.tokens[position:], dialect, judge)
+            return
+    if executing:
+        yield Fact("sql.opaque", "explain")
+
+
+def _replacing(statement: Statement, dialect: str, judge: Callable[[Statement], list[Fact]]) -> Iterator[Fact]:
+    """REPLACE INTO is an INSERT that takes the place of what has the same key."""
+    insert = Token(TokenType.INSERT, "INSERT")
+    yield from _again([insert, *statement.tokens[1:]], dialect, judge)
+
+
+def _again(tokens: Sequence[Token], dialect: str, judge: Callable[[Statement], list[Fact]]) -> Iterator[Fact]:
+    """Judge a statement made of tokens of another."""
+    try:
+        inner = parsed(tokens, dialect)
+    except OpaqueError as error:
+        yield Fact("sql.opaque", error.kind)
+        return
+    if isinstance(inner.tree, exp.Command):
+        yield Fact("sql.opaque", "command")
+    else:
+        yield from judge(inner)

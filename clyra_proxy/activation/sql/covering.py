@@ -1,0 +1,63 @@
+"""Whether a query gives a whole table back, so that being in it means nothing.
+
+Rule: it does when it reads nothing but that table (itself, a CTE or a derived table that gives it back) and nothing in
+it holds back: no predicate of any strength, no join, no LIMIT, no HAVING. UNION gives all back when one part does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+from clyra_proxy.activation.sql.columns import Sources
+from clyra_proxy.activation.sql.names import is_same, name_of
+
+_HOLDING_BACK = ("limit", "having", "qualify", "sample", "fetch")
+_DEEPEST = 20
+
+
+def gives_all_of(
+    query: exp.Expr, sources: Sources, strength: Callable[[exp.Expr | None, Sources], Any], weak: Any, depth: int = 0
+) -> bool:
+    """Whether `query` gives back the whole target. strength: how much a predicate holds back; weak: at most nothing."""
+    if depth > _DEEPEST:
+        return True
+    query = query.unnest() if isinstance(query, exp.Subquery) else query
+    if isinstance(query, exp.SetOperation):
+        parts = (query.this, query.expression)
+        if isinstance(query, exp.Union):
+            return any(gives_all_of(part, sources, strength, weak, depth + 1) for part in parts)
+        return all(gives_all_of(part, sources, strength, weak, depth + 1) for part in parts)
+    if not isinstance(query, exp.Select):
+        return False
+    from_ = query.args.get("from_")
+    if from_ is None or any(query.args.get(name) for name in _HOLDING_BACK):
+        return False
+    if any(not _is_outer(join) for join in query.args.get("joins") or ()):
+        return False
+    if not _is_target(from_.this, sources, strength, weak, depth):
+        return False
+    return bool(strength(query.args.get("where"), sources.inside(query)) <= weak)
+
+
+def _is_outer(join: exp.Join) -> bool:
+    """Whether a join keeps every row of what stands left of it."""
+    return join.side.upper() in ("LEFT", "FULL") or join.kind.upper() == "CROSS"
+
+
+def _is_target(
+    node: exp.Expr, sources: Sources, strength: Callable[[exp.Expr | None, Sources], Any], weak: Any, depth: int
+) -> bool:
+    if isinstance(node, exp.Subquery):
+        return gives_all_of(node, sources, strength, weak, depth + 1)
+    if not isinstance(node, exp.Table):
+        return False
+    name = name_of(node)
+    cte = sources.ctes.get(name[-1]) if len(name) == 1 else None
+    if cte is not None:
+        return gives_all_of(cte, sources, strength, weak, depth + 1)
+    if any(join for join in node.args.get("joins") or () if not _is_outer(join)):
+        return False
+    return is_same(name, sources.target)

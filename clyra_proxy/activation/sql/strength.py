@@ -1,0 +1,268 @@
+"""How much a predicate holds back: from one that every row satisfies to one that names rows by a key.
+
+Rules: what names no column of the tables at hand holds for all rows or for none; a column compared with itself, however
+it is written, holds for all; `<>`, NOT IN and IS NOT NULL leave nearly all rows; a range leaves some; `=` and IN with
+values name rows. AND is as strong as its strongest part, OR as its weakest. A subquery that gives a whole table back
+holds nothing back in that table. What is not known to hold back does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from sqlglot import exp
+
+from clyra_proxy.activation.sql.columns import Sources, columns_of, is_repeated, overlap
+from clyra_proxy.activation.sql.covering import gives_all_of
+
+
+class Strength(IntEnum):
+    """What a predicate leaves of the rows."""
+
+    ALWAYS = 0  # all
+    WEAK = 1  # nearly all, or it cannot be told
+    RANGE = 2  # some
+    JOINED = 3  # those that another source names
+    KEYED = 4  # those that values name
+    NEVER = 5  # none
+
+
+_WEAKEST = Strength.WEAK
+_WRAPPERS = (
+    exp.Lower, exp.Upper, exp.Trim, exp.Cast, exp.TryCast, exp.Paren, exp.Date, exp.TsOrDsToDate, exp.DateTrunc,
+    exp.TimestampTrunc, exp.MD5, exp.SHA, exp.SHA2, exp.JSONExtract, exp.JSONExtractScalar, exp.Bracket, exp.Dot,
+    exp.Year, exp.Month, exp.Day, exp.Extract, exp.Collate, exp.Tuple, exp.Concat, exp.DPipe, exp.Hex, exp.Unhex,
+    exp.Coalesce, exp.ToChar, exp.Round, exp.Abs, exp.Neg,
+)  # fmt: skip
+_CONSTANT_EFFECT = (exp.Case, exp.If, exp.Mod, exp.BitwiseAnd, exp.BitwiseOr, exp.Nullif, exp.Mul, exp.Left, exp.Right)
+_PATTERNS = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.Glob)
+_ANYTHING = frozenset({"", ".", ".*", ".+", "^", "$", "^.*", ".*$", "^.*$", "^.+$", "(.*)", "*", "%", "?*"})
+_ORDERINGS = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+
+
+def strength_of(predicate: exp.Expr | None, sources: Sources) -> Strength:
+    """How much a predicate holds back; ALWAYS when there is none."""
+    if predicate is None:
+        return Strength.ALWAYS
+    if isinstance(predicate, exp.Where | exp.Paren | exp.Having):
+        return strength_of(predicate.this, sources)
+    if isinstance(predicate, exp.And):
+        return max(strength_of(part, sources) for part in predicate.flatten())
+    if isinstance(predicate, exp.Or):
+        return _any_of(predicate.flatten(), sources)
+    if isinstance(predicate, exp.Not):
+        return _negated(predicate.this, sources)
+    if predicate.args.get("negate"):
+        return _negated_form(predicate, sources)
+    return _of_one(predicate, sources)
+
+
+def _any_of(parts: Iterable[exp.Expr], sources: Sources) -> Strength:
+    listed = list(parts)
+    found = [one for one in (strength_of(part, sources) for part in listed) if one is not Strength.NEVER]
+    if not found:
+        return Strength.NEVER
+    weakest = min(found)
+    return Strength.WEAK if weakest > _WEAKEST and _together_all(listed, sources) else weakest
+
+
+def _together_all(parts: list[exp.Expr], sources: Sources) -> bool:
+    """Whether two parts of an OR cover each other's gaps: `a < 5 OR a >= 5`, `a IS NULL OR a > 0`."""
+    lower: dict[str, bool] = {}
+    for part in parts:
+        node = part.unnest()
+        if not isinstance(node, (*_ORDERINGS, exp.EQ, exp.Is)) or not isinstance(node.this, exp.Column):
+            continue
+        name = node.this.name.casefold()
+        upward = isinstance(node, exp.GT | exp.GTE)
+        if isinstance(node, _ORDERINGS):
+            if name in lower and lower[name] is not upward and _meet(parts, name):
+                return True
+            lower.setdefault(name, upward)
+    return False
+
+
+def _meet(parts: list[exp.Expr], name: str) -> bool:
+    """Whether the lower bound of one range is not above the upper bound of another; true when it cannot be told."""
+    least: list[float] = []
+    most: list[float] = []
+    for part in parts:
+        node = part.unnest()
+        if isinstance(node, _ORDERINGS) and isinstance(node.this, exp.Column) and node.this.name.casefold() == name:
+            try:
+                value = float(node.expression.name)
+            except ValueError:
+                return True
+            (least if isinstance(node, exp.GT | exp.GTE) else most).append(value)
+    return min(least) <= max(most)
+
+
+def _negated(inner: exp.Expr, sources: Sources) -> Strength:
+    node = inner.unnest() if isinstance(inner, exp.Paren) else inner
+    if isinstance(node, exp.Not):
+        return strength_of(node.this, sources)
+    if isinstance(node, exp.Or):
+        return max(_negated(part, sources) for part in node.flatten())
+    if isinstance(node, exp.And):
+        return _weakest(_negated(part, sources) for part in node.flatten())
+    if isinstance(node, exp.NEQ):
+        return _of_one(exp.EQ(this=node.this.copy(), expression=node.expression.copy()), sources)
+    return _flip(_of_one(node, sources), node)
+
+
+def _negated_form(node: exp.Expr, sources: Sources) -> Strength:
+    """`IS NOT NULL`, `NOT LIKE` and their like, which the parser marks on the node itself."""
+    plain = node.copy()
+    plain.set("negate", None)
+    return _flip(_of_one(plain, sources), plain)
+
+
+def _flip(found: Strength, node: exp.Expr) -> Strength:
+    if found is Strength.ALWAYS:
+        return Strength.NEVER
+    if found is Strength.NEVER:
+        return Strength.ALWAYS
+    if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+        return Strength.WEAK
+    if isinstance(node, exp.In) and node.args.get("query") is not None:
+        return Strength.RANGE
+    if isinstance(node, _PATTERNS):
+        return Strength.WEAK
+    return Strength.WEAK if found in (Strength.KEYED, Strength.WEAK) else Strength.RANGE
+
+
+def _weakest(found: Iterable[Strength]) -> Strength:
+    left = [one for one in found if one is not Strength.NEVER]
+    return min(left) if left else Strength.NEVER
+
+
+def _of_one(node: exp.Expr, sources: Sources) -> Strength:
+    if isinstance(node, exp.Paren):
+        return strength_of(node.this, sources)
+    if isinstance(node, exp.Exists):
+        return _of_exists(node, sources)
+    if isinstance(node, exp.In):
+        return _of_in(node, sources)
+    if not columns_of(node, sources):
+        return _constant(node)
+    if isinstance(node, exp.EQ | exp.NullSafeEQ):
+        return _of_equality(node, sources)
+    if isinstance(node, _COMPARISONS):
+        return _of_comparison(node, sources)
+    if isinstance(node, exp.Between):
+        bounds = (node.args["low"], node.args["high"])
+        return Strength.WEAK if any(overlap(node.this, bound, sources) for bound in bounds) else Strength.RANGE
+    if isinstance(node, _PATTERNS):
+        return _of_pattern(node, sources)
+    if isinstance(node, exp.Case | exp.If | exp.Coalesce):
+        return Strength.WEAK
+    return Strength.RANGE
+
+
+_COMPARISONS = (exp.NEQ, exp.NullSafeNEQ, *_ORDERINGS)
+
+
+def _of_comparison(node: exp.Expr, sources: Sources) -> Strength:
+    same = overlap(node.this, node.expression, sources)
+    if isinstance(node, exp.NEQ | exp.NullSafeNEQ):
+        apart = columns_of(node.this, sources) and columns_of(node.expression, sources) and not same
+        return Strength.RANGE if apart else Strength.WEAK
+    if same == "across" and isinstance(node, exp.GT | exp.LT):
+        return Strength.RANGE
+    return Strength.WEAK if same else Strength.RANGE
+
+
+def _of_equality(node: exp.Expr, sources: Sources) -> Strength:
+    left, right = node.this, node.expression
+    if isinstance(right, exp.Any):
+        return _of_query(right.this, sources)
+    if isinstance(right, exp.Subquery | exp.Select) and right.find(exp.From) is None:
+        return Strength.WEAK  # a value made of the row itself
+    if overlap(left, right, sources):
+        return Strength.WEAK
+    mine, theirs = columns_of(left, sources), columns_of(right, sources)
+    if mine and theirs:
+        apart = {table for table, _ in mine} != {table for table, _ in theirs}
+        return Strength.JOINED if apart and sources.many else Strength.RANGE
+    return _of_value(left if mine else right, sources)
+
+
+def _of_value(side: exp.Expr, sources: Sources) -> Strength:
+    """A side that holds columns, compared for equality with a value."""
+    if any(isinstance(part, _CONSTANT_EFFECT) for part in side.walk()) or is_repeated(side, sources):
+        return Strength.WEAK
+    if isinstance(side, exp.Column):
+        return Strength.KEYED
+    nodes = (part for part in side.walk() if not isinstance(part, exp.Column | exp.Identifier | exp.Literal))
+    plain = (exp.DataType, exp.DataTypeParam, exp.Var, exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.Null)
+    return Strength.KEYED if all(isinstance(part, (*_WRAPPERS, *plain)) for part in nodes) else Strength.RANGE
+
+
+def _of_in(node: exp.Expr, sources: Sources) -> Strength:
+    query = node.args.get("query")
+    mine = columns_of(node.this, sources)
+    if query is not None:
+        return _of_query(query, sources) if mine else Strength.ALWAYS
+    if node.args.get("unnest") is not None or node.args.get("field") is not None:
+        return Strength.JOINED if mine else Strength.ALWAYS
+    listed = node.expressions
+    if len(listed) == 1 and isinstance(listed[0], exp.Subquery | exp.Select):
+        return _of_query(listed[0], sources)
+    if not mine:
+        return Strength.RANGE if any(columns_of(one, sources) for one in listed) else Strength.ALWAYS
+    if any(overlap(node.this, one, sources) for one in listed):
+        return Strength.WEAK
+    return _of_value(node.this, sources)
+
+
+def _of_query(node: exp.Expr, sources: Sources) -> Strength:
+    """`= ANY (...)` and `IN (SELECT ...)`."""
+    query = node.unnest() if isinstance(node, exp.Subquery | exp.Paren) else node
+    if not isinstance(query, exp.Query):
+        return Strength.KEYED if not columns_of(query, sources) else Strength.RANGE
+    if isinstance(query, exp.Select) and query.args.get("from_") is None:
+        held = any(columns_of(one, sources) for one in query.expressions)
+        return Strength.WEAK if held else Strength.KEYED
+    return Strength.WEAK if gives_all_of(query, sources, strength_of, Strength.WEAK) else Strength.JOINED
+
+
+def _of_exists(node: exp.Expr, sources: Sources) -> Strength:
+    query = node.this.unnest() if isinstance(node.this, exp.Subquery) else node.this
+    if not isinstance(query, exp.Select):
+        return Strength.ALWAYS
+    inner = sources.inside(query)
+    where = query.args.get("where")
+    if where is None or not inner.reaches_out(where):
+        return Strength.ALWAYS
+    return strength_of(where, inner)
+
+
+def _of_pattern(node: exp.Expr, sources: Sources) -> Strength:
+    if overlap(node.this, node.expression, sources):
+        return Strength.WEAK
+    pattern = node.expression
+    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+        return Strength.RANGE
+    text = pattern.name
+    if isinstance(node, exp.Like | exp.ILike):
+        if not text.strip("%_"):
+            return Strength.WEAK if text else Strength.KEYED
+        return Strength.RANGE if {"%", "_"} & set(text) else Strength.KEYED
+    return Strength.WEAK if text in _ANYTHING or not text.strip("%_.*^$") else Strength.RANGE
+
+
+def _constant(node: exp.Expr) -> Strength:
+    """A predicate that names no column: it holds for all rows, unless it plainly holds for none."""
+    if isinstance(node, exp.Boolean):
+        return Strength.ALWAYS if node.this else Strength.NEVER
+    if isinstance(node, exp.Null):
+        return Strength.NEVER
+    if isinstance(node, exp.Literal):
+        return Strength.NEVER if node.name.strip() in ("0", "") else Strength.ALWAYS
+    left, right = node.args.get("this"), node.args.get("expression")
+    if isinstance(node, exp.EQ) and isinstance(left, exp.Literal) and isinstance(right, exp.Literal):
+        alike = left.is_string is right.is_string and not left.is_string
+        if alike and left.name.isdigit() and right.name.isdigit() and int(left.name) != int(right.name):
+            return Strength.NEVER
+    return Strength.ALWAYS
