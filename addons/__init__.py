@@ -1,13 +1,14 @@
 """The data path, one small mitmproxy addon a concern, in the order an exchange meets them.
 
-    client -> identify -> egress -> halt -> schema -> genai -> gate -> record -> upstream
-                                                                 |
-    client <- gate <- genai <- schema <---------------------- upstream
+    client -> identify -> egress -> halt -> schema -> activation -> genai -> gate -> approve -> record -> upstream
+                                                                                                        |
+    client <- gate <- genai <- activation <- schema <--------------------------------------------- upstream
                        at the end: gate (final verdict) -> record (outcome) -> telemetry (log line)
 
 Every hook runs down this list. Checks only add findings to the `Exchange`; `gate` alone turns findings into a
 decision; `guard` hears of everything that fails. Hooks, in the order of one exchange: `http_connect`,
-`tls_clienthello`, `requestheaders`, (body through its gate: `clyra_refused`), `request`, `clyra_release`, `clyra_dial`,
+`tls_clienthello`, `requestheaders`, (body through its gate: `clyra_refused`), `request`, `clyra_approve`,
+`clyra_release`, `clyra_dial`,
 `responseheaders`, (body: `clyra_pending`), `response`, `websocket_message` or `clyra_oversize`, `clyra_done`. What is
 passed on unread goes by `opaque` instead.
 """
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) -> list[object]:
     """The data path of one worker. checks: body checks in order; by default all that Clyra has, learning last."""
+    from addons.activation import ActivationGateway
+    from addons.approve import Approve
     from addons.egress import Egress
     from addons.gate import Gate
     from addons.genai import GenAi
@@ -37,10 +40,18 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.schema import Schema
     from addons.sharing import Sharing
     from addons.telemetry import Telemetry
+    from clyra_proxy.activation.wire.check import ActivationCheck
+    from clyra_proxy.approvals.payload import PayloadCheck
     from clyra_proxy.genai.wire.check import GenAiCheck
 
     checks = (*default_checks(), runtime.learning) if checks is None else checks
-    checks = (*checks, GenAiCheck(lambda: runtime.policy.current.genai))
+    policy = runtime.policy
+    checks = (
+        *checks,
+        ActivationCheck(lambda: policy.current.activation),
+        GenAiCheck(lambda: policy.current.genai),
+        PayloadCheck(lambda: policy.current.approvals),
+    )
     return [
         Guard(),
         Identify(runtime),
@@ -50,8 +61,10 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         Opaque(runtime),
         Schema(runtime, checks),
         Messages(runtime, checks),
+        ActivationGateway(runtime),
         GenAi(runtime),
         Gate(),
+        Approve(runtime),
         Record(runtime),
         Telemetry(runtime),
     ]

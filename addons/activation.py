@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from mitmproxy.http import HTTPFlow
 
 from addons.exchanges import exchange_of
-from clyra_proxy.activation.wire.ending import reconcile, settle
+from addons.gate import judge
+from clyra_proxy.activation.wire.ending import settle
 from clyra_proxy.activation.wire.state import ActivationState, state_of
-from clyra_proxy.activation.wire.steps import judge_request, merge_answer
+from clyra_proxy.activation.wire.steps import judge_answer, judge_request
 from clyra_proxy.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -39,14 +40,22 @@ class ActivationGateway:
         exchange, state = _ours(flow)
         if exchange is None or state is None or exchange.denial is not None:
             return None
-        return judge_request(exchange, state, self._room)
+        return self._request(exchange, state)
 
-    def response(self, flow: HTTPFlow) -> None:
+    async def _request(self, exchange: Exchange, state: ActivationState) -> None:
+        await judge_request(exchange, state, self._room)
+        judge(exchange)
+
+    def response(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The answer's body has ended; where rows were kept back, none of it has left."""
         exchange, state = _ours(flow)
-        if exchange is not None and state is not None:
-            reconcile(exchange, state)
-            merge_answer(exchange, state)
+        if exchange is None or state is None:
+            return None
+        return self._response(exchange, state)
+
+    async def _response(self, exchange: Exchange, state: ActivationState) -> None:
+        await judge_answer(exchange, state, self._room)
+        judge(exchange)
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange, state = _ours(flow)

@@ -34,7 +34,7 @@ class Approve:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._gate = runtime.approvals
+        self._late = runtime.approvals
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         for name in OWN_HEADERS:
@@ -43,7 +43,7 @@ class Approve:
     def clyra_approve(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The request is judged and nothing has left; may wait as long as policy says."""
         exchange = exchange_of(flow)
-        if exchange is None or exchange.denial is not None or self._gate is None:
+        if exchange is None or exchange.denial is not None:
             return None
         if KEY not in exchange.extensions and not _held(exchange):
             return None
@@ -52,12 +52,13 @@ class Approve:
     async def _ask(self, exchange: Exchange) -> None:
         payload = payload_of(exchange)
         findings = collect_findings(exchange)
-        if payload is None or self._gate is None:
+        if payload is None or self._late is None:
             if _held(exchange):
                 self._refuse(exchange, Outcome(Standing.UNREACHABLE, code="payload unknown"))
             return
         approvals = self._runtime.policy.current.approvals
-        outcome = await self._gate.decide(exchange, payload, findings, approvals, _facts(exchange))
+        gate = await self._late.made()
+        outcome = await gate.decide(exchange, payload, findings, approvals, _facts(exchange))
         if not outcome.goes_on:
             self._refuse(exchange, outcome)
         elif (finding := outcome.finding(exchange.route)) is not None:
@@ -77,21 +78,23 @@ class Approve:
 
     async def _spend(self, exchange: Exchange) -> None:
         payload = payload_of(exchange)
-        if self._gate is None or payload is None:
+        if self._late is None or payload is None:
             self._refuse(exchange, Outcome(Standing.UNREACHABLE, code="payload unknown"))
             return
-        spent = await self._gate.consume(exchange, payload, self._runtime.policy.current.approvals)
+        gate = await self._late.made()
+        spent = await gate.consume(exchange, payload, self._runtime.policy.current.approvals)
         if not spent.goes_on:
             self._refuse(exchange, spent)
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange = exchange_of(flow)
-        if exchange is None or self._gate is None:
+        gate = self._late.known if self._late is not None else None
+        if exchange is None or gate is None:
             return
         state = writes_of(exchange)
         body = state.answer if state is not None else None
         rows = len(state.forwarded) if state is not None else 0
-        self._gate.receipt(exchange, self._runtime.recorder, body, rows=rows)
+        gate.receipt(exchange, self._runtime.recorder, body, rows=rows)
         exchange.extensions.pop(KEY, None)
 
     @staticmethod

@@ -36,6 +36,10 @@ class Gate:
     def clyra_refused(self, flow: HTTPFlow) -> None:
         self._judge(flow)
 
+    def clyra_release(self, flow: HTTPFlow) -> None:
+        """The last look before anything leaves: what a check found and nobody judged stops here."""
+        self._judge(flow)
+
     def responseheaders(self, flow: HTTPFlow) -> None:
         self._judge(flow)
 

@@ -14,14 +14,19 @@ from clyra_proxy.activation.inspection import RowInspection, RowInspector, RowWo
 from clyra_proxy.policy.activation import Activation
 
 if TYPE_CHECKING:
+    from clyra_proxy.activation.profiles import Catalogue
     from clyra_proxy.activation.quarantine.store import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledActivation:
-    """inspectors: all that are configured, in order. quarantine: where rejected rows are kept, None where nowhere."""
+    """catalogue: the destinations that are known. inspectors: all that are configured, in order.
+
+    quarantine: where rejected rows are kept, None where nowhere.
+    """
 
     settings: Activation
+    catalogue: Catalogue
     inspectors: tuple[RowInspector, ...]
     quarantine: Quarantine | None = None
 
@@ -41,17 +46,18 @@ def compile_activation(
     """
     if not settings.enabled:
         return None
+    from clyra_proxy.activation.profiles import compile_catalogue
     from clyra_proxy.activation.rows.compiled import compile_inspectors
-    from clyra_proxy.activation.sql.inspector import compile_inspector
 
-    statements = compile_inspector(settings.sql, base_dir, workshop)
-    rows = compile_inspectors(settings.rows, base_dir, workshop)
-    inspectors = (*rows, statements) if statements is not None else rows
-    return CompiledActivation(settings, inspectors, _open_quarantine(folder) if settings.quarantine else None)
+    inspectors = compile_inspectors(settings.rows, base_dir, workshop)
+    catalogue = compile_catalogue(workshop.state, workshop.secret)
+    return CompiledActivation(
+        settings, catalogue, inspectors, _open_quarantine(folder) if settings.quarantine else None
+    )
 
 
 def _open_quarantine(folder: Path | None) -> Quarantine | None:
-    if folder is None:
+    if folder is None or not (Path(__file__).parent / "quarantine" / "store.py").exists():
         return None
     from clyra_proxy.activation.quarantine.store import Quarantine
 

@@ -23,10 +23,15 @@ class UnreadableError(Exception):
 
 
 class Endpoint(Protocol):
-    """One kind of request of a destination. writes: whether it changes anything there."""
+    """One request of a destination. writes: whether it changes anything there.
+
+    amends: its answer is given to `merged` even when nothing of this request was refused, because it tells of rows
+    that were refused earlier (bulk jobs), or says the id of a job.
+    """
 
     id: str
     writes: bool
+    amends: bool
 
     def read(self, head: RequestHead, body: bytes) -> Batch:
         """The batch in a request. Raises UnreadableError."""

@@ -20,6 +20,14 @@ from mitmproxy.proxy.commands import StartHook
 
 
 @dataclass
+class ClyraApproveHook(StartHook):
+    """The request is whole and judged, and nothing of it has left. Awaited, for as long as a person may take; setting
+    `exchange.denial` stops the exchange."""
+
+    flow: HTTPFlow
+
+
+@dataclass
 class ClyraReleaseHook(StartHook):
     """The first byte is about to go upstream. Awaited; setting `exchange.denial` stops the exchange."""
 

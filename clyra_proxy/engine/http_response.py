@@ -222,6 +222,10 @@ class ResponseSide(TunnelSide):
         changed = self.flow.response.copy()
         changed.headers.pop("content-encoding", None)
         fit_length(changed.headers, len(body))
+        if self.exchange is not None and self.exchange.response_status:
+            changed.status_code, changed.reason = self.exchange.response_status, ""
+        if self.exchange is not None and self.exchange.response_media:
+            changed.headers["content-type"] = self.exchange.response_media
         self.flow.response = changed
         self.trailers = None  # They were about the other body.
         return (body,)

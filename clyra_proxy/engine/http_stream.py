@@ -168,11 +168,12 @@ class GuardedHttpStream(RequestHead):
             self.exchange.request_body.complete = True
         self.client_side = Side.DONE
         self.flow.request.timestamp_end = time.time()
-        if (waiting := self.state.call("request", self.flow)) is not None:
-            yield AwaitHook(waiting)
-        if self.stopped():
-            yield from self.deny()
-            return
+        for name in ("request", "clyra_approve"):
+            if (waiting := self.state.call(name, self.flow)) is not None:
+                yield AwaitHook(waiting)
+            if self.stopped():
+                yield from self.deny()
+                return
         if self.exchange is not None and self.exchange.request_rewrite is not None and self.up is Side.IDLE:
             tail = self._rewritten(self.exchange.request_rewrite)
         yield from self._end_up(tail)

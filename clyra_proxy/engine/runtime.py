@@ -13,6 +13,7 @@ from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 
 if TYPE_CHECKING:
+    from clyra_proxy.approvals.late import LateApprovalGate
     from clyra_proxy.engine.selftest_pass import SelfTestPass
     from clyra_proxy.engine.settings import EngineSettings
     from clyra_proxy.evidence.client import RecorderClient
@@ -56,6 +57,7 @@ class Runtime:
     scanning: ScanningRoom = field(default_factory=ScanningRoom)
     halts: HaltDesk = field(default_factory=HaltDesk)
     state: StateStore | None = None
+    approvals: LateApprovalGate | None = None
     worker: int = 0
     selftest: SelfTestPass | None = field(default=None)
 

@@ -24,6 +24,9 @@ from clyra_proxy.verdict.model import Action, Finding, Mode, Seen, Verdict
 
 ENGINE = f"clyra/{__version__}"
 TYPE = "pef.http_call"
+ROWS_TYPE = "pef.rows"
+ROWS = "evidence.rows"
+"""Key in `Exchange.extensions` of the part `rows` of a record; an exchange that has one is a batch of rows."""
 APPROVAL = "evidence.approval"
 """Key in `exchange.extensions`: the approval that the exchange used up, as `appr` of a record."""
 MAX_FINDINGS = 32
@@ -46,7 +49,7 @@ def intent_event(exchange: Exchange, key: SubjectKey) -> bytes:
     data = _basics(exchange, key)
     data["phase"] = "intent"
     event: dict[str, Any] = {
-        "typ": TYPE,
+        "typ": _type(exchange),
         "agent": agent_of(exchange.identity),
         "act": act_of(exchange),
         "verdict": verdict_of(exchange),
@@ -59,15 +62,19 @@ def intent_event(exchange: Exchange, key: SubjectKey) -> bytes:
 def outcome_event(exchange: Exchange) -> bytes:
     """The event that answers an intent, encoded."""
     data: dict[str, Any] = {"phase": "outcome", "exchange": exchange.id}
-    return _encode({"typ": TYPE, **_ending(exchange, data)}, exchange)
+    return _encode({"typ": _type(exchange), **_ending(exchange, data)}, exchange)
 
 
 def whole_event(exchange: Exchange, key: SubjectKey) -> bytes:
     """One event for an exchange that had no intent, encoded."""
     data = _basics(exchange, key)
     data["phase"] = "whole"
-    event = {"typ": TYPE, "agent": agent_of(exchange.identity), "act": act_of(exchange), **_ending(exchange, data)}
-    return _encode(event, exchange)
+    who, what = agent_of(exchange.identity), act_of(exchange)
+    return _encode({"typ": _type(exchange), "agent": who, "act": what, **_ending(exchange, data)}, exchange)
+
+
+def _type(exchange: Exchange) -> str:
+    return ROWS_TYPE if ROWS in exchange.extensions else TYPE
 
 
 def _encode(event: dict[str, Any], exchange: Exchange) -> bytes:
@@ -78,6 +85,8 @@ def _encode(event: dict[str, Any], exchange: Exchange) -> bytes:
             event["trace"]["parent_span_id"] = trace.parent_span_id
     if (used := exchange.extensions.get(APPROVAL)) is not None:
         event["appr"] = used
+    if (rows := exchange.extensions.get(ROWS)) is not None:
+        event["data"]["rows"] = rows
     identity = exchange.identity
     if identity.session:
         event["claim"] = {"session": _text(identity.session, 256)}

@@ -151,7 +151,7 @@ def compile_policy(
     callers = IdentityResolver(document.identity, base_dir)
     approvals = compile_approvals(document.enforcement.approvals)
     genai = _compile_genai(document, base_dir, workshop) if workshop is not None else None
-    rows = None  # _compile_activation(document, base_dir, workshop) if workshop is not None else None
+    rows = _compile_activation(document, base_dir, workshop) if workshop is not None else None
     return CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers, approvals, genai, rows)
 
 
@@ -268,15 +268,16 @@ def _reading(route_id: str, name: str) -> str:
 def _profile(route_id: str, name: str) -> str:
     """The name of a destination profile, if there is one of that name. Raises PolicyError."""
     if name not in ("auto", "off"):
-        from clyra_proxy.activation.profiles import profiles
+        from clyra_proxy.activation.profiles import compile_catalogue
 
-        known = sorted(profile.id for profile in profiles())
-        if name not in known:
+        try:
+            compile_catalogue().declared(name)
+        except PolicyError as error:
             raise PolicyError(
-                f"destinations: `activation: {name}` of `{route_id}` names no destination profile that is known.",
-                "The writes of this route could not be read as rows.",
-                f"Choose `auto`, `off` or one of: {', '.join(known)}.",
-            )
+                f"destinations: `activation: {name}` of `{route_id}` cannot be used: {error.what}",
+                error.why,
+                error.todo,
+            ) from error
     return name
 
 

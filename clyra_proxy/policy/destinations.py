@@ -80,10 +80,11 @@ class RouteSettings(Section):
         description="How exchanges are read as conversations with models and tool servers: `auto` recognises the API, "
         "`off` reads none, or the id of one (see docs/genai.md). Default: `auto`.",
     )
-    activation: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")] | None = Field(
+    activation: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}(:/.{0,255})?$")] | None = Field(
         None,
         description="How writes are read as rows: `auto` recognises the destination, `off` reads none, or the id of a "
-        "profile (see docs/destinations.md). Default: `auto`.",
+        "profile, with the place of its rows where it has none of its own (`generic-json:/data/rows`); see "
+        "docs/destinations.md. Default: `auto`.",
     )
     modes: RuleModes = Field(
         default_factory=dict,

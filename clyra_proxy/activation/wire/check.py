@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clyra_proxy.activation.compiled import CompiledActivation
-from clyra_proxy.activation.profiles import recognise
+from clyra_proxy.activation.profiles.catalogue import OFF
 from clyra_proxy.activation.wire.collecting import RowSession
 from clyra_proxy.activation.wire.state import KEY, ActivationState, state_of
 from clyra_proxy.checks import BodySession
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.policy.compiler import READ_METHODS
 from clyra_proxy.policy.route import PerRoute, Route
 from clyra_proxy.verdict.model import Action, Mode, Phase
 from clyra_proxy.verdict.rules import mode_of_failure, rules_applied_by
@@ -42,14 +41,14 @@ class ActivationCheck:
 
     def _begin(self, exchange: Exchange) -> ActivationState | None:
         route = exchange.route
-        if route.activation == "off" or exchange.request.method in READ_METHODS or (compiled := self._policy()) is None:
+        if route.activation == OFF or (compiled := self._policy()) is None:
             return None
         mode = self._modes.of(route)
         if mode is Mode.OFF:
             return None
-        profile = recognise(exchange.request, exchange.destination, route.activation)
+        profile = compiled.catalogue.recognise(exchange.request, exchange.destination, route.activation)
         endpoint = profile.endpoint(exchange.request, exchange.destination) if profile is not None else None
-        if profile is None or endpoint is None or not endpoint.writes:
+        if profile is None or endpoint is None or not (endpoint.writes or endpoint.amends):
             return None
         state = ActivationState(profile.id, endpoint, compiled, mode)
         exchange.extensions[KEY] = state

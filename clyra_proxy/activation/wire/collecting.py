@@ -22,7 +22,8 @@ class RowSession:
     def __init__(self, exchange: Exchange, state: ActivationState, phase: Phase) -> None:
         self._request = phase is Phase.REQUEST_BODY
         # The answer to a batch that went as it came passes as it comes.
-        self.mode = state.mode if self._request or state.rejections else Mode.SHADOW
+        told = self._request or state.rejections or state.endpoint.amends
+        self.mode = state.mode if told else Mode.SHADOW
         self.coverage = Coverage(Seen.FULL)
         self._exchange = exchange
         self._state = state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from clyra_proxy.activation.model import Answer
+from clyra_proxy.activation.wire.evidence import note_reply
 from clyra_proxy.activation.wire.state import KEY, ActivationState
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.wire.scanning import ScanningRoom
@@ -47,4 +48,4 @@ def reconcile(exchange: Exchange, state: ActivationState) -> None:
         reply = state.endpoint.reply(Answer(exchange.response.status, state.answer, headers), state.batch)
     except Exception:  # noqa: BLE001 - an answer nobody can read says nothing
         return
-    state.reply_failed = len(reply.failed)
+    note_reply(exchange, len(reply.failed))

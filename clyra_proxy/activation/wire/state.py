@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from clyra_proxy.activation.compiled import CompiledActivation
 from clyra_proxy.activation.inspection import RowInspection
@@ -35,8 +35,6 @@ class ActivationState:
     rejections: tuple[Rejection, ...] = ()
     forwarded: frozenset[int] = frozenset()
     quarantined: str = ""
-    reply_failed: int = 0
-    notes: dict[str, str | int] = field(default_factory=dict)
 
 
 def state_of(exchange: Exchange) -> ActivationState | None:

@@ -7,12 +7,13 @@ finding with the declared outcome. In shadow only findings come of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import perf_counter_ns
 
 from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.model import Answer
 from clyra_proxy.activation.profile import UnreadableError
+from clyra_proxy.activation.wire.ending import reconcile
+from clyra_proxy.activation.wire.evidence import note_batch
 from clyra_proxy.activation.wire.judging import Report, look, rejections_of
 from clyra_proxy.activation.wire.keeping import quarantine
 from clyra_proxy.activation.wire.state import ActivationState
@@ -43,6 +44,7 @@ async def judge_request(exchange: Exchange, state: ActivationState, room: Scanni
     except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
         findings = [_failed(exchange, type(error).__name__)]
     exchange.findings.extend(findings)
+    note_batch(exchange, state)
     exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
 
 
@@ -107,18 +109,37 @@ def _take_out(exchange: Exchange, state: ActivationState, report: Report) -> lis
     return [finding] if finding is not None else []
 
 
+async def judge_answer(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
+    """Read the destination's answer: what it took, and what the sender is told instead of it."""
+    if state.batch is None or exchange.denial is not None:
+        return
+    try:
+        await room.run(lambda: _read_answer(exchange, state), BUDGET_S)
+    except Exception as error:  # noqa: BLE001 - the rows have left; the sender must not take silence for success
+        if state.rejections:
+            exchange.findings.append(_failed(exchange, type(error).__name__))
+
+
+def _read_answer(exchange: Exchange, state: ActivationState) -> None:
+    reconcile(exchange, state)
+    merge_answer(exchange, state)
+
+
 def merge_answer(exchange: Exchange, state: ActivationState) -> None:
     """Tell the sender what became of every row, when some were kept back: the destination's answer for all of them."""
-    if not state.rejections or state.batch is None or exchange.response is None or state.answer is None:
+    if state.batch is None or exchange.response is None or state.answer is None:
         return
     status = exchange.response.status
-    if status >= 400:
-        return  # nothing was taken: the sender repeats, and hears of its bad rows then
+    if status >= 400 or not (state.rejections or state.endpoint.amends):
+        return  # where nothing was taken the sender repeats, and hears of its bad rows then
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in exchange.response.fields}
+    came = Answer(status, state.answer, headers)
     try:
-        told = state.endpoint.merged(Answer(status, state.answer, headers), state.batch, state.rejections)
+        told = state.endpoint.merged(came, state.batch, state.rejections)
     except UnreadableError:
         told = None
+    if told is came or state.mode is not Mode.ENFORCE or (told is None and not state.rejections):
+        return
     if told is None:
         told = state.endpoint.refused(state.batch, state.rejections)
     if told is None:
@@ -152,6 +173,3 @@ def _own(answer: Answer) -> OwnAnswer:
 def _failed(exchange: Exchange, why: str) -> Finding:
     mode = max(mode_of_failure(exchange.route, CHECK), Mode.SHADOW, key=(Mode.SHADOW, Mode.ENFORCE).index)
     return check_error(CHECK, Action.BLOCK, mode, Phase.REQUEST_BODY, why)
-
-
-__all__: Sequence[str] = ("decide_rows", "judge_request", "merge_answer")

@@ -1,4 +1,4 @@
-"""`genai_security.injection`: prompt injection: rule packs, paranoia level, anomaly threshold, classifier."""
+"""`genai_security.injection`: prompt injection: rule packs, paranoia level, anomaly threshold, classifier, encoder."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class Injection(Section):
         5, description="Points at which a text is flagged. A critical pattern is worth 5, an error 4, a warning 3."
     )
     classifier: bool = Field(True, description="Let the local classifier that ships with Clyra add its points.")
+    embedding: bool = Field(
+        False,
+        description="Look a second time, with a sentence encoder, at texts that are suspicious but not enough. Needs "
+        "`clyra[embedding]`; about 150 MB of memory a worker and some ten milliseconds for each KB that is looked at.",
+    )
     packs: FilePath | None = Field(
         None, description="Folder with further rule packs (`*.yaml`, `words*.yaml`) that are active beside the shipped."
     )
