@@ -58,7 +58,7 @@ class DeclaredEndpoint:
     def elements(self, document: Any) -> list[Element]:
         """The rows in a document."""
         if self.media in (Media.CSV, Media.NDJSON):
-            return [Element((), at, value, line=True) for at, value in enumerate(document)]
+            return [Element((), at, value) for at, value in enumerate(document)]
         return find_elements(document, self.compiled.reading.containers, self.compiled.reading.single)
 
     def _media(self, head: RequestHead) -> Media:

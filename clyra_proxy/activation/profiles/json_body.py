@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import jiter
@@ -46,6 +47,7 @@ def dump(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+@lru_cache(maxsize=4096)
 def tokens_of(pointer: str) -> Tokens:
     """The reference tokens of a JSON pointer."""
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])

@@ -8,8 +8,7 @@ Guarantees: linear in the document; no member of a row is lost on the way to its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clyra_proxy.activation.model import Operation, Row
 from clyra_proxy.activation.profiles.declaration import EndpointShape, Match
@@ -17,26 +16,19 @@ from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, loo
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """A row as it stands in the document. container: the way to what holds it; name: its member name, "" in arrays.
 
-    position: its place in the container.
+    position: its place in the container. pointer: the way to the row itself, "" where the body is no JSON document.
+    whole: the container itself is the row.
     """
 
     container: Tokens
     position: int
     value: Any
     name: str = ""
-    whole: bool = False  # the container itself is the row
-    line: bool = False  # of a body that is no JSON document
-
-    @property
-    def pointer(self) -> str:
-        if self.line:
-            return ""
-        last = () if self.whole else (self.name or str(self.position),)
-        return pointer_of((*self.container, *last))
+    whole: bool = False
+    pointer: str = ""
 
 
 def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> list[Element]:
@@ -55,21 +47,37 @@ def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens 
         raise unreadable(Unreadable.NO_ROWS)
     if isinstance(value, list):  # several records where one is usual
         return _elements(single, value)
-    return [Element(single, 0, value, whole=True)]
+    return [Element(single, 0, value, whole=True, pointer=pointer_of(single))]
 
 
 def _elements(way: Tokens, value: Any) -> list[Element]:
+    above = pointer_of(way)
     if isinstance(value, list):
-        return [Element(way, at, each) for at, each in enumerate(value)]
+        return [Element(way, at, each, "", False, f"{above}/{at}") for at, each in enumerate(value)]
     if isinstance(value, dict):
-        return [Element(way, at, each, name) for at, (name, each) in enumerate(value.items())]
+        return [
+            Element(way, at, each, name, False, above + pointer_of((name,)))
+            for at, (name, each) in enumerate(value.items())
+        ]
     raise unreadable(Unreadable.WRONG_TYPE)
 
 
 class RowReading:
     """How an endpoint's rows are read; made once from its declaration."""
 
-    __slots__ = ("_above", "_envelope", "_lists", "_members", "_nested", "_operation", "_shape", "containers", "single")
+    __slots__ = (
+        "_above",
+        "_envelope",
+        "_envelope_and_only",
+        "_lists",
+        "_members",
+        "_nested",
+        "_only",
+        "_operation",
+        "_shape",
+        "containers",
+        "single",
+    )
 
     def __init__(self, shape: EndpointShape) -> None:
         self._shape = shape
@@ -81,6 +89,9 @@ class RowReading:
         self._members = shape.members
         self._lists = shape.list_operations
         self._operation = shape.row_operation
+        nested = next(iter(self._nested)) if len(self._nested) == 1 else ()
+        self._only = nested[0] if len(nested) == 1 else None
+        self._envelope_and_only = self._envelope | {self._only}
 
     def rows(
         self, document: Any, elements: list[Element], operation: Operation, captures: Mapping[str, str]
@@ -145,6 +156,12 @@ class RowReading:
         raise unreadable(Unreadable.WRONG_TYPE)
 
     def _flattened(self, value: dict[str, Any]) -> Mapping[str, object]:
+        if not self._nested:
+            return {name: each for name, each in value.items() if name not in self._envelope}
+        if self._only is not None and isinstance(inner := value.get(self._only), dict):
+            rest = value.keys() - self._envelope_and_only
+            if not rest:  # most rows: an envelope round one object
+                return inner
         fields = _Fields()
         for name, each in value.items():
             if name not in self._envelope:

@@ -16,7 +16,7 @@ from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.facts import UNSAID, WITH_OTHERS
 from clyra_proxy.activation.profiles.jobs import Jobs
-from clyra_proxy.activation.profiles.json_body import dump, look, text_of
+from clyra_proxy.activation.profiles.json_body import dump, look, pointer_of, text_of
 from clyra_proxy.activation.profiles.json_rows import Element
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
@@ -66,8 +66,9 @@ class CompositeEndpoint(DeclaredEndpoint):
         given = request.get(self._input)
         if isinstance(given, dict) and isinstance(records := given.get("records"), list):
             way = (self._list, str(at), self._input, "records")
-            return [Element(way, number, record) for number, record in enumerate(records)]
-        return [Element((self._list,), at, request)]
+            above = pointer_of(way)
+            return [Element(way, number, record, pointer=f"{above}/{number}") for number, record in enumerate(records)]
+        return [Element((self._list,), at, request, pointer=f"/{self._list}/{at}")]
 
     def target(self) -> str:
         requests = self.sent.document.get(self._list, ())
