@@ -44,9 +44,9 @@ the later answer counts the refused rows too, whichever worker it passes.
 | sender | can it be seen? |
 |---|---|
 | dlt, singer-sdk and Meltano, drt, any Python SDK | yes, with `HTTPS_PROXY` and the CA file in the environment |
-| RudderStack, self-hosted | yes, but its bulk uploads to Salesforce and Marketo ignore `HTTPS_PROXY`: redirect them or close egress |
+| RudderStack, self-hosted | yes; its bulk uploads (Salesforce, Marketo) ignore `HTTPS_PROXY`: redirect those |
 | Node's own `fetch` | only redirected; it ignores `HTTPS_PROXY` |
-| Hightouch and Census in the cloud | not for their native destinations: no proxy setting. Their custom destinations (below) can point at Clyra |
+| Hightouch and Census in the cloud | no, they have no proxy setting; their custom destinations (below) can use Clyra |
 
 Who sent a batch is told, best word first, by the proxy's credentials (`agent+run`), ids in the payload (Census plans,
 RudderStack sources, Slack message metadata, comments of dbt and drt in SQL), the headers `X-Clyra-Run`, `X-Clyra-Sync`
