@@ -117,6 +117,18 @@ def check_challenge(binding: Mapping[str, Any], predicate: Mapping[str, Any]) ->
         raise BindingError("it answers another challenge", "E_APPROVAL_NONCE")
 
 
+def signature_count(authenticator_data: bytes) -> int:
+    """The authenticator's counter (section 6.1.1); 0 when the data is too short to have one."""
+    return int.from_bytes(authenticator_data[33:_HEAD_BYTES]) if len(authenticator_data) >= _HEAD_BYTES else 0
+
+
+def prove_assertion(binding: Mapping[str, Any], challenge: str, key: TrustedKey) -> Proof:
+    """What an assertion over another challenge than an approval's shows, such as a login's. Raises BindingError."""
+    answered = _object(_decode(binding["client_data"])).get("challenge")
+    _demand(answered == challenge, "it answers another challenge")
+    return _prove_webauthn(binding, {}, key)
+
+
 def _prove_webauthn(binding: Mapping[str, Any], predicate: Mapping[str, Any], key: TrustedKey) -> Proof:
     raw, data = _decode(binding["client_data"]), _decode(binding["authenticator_data"])
     client = _object(raw)

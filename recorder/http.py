@@ -86,6 +86,7 @@ class Connection(asyncio.BufferedProtocol):
     local: bool
     first: Request | None = None
     max_connections: int = 512
+    max_target: int = MAX_TARGET
     _transport: asyncio.Transport | None = None
     _busy: bool = False
     _closing: bool = False
@@ -147,7 +148,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_url(self, url: bytes) -> None:
         self._target += url.decode("latin-1")
-        if len(self._target) > MAX_TARGET:
+        if len(self._target) > self.max_target:
             self._refuse(problem(400, "the target is too long", close=True))
 
     def on_header(self, name: bytes, value: bytes) -> None:

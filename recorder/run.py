@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.anchoring.keeper import Keeper
-from recorder.approvals.office import Office
+from recorder.approvals.opening import open_approvals
 from recorder.errors import SocketError
 from recorder.evidence_orders import evidence_orders
 from recorder.interface import ANCHOR_PATH, SNAPSHOTS_PATH
@@ -70,13 +70,12 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
         SNAPSHOTS_PATH: snapshot_order(service.writer),
     }
     service.orders |= evidence_orders(layout, service.writer)
-    office = Office(layout, service.writer)
-    service.signed |= office.signed_orders()
-    await office.open()
+    approvals = await open_approvals(layout, service)
     tasks = [
         loop.create_task(sealer.keep_sealing(service.writer), name="sealing"),
         loop.create_task(renewal.keep_renewing(), name="renewal"),
         loop.create_task(keeper.run(), name="anchoring"),
+        loop.create_task(approvals.rounds.run(), name="approvals"),
     ]
     try:
         if settings.tcp:
@@ -91,7 +90,7 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await office.close()
+        await approvals.close()
         await service.stop()
     return 0
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+_PEOPLE = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _CHECK = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25)
 
 
@@ -43,10 +44,12 @@ _ALL = (
     Family("clyra_websocket_sessions_total", Kind.COUNTER, "WebSocket sessions ended."),
     Family("clyra_verdict_lines_lost_total", Kind.COUNTER, "Verdict lines that could not be written."),
     Family("clyra_evidence_records_lost_total", Kind.COUNTER, "Records declared lost (`sys.gap`)."),
+    Family("clyra_approvals_total", Kind.COUNTER, "Approvals asked for and used, by what came of it.", ("standing",)),
     Family("clyra_worker_cpu_seconds_total", Kind.COUNTER, "Processor time used by workers."),
     Family("clyra_exchange_seconds", Kind.HISTOGRAM, "Duration of exchanges, upstream included.", (), _LATENCY),
     Family("clyra_upstream_seconds", Kind.HISTOGRAM, "Time spent waiting for the upstream.", (), _LATENCY),
     Family("clyra_check_seconds", Kind.HISTOGRAM, "Processor time of one check on one exchange.", ("check",), _CHECK),
+    Family("clyra_approval_wait_seconds", Kind.HISTOGRAM, "Time that requests waited for a person.", (), _PEOPLE),
     Family("clyra_worker_connections", Kind.GAUGE, "Client connections open.", ("worker",)),
     Family("clyra_worker_exchanges", Kind.GAUGE, "Exchanges in flight.", ("worker",)),
     Family("clyra_worker_resident_bytes", Kind.GAUGE, "Resident memory.", ("worker",)),

@@ -70,6 +70,14 @@ class Deciding:
         )
         return Issued(nonce, challenge_of(nonce, request.payload.sha256), int(answer_by))
 
+    def challenge_of(self, nonce: str) -> str:
+        """The text that answers to a challenge must carry. Raises Refusal."""
+        asked = self.desk.book.one("SELECT packet FROM challenges WHERE nonce=?", nonce)
+        row = self.desk.book.packet(asked["packet"]) if asked is not None else None
+        if row is None:
+            raise Refusal(errors.NONCE, "The challenge is unknown.")
+        return challenge_of(nonce, request_of(row).payload.sha256)
+
     def answer(self, nonce: str, answer: proofs.Answer) -> dict[str, Any]:
         """Take an answer; how the packet stands after it. Raises Refusal, and then nothing was decided."""
         now = self.desk.clock()

@@ -156,6 +156,10 @@ class Desk:
         made = hmac.digest(self._token_key, f"{row['id']}\0{row['expires']!r}\0{given}".encode(), "sha256")
         return to_base64url(made)
 
+    def display_digest(self, row: sqlite3.Row) -> str:
+        """Digest of what people were shown; of nothing once it was forgotten."""
+        return sha256(row["display"] or b"").hexdigest()
+
     def _take_in(self, request: wire.Request) -> sqlite3.Row:
         now, packet = self.clock(), new_id(self.clock())
         settings = self.settings.current()

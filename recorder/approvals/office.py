@@ -12,11 +12,13 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any
 
-from recorder import trust
+from recorder import durable, trust
 from recorder.approval_store import ApprovalStore
 from recorder.approvals.book import Book
+from recorder.approvals.credentials import Credentials
 from recorder.approvals.deciding import Deciding
 from recorder.approvals.desk import Desk
 from recorder.approvals.errors import Refusal, Unavailable
@@ -43,6 +45,9 @@ class Office:
         self.book = Book(layout.approval_book)
         self.desk = Desk(self.book, self.settings, ApprovalStore(layout.approvals), self._record)
         self.deciding = Deciding(self.desk, self._seal_key, self._trusted)
+        self.credentials = Credentials(self.desk)
+        self.audience = writer.store.origin
+        """Whom an authenticator's answer is for: this log."""
 
     async def open(self) -> None:
         """Set right what the last run left half done."""
@@ -57,6 +62,13 @@ class Office:
     async def close(self) -> None:
         await self.run(self.book.close)
         self._thread.shutdown(wait=True)
+
+    def archive_keys(self, jwks: bytes) -> None:
+        """Keep an identity provider's key set as it was when a token came, named by its digest. Raises OSError."""
+        path = self.layout.key_sets / f"{sha256(jwks).hexdigest()}.json"
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            durable.replace(path, jwks)
 
     def signed_orders(self) -> dict[str, Order]:
         """What the guarded side may ask, by path."""
