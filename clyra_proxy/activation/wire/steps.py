@@ -7,10 +7,11 @@ finding with the declared outcome. In shadow only findings come of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from time import perf_counter_ns
 
 from clyra_proxy.activation.inspection import RowSignal
-from clyra_proxy.activation.model import Answer
+from clyra_proxy.activation.model import Answer, Rejection
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.wire.ending import reconcile
 from clyra_proxy.activation.wire.evidence import note_batch
@@ -88,7 +89,8 @@ def _take_out(exchange: Exchange, state: ActivationState, report: Report) -> lis
     if len(bad) < len(batch.rows):
         edited = state.endpoint.without(body, batch, bad)
         if edited is None:
-            return [_failed(exchange, "the rows cannot be taken out of this body")]
+            state.forwarded = frozenset()
+            return _all_refused(exchange, rejections, Phase.REQUEST_BODY, {"why": "rows cannot be taken out here"})
         exchange.request_rewrite = edited
     else:
         answer = state.endpoint.refused(batch, rejections)
@@ -98,14 +100,15 @@ def _take_out(exchange: Exchange, state: ActivationState, report: Report) -> lis
     if len(bad) < len(batch.rows):
         return []
     exchange.answer = None if answer is None else _own(answer)
-    worst = RULES[rejections[0].rule]
-    finding = worst.finding(
-        exchange.route,
-        Phase.REQUEST_BODY,
-        check=CHECK,
-        action=Action.BLOCK,
-        detail={"rejected": len(bad), "rows": len(bad)},
-    )
+    return _all_refused(exchange, rejections, Phase.REQUEST_BODY, {})
+
+
+def _all_refused(
+    exchange: Exchange, rejections: Sequence[Rejection], phase: Phase, detail: Mapping[str, str | int]
+) -> list[Finding]:
+    """The finding that no row goes on, or that nobody could be told which ones did: of the first row's rule."""
+    counted = {"rejected": len(rejections), **detail}
+    finding = RULES[rejections[0].rule].finding(exchange.route, phase, check=CHECK, action=Action.BLOCK, detail=counted)
     return [finding] if finding is not None else []
 
 
@@ -143,14 +146,8 @@ def merge_answer(exchange: Exchange, state: ActivationState) -> None:
     if told is None:
         told = state.endpoint.refused(state.batch, state.rejections)
     if told is None:
-        finding = RULES[state.rejections[0].rule].finding(
-            exchange.route,
-            Phase.RESPONSE_BODY,
-            check=CHECK,
-            action=Action.BLOCK,
-            detail={"rejected": len(state.rejections), "forwarded": len(state.forwarded)},
-        )
-        exchange.findings.extend([finding] if finding is not None else [])
+        sent = {"forwarded": len(state.forwarded)}
+        exchange.findings.extend(_all_refused(exchange, state.rejections, Phase.RESPONSE_BODY, sent))
         return
     exchange.response_rewrite = told.body
     exchange.response_status = told.status
