@@ -2,23 +2,25 @@
 
 Rule: a text is as bad as its worst window, so an attack in a long document is not diluted and a long document does not
 add up to an attack. Windows are BLOCKS_PER_WINDOW blocks of WORDS_PER_BLOCK words and move by one block; every n-gram
-is hashed once and its block's sum is shared by the windows above it, so the cost does not grow with the overlap.
-Training and scoring use the same functions.
+is hashed once and its block's sum is shared by the windows above it, so the cost does not grow with the overlap. A text
+is hashed in parts that fit into the processor's cache. Training and scoring use the same functions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clyra_proxy.genai.classifier.reading import Reading, mix
+from clyra_proxy.genai.classifier.reading import Reading, mix_in_place, powers_of
 
 BUCKET_BITS = 18
 LENGTHS = (3, 4, 5)
 WORDS_PER_BLOCK = 20
 BLOCKS_PER_WINDOW = 3
+_PART = 8192
 _SHIFT = np.uint64(64 - BUCKET_BITS)
 
 
@@ -33,22 +35,51 @@ class Grams:
 
 def grams_of(reading: Reading) -> Grams:
     """All n-grams of a text with their blocks. A text without words is one block."""
-    size = reading.points.size
-    count = max(1, -(-reading.words.size // WORDS_PER_BLOCK))
-    buckets, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for length in LENGTHS:
-        if size >= length:
-            spans = (reading.sums[length:] - reading.sums[:-length]) * reading.inverses[: size - length + 1]
-            buckets.append((mix(mix(spans) + np.uint64(length)) >> _SHIFT).astype(np.int64))
-            places.append(_block_of_point(reading)[: size - length + 1])
-    return Grams(np.concatenate(buckets), np.concatenate(places), count)
+    parts = list(parts_of(reading))
+    buckets = [np.zeros(0, np.int64), *(part.buckets for part in parts)]
+    blocks = [np.zeros(0, np.int64), *(part.blocks for part in parts)]
+    return Grams(np.concatenate(buckets), np.concatenate(blocks), count_of(reading))
 
 
-def _block_of_point(reading: Reading) -> NDArray[np.int64]:
-    """The block of each code point: the one of the last word that begins at or before it."""
-    begins = np.zeros(reading.points.size, np.int64)
-    begins[reading.starts] = 1
-    return np.maximum(np.cumsum(begins) - 1, 0) // WORDS_PER_BLOCK
+def count_of(reading: Reading) -> int:
+    """How many blocks a text has."""
+    return max(1, -(-reading.starts.size // WORDS_PER_BLOCK))
+
+
+def parts_of(reading: Reading) -> Iterator[Grams]:
+    """The n-grams of a text, part after part. count: how many blocks there are up to the end of the part."""
+    powers, inverses = powers_of(_PART + max(LENGTHS))
+    edges = reading.starts[WORDS_PER_BLOCK::WORDS_PER_BLOCK]
+    for begin in range(0, reading.points.size, _PART):
+        points = reading.points[begin : begin + _PART + max(LENGTHS) - 1]
+        blocks = _blocks(edges, begin, min(_PART, points.size))
+        sums = np.zeros(points.size + 1, np.uint64)
+        np.cumsum((points.astype(np.uint64) + 1) * powers[: points.size], out=sums[1:])
+        buckets = []
+        for length in LENGTHS:
+            number = max(0, min(blocks.size, points.size - length + 1))
+            spans = sums[length : length + number] - sums[:number]
+            spans *= inverses[:number]
+            mix_in_place(spans)
+            spans += np.uint64(length)
+            mix_in_place(spans)
+            spans >>= _SHIFT
+            buckets.append(spans.view(np.int64))
+        placed = np.concatenate([blocks[: spans.size] for spans in buckets])
+        yield Grams(np.concatenate(buckets), placed, int(blocks[-1]) + 1)
+
+
+def _blocks(edges: NDArray[np.int64], begin: int, size: int) -> NDArray[np.int64]:
+    """The block of each code point from `begin` on: the one of the last word that begins at or before it.
+
+    edges: where the blocks after the first one begin.
+    """
+    first, last = np.searchsorted(edges, [begin, begin + size])
+    begins = np.zeros(size, np.int64)
+    begins[edges[first:last] - begin] = 1
+    blocks = np.cumsum(begins)
+    blocks += first
+    return blocks
 
 
 def over_windows(blocks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ worth beside the rules is `points`, from thresholds calibrated on benign texts o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from clyra_proxy.genai.classifier.features import Grams, grams_of, over_windows
+from clyra_proxy.genai.classifier.features import Grams, count_of, over_windows, parts_of
 from clyra_proxy.genai.classifier.reading import read
 
 SHIPPED = Path(__file__).parent / "model.npz"
@@ -84,10 +84,18 @@ class Classifier:
 
     def windows(self, text: str) -> NDArray[np.float64]:
         """The logit of each window of a text."""
-        return self.logits(grams_of(read(text, self.fold, self.kinds)))
+        reading = read(text, self.fold, self.kinds)
+        return self.logits(parts_of(reading), count_of(reading))
 
-    def logits(self, grams: Grams) -> NDArray[np.float64]:
-        """The logit of each window, from its n-grams: their weights' sum over the root of their number."""
-        sums = np.bincount(grams.blocks, self.weights[grams.buckets], grams.count)
-        numbers = np.bincount(grams.blocks, minlength=grams.count).astype(np.float64)
+    def logits(self, parts: Iterable[Grams], count: int) -> NDArray[np.float64]:
+        """The logit of each window, from its n-grams: their weights' sum over the root of their number.
+
+        parts: the n-grams of a text. count: how many blocks it has.
+        """
+        sums, numbers = np.zeros(count), np.zeros(count)
+        for part in parts:
+            first = int(part.blocks[0]) if part.blocks.size else 0
+            inside, blocks = slice(first, part.count), part.blocks - first
+            sums[inside] += np.bincount(blocks, self.weights[part.buckets], part.count - first)
+            numbers[inside] += np.bincount(blocks, minlength=part.count - first)
         return over_windows(sums) / np.sqrt(np.maximum(over_windows(numbers), 1.0)) + self.bias

@@ -21,6 +21,7 @@ TABLE_SIZE = 0x20000
 _SPACE, _LETTER, _MARK, _IDEOGRAM = 0, 1, 2, 3
 _PRIME = 0x9E3779B97F4A7C15
 _INVERSE = pow(_PRIME, -1, 1 << 64)
+_HALF = np.uint64(33)
 _MIX_A = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_B = np.uint64(0xC4CEB9FE1A85EC53)
 # Look-alikes that no Unicode normalisation folds, and that stand for Latin letters in mixed words.
@@ -76,48 +77,67 @@ def _in_blankless(code: int) -> bool:
 class Reading:
     """One text. points: folded code points, runs of blanks as one. kinds: class of each.
 
-    starts, ends: of each word in `points`. words: hash of each word. powers: helper of `span_hashes`.
+    starts, ends: of each word in `points`.
     """
 
     points: NDArray[np.uint32]
     kinds: NDArray[np.uint8]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
-    words: Hashes
-    sums: Hashes
-    inverses: Hashes
+
+    @property
+    def words(self) -> Hashes:
+        """Hash of each word."""
+        return self.span_hashes(self.starts, self.ends)
 
     def span_hashes(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:
         """Hash of each span of code points; equal spans give equal hashes wherever they stand."""
-        return mix((self.sums[ends] - self.sums[starts]) * self.inverses[starts])
+        powers, inverses = powers_of(self.points.size + 1)
+        sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum((self.points.astype(np.uint64) + 1) * powers[:-1])))
+        return mix((sums[ends] - sums[starts]) * inverses[starts])
 
 
 def read(text: str, fold: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> Reading:
     """Fold a text and find its words."""
-    raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    points = fold[np.minimum(raw, TABLE_SIZE - 1)]
-    points = points[points > 0]
-    blank = points == 32
-    if points.size:
-        points = points[~(blank & np.concatenate(([True], blank[:-1])))]
+    points = _folded_points(text, fold)
     kind = kinds[points]
     letter, ideogram = kind == _LETTER, kind == _IDEOGRAM
     padded = np.concatenate(([False], letter, [False]))
     starts = np.flatnonzero((padded[1:-1] & ~padded[:-2]) | ideogram)
     ends = np.flatnonzero((padded[1:-1] & ~padded[2:]) | ideogram) + 1
-    powers, inverses = _powers(points.size + 1)
-    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum((points.astype(np.uint64) + 1) * powers[:-1])))
-    words = mix((sums[ends] - sums[starts]) * inverses[starts])
-    return Reading(points, kind, starts, ends, words, sums, inverses)
+    return Reading(points, kind, starts, ends)
+
+
+def _folded_points(text: str, fold: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The folded code points, without what is dropped and without blanks after blanks."""
+    if text.isascii():
+        points = fold[np.frombuffer(text.encode("ascii"), np.uint8)]
+    else:
+        raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        points = fold[np.minimum(raw, TABLE_SIZE - 1)]
+    points = points[points > 0]
+    blank = points == 32
+    kept = ~blank
+    kept[1:] |= ~blank[:-1]
+    found: NDArray[np.uint32] = points[kept]
+    return found
 
 
 def mix(values: Hashes) -> Hashes:
     """Spread the entropy of a 64-bit hash over all its bits (the finaliser of MurmurHash3)."""
-    values = values ^ (values >> np.uint64(33))
-    values = values * _MIX_A
-    values = values ^ (values >> np.uint64(33))
-    values = values * _MIX_B
-    return values ^ (values >> np.uint64(33))
+    mixed = values.copy()
+    mix_in_place(mixed)
+    return mixed
+
+
+def mix_in_place(values: Hashes) -> None:
+    """`mix`, written over what it mixes: memory is most of the cost of a long text."""
+    shifted = np.empty_like(values)
+    for factor in (_MIX_A, _MIX_B, None):
+        np.right_shift(values, _HALF, out=shifted)
+        np.bitwise_xor(values, shifted, out=values)
+        if factor is not None:
+            np.multiply(values, factor, out=values)
 
 
 def hash_word(word: str, fold: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> int:
@@ -129,11 +149,12 @@ def hash_word(word: str, fold: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> 
 _cached: tuple[Hashes, Hashes] = (np.ones(0, np.uint64), np.ones(0, np.uint64))
 
 
-def _powers(count: int) -> tuple[Hashes, Hashes]:
+def powers_of(count: int) -> tuple[Hashes, Hashes]:
+    """The first powers of the base of all hashes, and their inverses."""
     global _cached
     powers, inverses = _cached
     if powers.size < count:
-        size = max(8192, count)
+        size = max(16384, count)
         powers = _geometric(_PRIME, size)
         inverses = _geometric(_INVERSE, size)
         if size <= 1 << 20:  # longer texts are rare, their tables are not kept

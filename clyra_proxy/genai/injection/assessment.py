@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from clyra_proxy.genai.injection.packs import Category, Rule, View
 from clyra_proxy.genai.model import Provenance
@@ -55,6 +56,16 @@ class Assessment:
     spans: int = 0
     level: int = 1
     ms: float = 0.0
+
+
+class Judge(Protocol):
+    """A detector of prompt injection. threshold: points from which it flags."""
+
+    threshold: float
+
+    def assess(self, text: str, provenance: Provenance = Provenance.UNKNOWN) -> Assessment:
+        """Judge a text. Never raises on any text."""
+        ...
 
 
 def rule_of(category: Category, provenance: Provenance, *, hidden: bool) -> str:

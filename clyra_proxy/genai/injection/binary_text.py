@@ -1,7 +1,8 @@
 """Codes that spell bytes: base64 and its relatives, hex, binary, octal, decimal, Morse. Undone in place.
 
 Rule: a run is replaced only when its bytes read as text (`readable`), and each run is looked at once, so the time is
-linear. Base64 may hold gzip or zlib; it is opened to at most EXPANSION times the run.
+linear. Base64 may hold gzip or zlib; it is opened to at most EXPANSION times the run. Runs that RE2 finds are found in
+bytes: places in characters cost more than the search.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
@@ -20,10 +21,10 @@ from clyra_proxy.genai.injection.readable import text_of
 EXPANSION = 8
 _LEAST = 4096
 
-_RUN = re2.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,6}|\b[A-Za-z0-9+/]{4,}={1,2}")
+_RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,6}|\b[A-Za-z0-9+/]{4,}={1,2}")
 _HEX = re2.compile(r"(?:(?:\\x|0x|%|#|=)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){8,}")
 _HEX_SIGNS = re.compile(r"\\x|0x|[^0-9A-Fa-f]")
-_NUMBERS = re2.compile(r"(?:\\?[0-9]{1,3}[ ,;_-]{1,2}|\\[0-7]{3}|[01]{7,8}[ ,;_-]{0,2}){5,}[0-9]{0,8}")
+_NUMBERS = re2.compile(rb"(?:\\?[0-9]{1,3}[ ,;_-]{1,2}|\\[0-7]{3}|[01]{7,8}[ ,;_-]{0,2}){5,}[0-9]{0,8}")
 _DIGITS = re.compile(r"[0-9]+")
 _MORSE = re2.compile(r"(?:[.\-–·•_]{1,6}[ /|\t\n]{1,4}){5,}[.\-–·•_]{0,6}")
 _MORSE_GAP = re.compile(r"[ \t]*[/|\n][ \t/|\n]*|[ \t]{2,}")
@@ -32,16 +33,30 @@ _ASCII85 = re2.compile(r"<~([!-uz\s]{10,})~>")
 
 def base64_runs(text: str) -> str:
     """Base64, its URL-safe form and base32."""
-    return str(_RUN.sub(_unpacked_run, text))
+    return _written_out(_RUN, _unpacked_run, text)
 
 
-def _unpacked_run(match: Any) -> str:
-    packed = "".join(match[0].split())
+def _written_out(runs: Any, unpacked: Callable[[str], str | None], text: str) -> str:
+    """The text with each run that can be unpacked written out between blanks. runs: of ASCII."""
+    data = text.encode()
+    pieces: list[bytes] = []
+    done = 0
+    for match in runs.finditer(data):
+        start, end = match.span()
+        found = unpacked(data[start:end].decode())
+        if found is not None:
+            pieces += [data[done:start], f" {found} ".encode()]
+            done = end
+    return b"".join([*pieces, data[done:]]).decode() if pieces else text
+
+
+def _unpacked_run(run: str) -> str | None:
+    packed = "".join(run.split())
     for data in _unpacked(packed):
         found = text_of(_opened(data, EXPANSION * len(packed) + _LEAST))
         if found is not None:
-            return f" {found} "
-    return str(match[0])
+            return found
+    return None
 
 
 def _unpacked(packed: str) -> Iterator[bytes]:
@@ -81,14 +96,15 @@ def hex_runs(text: str) -> str:
 def numbers(text: str) -> str:
     """Character codes in binary, octal or decimal, and letters as their numbers in the alphabet."""
 
-    def spelled(match: Any) -> str:
-        for codes in _readings(_DIGITS.findall(match[0])):
-            found = text_of(bytes(code if code < 256 else 0 for code in codes))
-            if found is not None:
-                return f" {found} "
-        return str(match[0])
+    return _written_out(_NUMBERS, _spelled, text)
 
-    return str(_NUMBERS.sub(spelled, text))
+
+def _spelled(run: str) -> str | None:
+    for codes in _readings(_DIGITS.findall(run)):
+        found = text_of(bytes(code if code < 256 else 0 for code in codes))
+        if found is not None:
+            return found
+    return None
 
 
 def _readings(written: list[str]) -> Iterator[list[int]]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
-import re2  # type: ignore[import-untyped]
+import ahocorasick_rs
 
 from clyra_proxy.genai.injection.lookalikes import turned_over
 from clyra_proxy.genai.injection.normalise import Hidden
@@ -47,6 +46,11 @@ _MARKERS = [
 type _Undo = Callable[[str], str]
 
 _WORD = re.compile(r"\w+")
+_BARE = bytes(
+    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or code == 95) else 32 for code in range(256)
+)
+"""Small letters, all that is not of a word blank."""
+_BLOCK, _LONGEST = 1 << 14, 32
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -85,7 +89,7 @@ def _unpig(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _ciphers() -> tuple[Any, tuple[tuple[str, _Undo], ...], tuple[tuple[int, str], ...]]:
+def _ciphers() -> tuple[ahocorasick_rs.BytesAhoCorasick, tuple[tuple[str, _Undo], ...], tuple[tuple[int, str], ...]]:
     """(automaton, ciphers with how to undo them, (cipher, marker) of each pattern)."""
     ways: list[tuple[str, _Undo, _Undo]] = [
         *((f"rot{turn}", _substituting(_rotated(turn)), _substituting(_rotated(-turn))) for turn in range(1, 26)),
@@ -94,27 +98,22 @@ def _ciphers() -> tuple[Any, tuple[tuple[str, _Undo], ...], tuple[tuple[int, str
         ("reversed_words", _reversed, _reversed_words),
         ("pig_latin", _pig, _unpig),
     ]
-    options = re2.Options()
-    options.case_sensitive = False
-    options.max_mem = 32 << 20
-    made = re2.Set.SearchSet(options)
-    meaning: list[tuple[int, str]] = []
-    for index, (_, there_of, _) in enumerate(ways):
-        for word in _MARKERS:
-            made.Add(rf"\b{there_of(word)}\b")
-            meaning.append((index, word))
-    made.Compile()
-    return made, tuple((name, undo) for name, _, undo in ways), tuple(meaning)
+    marked = [(there_of(word), (index, word)) for index, (_, there_of, _) in enumerate(ways) for word in _MARKERS]
+    automaton = ahocorasick_rs.BytesAhoCorasick([f" {marker} ".encode() for marker, _ in marked])
+    return automaton, tuple((name, undo) for name, _, undo in ways), tuple(meaning for _, meaning in marked)
 
 
 def deciphered(text: str) -> list[Hidden]:
     """The text under each cipher that it seems to be written in."""
     automaton, ways, meaning = _ciphers()
     counts: dict[int, set[str]] = {}
-    for index in automaton.Match(text.encode("utf-8", "replace")) or ():
-        way, word = meaning[index]
-        counts.setdefault(way, set()).add(word)
-    found = [Hidden(ways[way][0], ways[way][1](text)) for way, words in counts.items() if len(words) >= 2]
+    words = b" %b " % text.encode("utf-8", "replace").translate(_BARE)
+    for begin in range(0, len(words), _BLOCK):
+        block = words[begin : begin + _BLOCK + _LONGEST]
+        for index, _, _ in automaton.find_matches_as_indexes(block, overlapping=True):
+            way, word = meaning[index]
+            counts.setdefault(way, set()).add(word)
+    found = [Hidden(ways[way][0], ways[way][1](text)) for way, words in sorted(counts.items()) if len(words) >= 2]
     if not text.isascii() and (upright := turned_over(text)) is not None:
         found.append(Hidden("upside_down", upright))
     return found

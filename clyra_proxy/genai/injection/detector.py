@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from clyra_proxy.genai.injection.assessment import Assessment, Found, rule_of
 from clyra_proxy.genai.injection.folding import WordFolder, words_of
-from clyra_proxy.genai.injection.matching import Hit, RuleSet
+from clyra_proxy.genai.injection.matching import Hit, RuleSet, lexicon_of
 from clyra_proxy.genai.injection.memory import LIMIT, Memory
 from clyra_proxy.genai.injection.mention import MENTION, is_mention, is_source_code
 from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, rules_folder
+from clyra_proxy.genai.injection.sieve import Scan
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
 from clyra_proxy.genai.model import Provenance
 
@@ -75,14 +76,18 @@ class Detector:
         self.level, self.threshold, self._classifier = level, threshold, classifier
         known = load_packs(rules_folder()).rules if rules is None else rules
         rules = [rule for rule in known if rule.level <= max(level, _VETTED)]
-        texts = RuleSet([rule for rule in rules if set(TEXTS) & set(rule.views)])
+        self._lexicon = lexicon_of(rules)
+        texts = self._set(rule for rule in rules if set(TEXTS) & set(rule.views))
         self._sets = dict.fromkeys(TEXTS, texts) | {
-            View.HIDDEN: RuleSet([rule for rule in rules if View.HIDDEN in rule.views]),
-            View.LATIN: RuleSet([rule for rule in rules if View.LATIN in rule.views]),
+            View.HIDDEN: self._set(rule for rule in rules if View.HIDDEN in rule.views),
+            View.LATIN: self._set(rule for rule in rules if View.LATIN in rule.views),
             View.DESPACED: RuleSet([rule for rule in rules if View.DESPACED in rule.views], despaced=True),
         }
         self._folder = WordFolder(words_of(pattern for rule in rules for pattern in rule.any))
         self._memory: Memory[Assessment] = Memory(remember)
+
+    def _set(self, rules: Iterable[Rule]) -> RuleSet:
+        return RuleSet(list(rules), lexicon=self._lexicon)
 
     @classmethod
     def load(cls, *, level: int = 1, classifier: Scorer | None = None, remember: int = LIMIT) -> Detector:
@@ -102,7 +107,8 @@ class Detector:
     def _judge(self, views: Sequence[Look], provenance: Provenance) -> Assessment:
         """Whether anything is merely mentioned is only asked when it matters: when the text would be flagged."""
         plain = views[0].content
-        hits = [(look, hit) for look in views for hit in self._hits(look)]
+        scans: dict[bytes, Scan] = {}
+        hits = [(look, hit) for look in views for hit in self._hits(look, scans)]
         if any(look.view is View.DESPACED for look, _ in hits) and is_source_code(plain):
             hits = [(look, hit) for look, hit in hits if look.view is not View.DESPACED]
         points, size, weighed = self._points(views), len(plain), provenance
@@ -133,7 +139,7 @@ class Detector:
 
     def matching(self, text: str) -> frozenset[str]:
         """Ids of all rules that match anywhere in the text, whatever they are worth."""
-        return frozenset(hit.rule.id for look in looks(text, self._folder) for hit in self._hits(look))
+        return frozenset(hit.rule.id for look in looks(text, self._folder) for hit in self._hits(look, {}))
 
     def _points(self, views: Sequence[Look]) -> float:
         """What the classifier gives: for the text as it reads, and as it reads once undone, the more of them."""
@@ -144,8 +150,12 @@ class Detector:
         points = max((float(self._classifier.points(float(logit))) for logit in logits), default=0.0)
         return points if points >= _SURE or len(views[0].content) <= _LONG else 0.0
 
-    def _hits(self, look: Look) -> list[Hit]:
-        return [hit for hit in self._sets[look.view].hits(look.content) if _applies(hit.rule, look)]
+    def _hits(self, look: Look, scans: dict[bytes, Scan]) -> list[Hit]:
+        """scans: texts that have been read for words; a Latin text often reads as the plain one does."""
+        scan = None
+        if look.view is not View.DESPACED:
+            scan = scans[look.content] = scans.get(look.content) or self._lexicon.scan(look.content)
+        return [hit for hit in self._sets[look.view].hits(look.content, scan) if _applies(hit.rule, look)]
 
     def _counting(self, found: Iterable[Found], points: float, size: int) -> Iterator[Found]:
         """What counts: rules of the level; broader ones where the classifier agrees, or partly in a short text."""

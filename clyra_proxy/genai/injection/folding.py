@@ -1,7 +1,8 @@
 """Words written with other signs: look-alikes, leetspeak, shuffled and mistyped letters, brought back to plain letters.
 
 Rule: folding only rewrites what is not plain already; where a sign can be two letters (`1`) or a word can be a slip,
-the words that the rule packs look for decide. Linear: each word is looked at once, a mistyped word against a table.
+the words that the rule packs look for decide. Linear: each word is looked at once, a mistyped word against a table;
+whether there is anything to look at is asked of bytes, so that ordinary text costs little.
 """
 
 from __future__ import annotations
@@ -12,11 +13,19 @@ from collections.abc import Iterable
 
 from clyra_proxy.genai.injection.lookalikes import LEET, folding, translated
 
-_TOKEN = re.compile(r"[A-Za-z0-9@$+!|€]+")
+_TOKEN = re.compile(r"([A-Za-z0-9@$+!|€]+)")
 _LEET_PAIR = re.compile(r"[A-Za-z][0-9@$+!|€]|[0-9@$+|€][A-Za-z]")
+_EURO = "€".encode()
+_SIGNS = bytes(
+    97 if chr(code).isalpha() and code < 128 else 49 if chr(code) in "0123456789@$+|" else code if code == 33 else 32
+    for code in range(256)
+)
+"""Letters as `a`, digits and signs that stand for letters as `1` or `!`, all else blank."""
+_LETTERS = bytes(ord(chr(code).lower()) if chr(code).isalpha() and code < 128 else 32 for code in range(256))
+"""Small letters, all else blank."""
 _LONGEST = 40
-_WORD = re.compile(r"[A-Za-z]{5,14}")
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_WORD = re.compile(r"([A-Za-z]{5,14})")
+_SHORTEST, _LONGEST_WORD = 5, 14
 _LITERAL = re.compile(r"(?<![\\a-z])[a-z]{3,14}(?![a-z])")
 _LEAST_TYPO = 6
 _INFLECTED = ("ed", "er", "ers", "ing", "ings", "ally", "ly")
@@ -44,13 +53,10 @@ class WordFolder:
 
     def without_leet(self, text: str) -> str:
         """Words with digits and signs for letters, written with letters; unchanged when none is a word of the packs."""
-        changed: dict[str, str] = {}
-        for token in set(_TOKEN.findall(text)):
-            if not token.isalpha() and len(token) <= _LONGEST and _LEET_PAIR.search(token):
-                changed[token] = self._unleeted(token)
+        changed = {token: self._unleeted(token) for token in _leet_tokens(text)}
         if self._words.isdisjoint(word.rstrip("!|+") for word in changed.values()):
             return text
-        return _TOKEN.sub(lambda match: changed.get(match[0], match[0]), text)
+        return _replaced(_TOKEN, text, changed)
 
     def _unleeted(self, word: str) -> str:
         body = word.rstrip("!|+")
@@ -59,19 +65,58 @@ class WordFolder:
 
     def without_slips(self, text: str) -> str:
         """Shuffled or mistyped words of the packs written right. The same text when there are fewer than two."""
-        repaired: dict[str, str] = {}
-        for word in set(_WORD.findall(text)):
-            lower = word.lower()
-            if lower in self._words:
-                continue
-            right = self._slips.get(lower)
-            if right is None and (lower[0], lower[-1], len(lower)) in self._ends:
-                right = self._shuffled.get(_shuffle_key(lower))
-            if right is not None:
-                repaired[word] = right
-        if len(repaired) < 2:
+        wrong = {word: right for word in _words_in(text) if (right := self._righted(word)) is not None}
+        if not wrong:
             return text
-        return _WORD.sub(lambda match: repaired.get(match[0], match[0]), text)
+        repaired = {word: wrong[lower] for word in set(_WORD.findall(text)) if (lower := word.lower()) in wrong}
+        return _replaced(_WORD, text, repaired) if len(repaired) >= 2 else text
+
+    def _righted(self, word: str) -> str | None:
+        """The word of the packs that this one is a slip of."""
+        if word in self._words:
+            return None
+        right = self._slips.get(word)
+        if right is None and (word[0], word[-1], len(word)) in self._ends:
+            right = self._shuffled.get(_shuffle_key(word))
+        return right
+
+
+def _replaced(parts: re.Pattern[str], text: str, by: dict[str, str]) -> str:
+    """The text with some of its words replaced. parts: one group, the word."""
+    pieces = parts.split(text)
+    words = pieces[1::2]
+    pieces[1::2] = map(by.get, words, words)
+    return "".join(pieces)
+
+
+def _leet_tokens(text: str) -> set[str]:
+    """The tokens in which a sign or a digit stands beside a letter."""
+    data = text.encode("utf-8", "replace")
+    if _EURO in data:
+        return {
+            token
+            for token in set(_TOKEN.findall(text))
+            if not token.isalpha() and len(token) <= _LONGEST and _LEET_PAIR.search(token)
+        }
+    signs = data.translate(_SIGNS)
+    found: set[bytes] = set()
+    for pair in (b"a1", b"1a", b"a!"):
+        at = signs.find(pair)
+        while at >= 0:
+            start, end = signs.rfind(b" ", 0, at) + 1, signs.find(b" ", at)
+            end = len(signs) if end < 0 else end
+            if end - start <= _LONGEST:
+                found.add(data[start:end])
+            at = signs.find(pair, end)
+    return {token.decode() for token in found}
+
+
+def _words_in(text: str) -> set[str]:
+    """The words that `_WORD` finds, in small letters."""
+    written = set(text.encode("utf-8", "replace").translate(_LETTERS).split())
+    words = {word.decode() for word in written if len(word) >= _SHORTEST}
+    long = [word for word in words if len(word) > _LONGEST_WORD]
+    return words.difference(long).union(part for word in long for part in _WORD.findall(word))
 
 
 def words_of(patterns: Iterable[str]) -> set[str]:

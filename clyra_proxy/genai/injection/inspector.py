@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clyra_proxy.genai.classifier import Classifier
-from clyra_proxy.genai.injection.assessment import Assessment
+from clyra_proxy.genai.injection.assessment import Assessment, Judge
 from clyra_proxy.genai.injection.detector import Detector
 from clyra_proxy.genai.injection.packs import Rule, load_packs, rules_folder
 from clyra_proxy.genai.inspection import Inspection, Signal, Workshop
@@ -27,7 +27,7 @@ class InjectionInspector:
 
     id = "injection"
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Judge) -> None:
         self._detector = detector
 
     def inspect(self, inspection: Inspection) -> Iterable[Signal]:
@@ -70,14 +70,19 @@ def compile_inspector(settings: Injection, base_dir: Path, workshop: Workshop) -
     return InjectionInspector(compile_detector(settings, base_dir)) if settings.enabled else None
 
 
-def compile_detector(settings: Injection, base_dir: Path) -> Detector:
-    """The detector as the policy wants it."""
-    return Detector(
+def compile_detector(settings: Injection, base_dir: Path) -> Judge:
+    """The detector as the policy wants it. Raises PolicyError, and StartupError where the encoder is not installed."""
+    detector = Detector(
         level=settings.level,
         threshold=settings.threshold,
         rules=_rules(settings, base_dir),
         classifier=Classifier.load() if settings.classifier else None,
     )
+    if not settings.embedding:
+        return detector
+    from clyra_proxy.genai.embedding.layer import Layer, LayeredDetector
+
+    return LayeredDetector(detector, Layer.load())
 
 
 def _rules(settings: Injection, base_dir: Path) -> tuple[Rule, ...]:

@@ -43,6 +43,9 @@ _TWINS = {
     "z": "ᴢʐΖᏃȥʒ",
 }
 _FOREIGN = re.compile("[^\x00-\x7f]+")
+_ASCII = bytes(range(128))
+_MANY = 24
+"""Foreign characters to replace one by one, at most; with more, run by run."""
 _BRAILLE = "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _UPSIDE_DOWN = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞןlɯuodbɹsʇnʌʍxʎz", "abcdefgghiijkllmnopqrstuvwxyz", strict=True))
@@ -75,9 +78,24 @@ def combining_marks() -> str:
     return "".join(chr(code) for code in range(0x300, min(0x1F000, sys.maxunicode)) if unicodedata.combining(chr(code)))
 
 
+def foreign_characters(text: str) -> frozenset[str]:
+    """The characters of a text that are not ASCII."""
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _ASCII)
+    return frozenset(rest.decode("utf-8", "surrogatepass"))
+
+
 def translated(text: str, table: Mapping[int, str | None]) -> str:
     """`text.translate(table)` for a table without ASCII; the ASCII of a text costs next to nothing."""
-    return _FOREIGN.sub(lambda match: match[0].translate(table), text)
+    characters = foreign_characters(text)
+    if len(characters) > _MANY:
+        return _FOREIGN.sub(lambda match: match[0].translate(table), text)
+    written = {character: character.translate(table) for character in characters}
+    if any(not new.isascii() for character, new in written.items() if new != character):
+        return _FOREIGN.sub(lambda match: match[0].translate(table), text)
+    for character, new in written.items():
+        if new != character:
+            text = text.replace(character, new)
+    return text
 
 
 def turned_over(text: str) -> str | None:

@@ -1,7 +1,8 @@
-"""Which rules match a view, and where: RE2 sets first, spans only for what matched.
+"""Which rules match a view, and where: words first, then patterns where their words are.
 
-Guarantee: time linear in the text whatever it says. One pass of each set (an automaton, no backtracking) tells which
-patterns occur; only those are run again for their places. Work is done on UTF-8 bytes, encoded once, because RE2
+Guarantee: time linear in the text whatever it says. `sieve` tells which patterns have all their words in one place, and
+only those are run, only there; RE2 does not backtrack. Patterns that need no words in particular are looked for by RE2
+sets over the whole text, as are those of text without blanks. Work is done on UTF-8 bytes, encoded once, because RE2
 works on bytes. Automata are shared by all detectors of a process, and small, because their states multiply. A set
 that cannot run (automaton memory) would say "no match"; `RuleSet` proves at load that each of its sets can, by
 matching a text made for it.
@@ -9,7 +10,7 @@ matching a text made for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,13 +18,19 @@ from typing import Any
 import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.errors import PolicyError
+from clyra_proxy.genai.injection.needs import Need, every
 from clyra_proxy.genai.injection.packs import BETWEEN, Rule
+from clyra_proxy.genai.injection.sieve import Lexicon, Places, Scan, Sieve
+from clyra_proxy.genai.injection.syntax import need_of
 
 _PER_SET = 24
 _SET_MEMORY = 24 << 20
 _PATTERN_MEMORY = 8 << 20
 _PLACES = 24
+_FURTHER = 4096
+"""Bytes added to a place when a match ends with it."""
 _PROOF = "\x00clyra-set-works\x00"
+_UNANCHORED = re2._Anchor.UNANCHORED
 
 
 def _options(memory: int) -> Any:
@@ -46,58 +53,117 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """One pattern of a rule. text: the pattern; it is compiled when it first matches in a set."""
+    """One pattern of a rule. text: the pattern."""
 
     rule: Rule
     text: str
     all: tuple[Any, ...]
     unless: tuple[Any, ...]
 
-    def hits(self, content: bytes) -> Iterator[Hit]:
-        near = self.rule.near
-        found = 0
-        for match in _regexp(self.text).finditer(content):
-            start, end = match.span()
-            around = content[max(0, start - near) : end + near] if self.all or self.unless else b""
-            if all(part.search(around) for part in self.all) and not any(part.search(around) for part in self.unless):
-                yield Hit(self.rule, start, end)
-                found += 1
-                if found >= _PLACES:
-                    return
+    def hits(self, content: bytes, places: Places) -> Iterator[Hit]:
+        """Matches in these places, in order and apart."""
+        found = end = 0
+        match = _regexp(self.text)._regexp.Match
+        for start, stop in places:
+            end = max(start, end)
+            while end < stop and (span := _match(match, content, end, stop)):
+                start, end = span[0], max(span[1], span[0] + 1)
+                if self._stands(content, start, end):
+                    yield Hit(self.rule, start, end)
+                    found += 1
+                    if found >= _PLACES:
+                        return
+
+    def _stands(self, content: bytes, start: int, end: int) -> bool:
+        """Whether what the rule wants beside a match is there, and what it does not want is not."""
+        if not self.all and not self.unless:
+            return True
+        around = content[max(0, start - self.rule.near) : end + self.rule.near]
+        return all(part.search(around) for part in self.all) and not any(part.search(around) for part in self.unless)
+
+
+def _match(match: Any, content: bytes, start: int, stop: int) -> tuple[int, int] | None:
+    """The first match from start on that begins before stop; one that reaches stop is followed to its end."""
+    while True:
+        ((begin, end),) = match(_UNANCHORED, content, start, stop)
+        if begin < 0:
+            return None
+        if end < stop or stop == len(content):
+            return begin, end
+        stop = min(len(content), stop + _FURTHER)
 
 
 class RuleSet:
     """The rules of one view, compiled. despaced: for text without blanks and punctuation."""
 
-    def __init__(self, rules: Sequence[Rule], *, despaced: bool = False) -> None:
-        """Raises PolicyError for a pattern that RE2 does not accept or that matches nothing at all."""
+    def __init__(self, rules: Sequence[Rule], *, despaced: bool = False, lexicon: Lexicon | None = None) -> None:
+        """lexicon: one that knows the words of these rules, when texts are scanned for several sets at once.
+
+        Raises PolicyError for a pattern that RE2 does not accept or that matches nothing at all.
+        """
         self._patterns = [compiled for rule in rules for compiled in _compile(rule, despaced)]
+        needs = {} if despaced else dict(_needs(self._patterns))
+        self._lexicon = lexicon or Lexicon(need for need, _ in needs.values())
+        self._sieve = Sieve(self._lexicon, needs)
+        free = [compiled for number, compiled in enumerate(self._patterns) if number not in needs]
         self._sets = [
-            (start, _prepare(self._patterns[start : start + _PER_SET]))
-            for start in range(0, len(self._patterns), _PER_SET)
+            (free[start : start + _PER_SET], _prepare(free[start : start + _PER_SET]))
+            for start in range(0, len(free), _PER_SET)
         ]
 
-    def hits(self, content: bytes) -> list[Hit]:
-        """All places where rules match, at most a few dozen a pattern; order of patterns, not of places."""
-        return [
-            hit
-            for start, patterns in self._sets
-            for index in patterns.Match(content) or ()
-            if index
-            for hit in self._patterns[start + index - 1].hits(content)
+    def hits(self, content: bytes, scan: Scan | None = None) -> list[Hit]:
+        """All places where rules match, at most a few dozen a pattern; order of patterns, not of places.
+
+        scan: the text, read with the lexicon; it is read here otherwise.
+        """
+        scan = scan or self._lexicon.scan(content)
+        found = [
+            hit for number, places in self._sieve.places(scan) for hit in self._patterns[number].hits(content, places)
         ]
+        for free, patterns in self._sets:
+            for index in patterns.Match(content) or ():
+                if index:
+                    found += free[index - 1].hits(content, [(0, len(content))])
+        return found
+
+
+def lexicon_of(rules: Iterable[Rule]) -> Lexicon:
+    """The words that the rules need, in texts with blanks."""
+    compiled = [one for rule in rules for one in _compile(rule, despaced=False)]
+    return Lexicon(need for _, (need, _) in _needs(compiled))
+
+
+def _needs(patterns: Iterable[_Compiled]) -> Iterator[tuple[int, tuple[Need, int]]]:
+    """What each pattern and the conditions of its rule need, of those that need anything."""
+    for number, compiled in enumerate(patterns):
+        need, reach = need_of(compiled.text)
+        if need is None:
+            continue
+        conditions = [need_of(condition) for condition in compiled.rule.all]
+        apart = reach + compiled.rule.near + max((longest for _, longest in conditions), default=0)
+        whole = every([need, *(further for further, _ in conditions)], apart)
+        if whole is not None:
+            yield number, (whole, reach)
 
 
 def _compile(rule: Rule, despaced: bool) -> Iterator[_Compiled]:
     def written(patterns: Sequence[str]) -> list[str]:
         return [_despaced(pattern) if despaced else pattern for pattern in patterns]
 
+    further, unless = (
+        tuple(_checked(rule, pattern) for pattern in written(patterns)) for patterns in (rule.all, rule.unless)
+    )
+    for pattern in written(rule.any):
+        if _checked(rule, pattern).search(b""):
+            raise PolicyError(f"Rule `{rule.id}`: a pattern matches the empty text.")
+        yield _Compiled(rule, pattern, further, unless)
+
+
+def _checked(rule: Rule, pattern: str) -> Any:
     try:
-        further, unless = (tuple(map(_regexp, written(patterns))) for patterns in (rule.all, rule.unless))
+        return _regexp(pattern)
     except re2.error as error:
         raise PolicyError(f"Rule `{rule.id}`: RE2 does not accept a pattern: {error}") from error
-    for pattern in written(rule.any):
-        yield _Compiled(rule, pattern, further, unless)
 
 
 def _despaced(pattern: str) -> str:
@@ -110,19 +176,9 @@ def _regexp(pattern: str) -> Any:
 
 
 def _prepare(patterns: Sequence[_Compiled]) -> Any:
-    try:
-        made = _compile_set(tuple(compiled.text for compiled in patterns))
-    except re2.error:
-        for compiled in patterns:
-            try:
-                _regexp(compiled.text)
-            except re2.error as error:
-                raise PolicyError(f"Rule `{compiled.rule.id}`: RE2 does not accept a pattern: {error}") from error
-        raise
+    made = _compile_set(tuple(compiled.text for compiled in patterns))
     if 0 not in (made.Match(_PROOF) or ()):
         raise PolicyError(f"The rules from `{patterns[0].rule.id}` on are too large for one automaton.")
-    for index in made.Match(b"") or ():
-        raise PolicyError(f"Rule `{patterns[index - 1].rule.id}`: a pattern matches the empty text.")
     return made
 
 

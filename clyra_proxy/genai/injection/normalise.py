@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from clyra_proxy.genai.injection.lookalikes import QUOTES, combining_marks, translated
+from clyra_proxy.genai.injection.lookalikes import QUOTES, combining_marks, foreign_characters, translated
 
 _TAGS = re.compile("[\U000e0020-\U000e007e]{6,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")
@@ -24,7 +24,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]+")
+_CONTROLS = bytes([*range(0x09), *range(0x0E, 0x20), 0x7F])
 _BROKEN = re.compile("[A-Za-z][\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+[A-Za-z]")
 _OFTEN = 3
 _MARKS = 4
@@ -56,13 +56,24 @@ def normalise(text: str) -> Normal:
     broken = False
     if not text.isascii():
         text = whole_characters(text)
-        hidden = _hidden_in(text)
-        broken = len(list(islice(_BROKEN.finditer(text), _OFTEN))) == _OFTEN
-        text = _INVISIBLE.sub("", text)
-        text = translated(unicodedata.normalize("NFKC", _few_marks(text)), QUOTES)
+        foreign = foreign_characters(text)
+        if _INVISIBLE.search("".join(foreign)):
+            hidden = _hidden_in(text)
+            broken = len(list(islice(_BROKEN.finditer(text), _OFTEN))) == _OFTEN
+            text = _INVISIBLE.sub("", text)
+        if any(map(unicodedata.combining, foreign)):
+            text = _few_marks(text)
+        text = translated(unicodedata.normalize("NFKC", text), QUOTES)
     if "\\" in text:
         text = text.replace("\\n", " \n").replace("\\r", "  ").replace("\\t", "  ")
-    return Normal(_CONTROL.sub("", text), hidden, broken)
+    return Normal(_printed(text), hidden, broken)
+
+
+def _printed(text: str) -> str:
+    """The text without control characters."""
+    data = text.encode()
+    kept = data.translate(None, _CONTROLS)
+    return text if len(kept) == len(data) else kept.decode()
 
 
 def whole_characters(text: str) -> str:

@@ -52,7 +52,8 @@ def test_training_sees_the_windows_that_scoring_sees(text: str) -> None:
     counted = over_windows(np.bincount(grams.blocks, minlength=grams.count).astype(float))
     assert [window.size for window in windows] == counted.astype(int).tolist()
     sums = [MODEL.weights[window].sum() / max(1, window.size) ** 0.5 + MODEL.bias for window in windows]
-    assert np.allclose(MODEL.logits(grams), sums, atol=1e-3)
+    assert np.allclose(MODEL.logits([grams], grams.count), sums, atol=1e-3)
+    assert np.allclose(MODEL.windows(text), sums, atol=1e-3)
 
 
 @given(st.text(alphabet=st.characters(), max_size=500))
