@@ -69,6 +69,7 @@ class RecorderClient:
         self._in_flight: list[Waiting] = []
         self._replaying: Spool | None = None
         self._busy = False
+        self._under_way = 0
         self._backlog: Backlog | None = None
         self._refused_until = 0.0
         self._deadline: asyncio.TimerHandle | None = None
@@ -107,7 +108,7 @@ class RecorderClient:
     async def start(self) -> None:
         """Connect if the recorder is there; go on trying in the background if it is not. Raises EvidenceError."""
         self._loop = asyncio.get_running_loop()
-        self._pace = Pace(self._loop, self._pump)
+        self._pace = Pace(self._loop, self._pump, lambda: self._outbox.intents_waiting >= self._under_way)
         self._backlog = Backlog(self._folder, self.source, self._spool_bytes)
         self._subjects.current("")
         await self._connect()
@@ -146,9 +147,12 @@ class RecorderClient:
             self._pace.ask()
         await future
         exchange.intent_id = f"{self.source}/{exchange.extensions[MARK]}"
+        self._under_way += 1
 
     def outcome(self, exchange: Exchange) -> None:
         """Queue the end of an exchange. Never waits, never raises; what does not fit is a declared gap."""
+        if exchange.intent_id and self._under_way:
+            self._under_way -= 1
         try:
             if MARK in exchange.extensions:
                 line = outcome_event(exchange)

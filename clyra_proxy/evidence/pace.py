@@ -1,9 +1,10 @@
 """When the next batch of events goes to the recorder.
 
 Each batch costs one signature, one message and, at the recorder, a disk write: under load a few large batches carry
-what many small ones would, for less of the processor that the traffic needs too. So a batch goes at once when there was
-none just now; soon after another one it goes when the worker has nothing else to do, and while it is busy it gathers
-what the work in hand adds, for a bounded time. A worker with time to spare never makes anybody wait for that.
+what many small ones would, for less of the processor that the traffic needs too. So while the worker is busy it gathers
+what the work in hand adds, until as many wait as go on, so that there is work left while the batch is written, or for a
+bounded time. A worker with nothing else to do keeps nobody waiting but for a moment since the batch before, and not
+even that when nothing is under way that could join.
 """
 
 from __future__ import annotations
@@ -12,19 +13,23 @@ import asyncio
 from collections.abc import Callable
 
 SHORTEST_S = 0.002
-"""Time from one batch to the next, at least."""
+"""Time from one batch to the next, at least, while more may join."""
 LONGEST_S = 0.006
-"""Time from one batch to the next that a busy worker gathers, at most."""
+"""Time from one batch to the next, at most, while the worker is busy."""
 IDLE_TURN_S = 0.00005
 """A turn of the event loop that is over so soon had nothing else to do."""
 
 
 class Pace:
-    """Calls `send` when it is time. Lives on one event loop."""
+    """Calls `send` when it is time. Lives on one event loop.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Callable[[], None]) -> None:
+    enough: whether at least as many wait for the next batch as are under way and do not.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, send: Callable[[], None], enough: Callable[[], bool]) -> None:
         self._loop = loop
         self._send = send
+        self._enough = enough
         self._sent_at = 0.0
         self._turned_at = 0.0
         self._next: asyncio.Handle | None = None
@@ -35,9 +40,8 @@ class Pace:
 
     def ask(self) -> None:
         """Somebody waits for the next batch."""
-        wait = self._sent_at + SHORTEST_S - self._loop.time()
-        if not self._due_within(wait):
-            self._next = self._loop.call_later(wait, self._look) if wait > 0 else self._loop.call_soon(self._look)
+        if not self._due_within(0.0):
+            self._next = self._loop.call_soon(self._look)
 
     def within(self, delay: float) -> None:
         """Nobody waits, but the next batch goes after `delay` seconds at the latest."""
@@ -51,7 +55,7 @@ class Pace:
             self._next = None
 
     def _due_within(self, delay: float) -> bool:
-        """Whether the next batch is due that soon anyway; if not, what was planned is off."""
+        """Whether the next batch is due, or looked at, that soon anyway; if not, what was planned is off."""
         if self._next is not None:
             due = self._next.when() if isinstance(self._next, asyncio.TimerHandle) else 0.0
             if due <= self._loop.time() + delay:
@@ -60,11 +64,13 @@ class Pace:
         return False
 
     def _look(self) -> None:
-        """Let the loop turn until it has nothing else to do, or it has been long enough."""
         now = self._loop.time()
-        if now - self._turned_at <= IDLE_TURN_S or now >= self._sent_at + LONGEST_S:
+        since, idle, enough = now - self._sent_at, now - self._turned_at <= IDLE_TURN_S, self._enough()
+        if since >= LONGEST_S or (idle and enough) or (since >= SHORTEST_S and (idle or enough)):
             self._fire()
-        else:
+        elif idle:
+            self._next = self._loop.call_later(SHORTEST_S - since, self._fire)
+        else:  # let the loop turn, and see whether that takes it any time
             self._turned_at = now
             self._next = self._loop.call_soon(self._look)
 

@@ -55,46 +55,50 @@ def loop() -> Any:
     made.close()
 
 
-def _paced(loop: _Loop) -> tuple[Pace, list[float]]:
+def _paced(loop: _Loop, *, enough: bool) -> tuple[Pace, list[float]]:
     gone: list[float] = []
 
     def send() -> None:
         gone.append(loop.now)
         pace.sent()
 
-    pace = Pace(loop, send)  # type: ignore[arg-type]
+    pace = Pace(loop, send, lambda: enough)  # type: ignore[arg-type]
     return pace, gone
 
 
-def test_the_first_batch_goes_at_once_even_when_busy(loop: _Loop) -> None:
-    loop.turn = BUSY_TURN_S
-    pace, gone = _paced(loop)
+@pytest.mark.parametrize("enough", [True, False])
+@pytest.mark.parametrize("turn", [0.0, BUSY_TURN_S])
+def test_a_batch_goes_at_once_when_there_was_none_just_now(loop: _Loop, turn: float, enough: bool) -> None:
+    loop.turn = turn
+    pace, gone = _paced(loop, enough=enough)
     pace.ask()
     pace.ask()
     loop.run()
-    assert gone == [1000.0 + BUSY_TURN_S]
+    assert gone == [1000.0 + turn]
 
 
-def test_an_idle_worker_sends_after_the_shortest_time(loop: _Loop) -> None:
-    pace, gone = _paced(loop)
-    pace.sent()
-    pace.ask()
-    loop.run()
-    assert gone == [pytest.approx(1000.0 + SHORTEST_S)]
-
-
-def test_a_busy_worker_gathers_for_the_longest_time_at_most(loop: _Loop) -> None:
-    loop.turn = BUSY_TURN_S
-    pace, gone = _paced(loop)
+@pytest.mark.parametrize(
+    ("turn", "enough", "earliest"),
+    [
+        (0.0, True, 0.0),
+        (0.0, False, SHORTEST_S),
+        (BUSY_TURN_S, True, SHORTEST_S),
+        (BUSY_TURN_S, False, LONGEST_S),
+    ],
+    ids=["idle, all wait", "idle, more to come", "busy, half wait", "busy, more to come"],
+)
+def test_a_batch_after_another_goes_when_it_is_time(loop: _Loop, turn: float, enough: bool, earliest: float) -> None:
+    loop.turn = turn
+    pace, gone = _paced(loop, enough=enough)
     pace.sent()
     pace.ask()
     loop.run()
     (at,) = gone
-    assert 1000.0 + LONGEST_S <= at <= 1000.0 + LONGEST_S + BUSY_TURN_S
+    assert earliest <= at - 1000.0 + 1e-9 <= earliest + 2 * turn + 2e-9
 
 
 def test_who_waits_is_not_held_up_by_a_later_plan(loop: _Loop) -> None:
-    pace, gone = _paced(loop)
+    pace, gone = _paced(loop, enough=True)
     pace.within(1.0)
     pace.ask()
     loop.run()
@@ -102,7 +106,7 @@ def test_who_waits_is_not_held_up_by_a_later_plan(loop: _Loop) -> None:
 
 
 def test_what_can_wait_goes_with_what_cannot(loop: _Loop) -> None:
-    pace, gone = _paced(loop)
+    pace, gone = _paced(loop, enough=False)
     pace.sent()
     pace.ask()
     pace.within(1.0)
@@ -110,8 +114,17 @@ def test_what_can_wait_goes_with_what_cannot(loop: _Loop) -> None:
     assert gone == [pytest.approx(1000.0 + SHORTEST_S)]
 
 
+def test_what_can_wait_goes_in_time(loop: _Loop) -> None:
+    loop.turn = BUSY_TURN_S
+    pace, gone = _paced(loop, enough=False)
+    pace.within(1.0)
+    pace.within(2.0)
+    loop.run()
+    assert gone == [pytest.approx(1001.0)]
+
+
 def test_a_plan_can_be_dropped(loop: _Loop) -> None:
-    pace, gone = _paced(loop)
+    pace, gone = _paced(loop, enough=True)
     pace.within(1.0)
     pace.stop()
     loop.run()
