@@ -180,7 +180,7 @@ class Exchange:
     request_rewrite: bytes | None = None  # what goes upstream instead of a body of which nothing has left yet
     response_rewrite: bytes | None = None  # the same for the client
     response_status: int = 0  # of a rewritten answer, 0: as it came
-    response_media: str = ""  # its content type, "": as it came
+    response_fields: HeaderFields = ()  # its header fields that differ from those that came
     answer: OwnAnswer | None = None  # said instead of the usual denial
     response_events: bool = False  # its body leaves event by event, and some may be rewritten on the way
     pending: bool = False  # a body session waits for `clyra_pending` before it lets go of more

@@ -224,8 +224,8 @@ class ResponseSide(TunnelSide):
         fit_length(changed.headers, len(body))
         if self.exchange is not None and self.exchange.response_status:
             changed.status_code, changed.reason = self.exchange.response_status, ""
-        if self.exchange is not None and self.exchange.response_media:
-            changed.headers["content-type"] = self.exchange.response_media
+        for name, value in self.exchange.response_fields if self.exchange is not None else ():
+            changed.headers[name.decode("latin-1")] = value.decode("latin-1")
         self.flow.response = changed
         self.trailers = None  # They were about the other body.
         return (body,)

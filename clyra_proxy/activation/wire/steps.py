@@ -19,6 +19,7 @@ from clyra_proxy.activation.wire.judging import Report, look, rejections_of
 from clyra_proxy.activation.wire.keeping import quarantine
 from clyra_proxy.activation.wire.state import ActivationState
 from clyra_proxy.activation.wire.telling import finding_of, findings_of_report
+from clyra_proxy.enforcement.halt.signals import ROWS_WRITTEN
 from clyra_proxy.exchange import Exchange, OwnAnswer
 from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
 from clyra_proxy.policy.activation import OnBadRows
@@ -46,6 +47,8 @@ async def judge_request(exchange: Exchange, state: ActivationState, room: Scanni
         findings = [_failed(exchange, type(error).__name__)]
     exchange.findings.extend(findings)
     note_batch(exchange, state)
+    if state.batch is not None:
+        exchange.extensions[ROWS_WRITTEN] = len(state.forwarded)
     exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
 
 
@@ -151,7 +154,11 @@ def merge_answer(exchange: Exchange, state: ActivationState) -> None:
         return
     exchange.response_rewrite = told.body
     exchange.response_status = told.status
-    exchange.response_media = told.headers.get("content-type", "")
+    exchange.response_fields = tuple(
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in told.headers.items()
+        if headers.get(name) != value and name != "content-length"
+    )
 
 
 def _stored(report: Report) -> OwnAnswer | None:
