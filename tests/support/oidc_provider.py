@@ -97,7 +97,8 @@ def _handler(provider: OidcProvider) -> type[BaseHTTPRequestHandler]:
                     f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
                     for name, value in asked.items()
                 )
-                form = f'<form method="post" action="/login">{fields}<input name="user" id="user"><button>Go</button></form>'
+                fields += '<input name="user" id="user"><button>Go</button>'
+                form = f'<form method="post" action="/login">{fields}</form>'
                 page = f'<!doctype html><title>Log in</title><link rel="icon" href="data:,">{form}'
                 self._send(200, page.encode(), "text/html")
             else:
