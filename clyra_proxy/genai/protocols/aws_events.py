@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from zlib import crc32
 
 from clyra_proxy.genai.protocols.framing import Frame
@@ -27,7 +28,7 @@ _STRING = 7
 class EventMessageFraming:
     """Cuts a body into messages. A frame's name is its `:event-type`, or `!` and its `:exception-type`.
 
-    Frames have no span: a payload cannot be changed without the checksum around it.
+    Frames have no span: a payload cannot be changed without the checksums around it (`MessageEnvelope`).
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,22 @@ class EventMessageFraming:
         return ()
 
 
+@dataclass(frozen=True, slots=True)
+class MessageEnvelope:
+    """The payload of a message; lengths and checksums are worked out anew when it changes."""
+
+    def opened(self, event: bytes) -> bytes:
+        return event[_PRELUDE.size + _header_size(event) : -_CHECKSUM.size]
+
+    def sealed(self, event: bytes, text: bytes) -> bytes:
+        return _sealed(event[_PRELUDE.size : _PRELUDE.size + _header_size(event)], text)
+
+
+def _header_size(message: bytes) -> int:
+    size: int = _PRELUDE.unpack_from(message)[1]
+    return size
+
+
 def write_message(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One message with string headers."""
     block = b"".join(
@@ -63,6 +80,11 @@ def write_message(headers: Mapping[str, str], payload: bytes) -> bytes:
         value.encode()
         for name, value in headers.items()
     )  # fmt: skip
+    return _sealed(block, payload)
+
+
+def _sealed(block: bytes, payload: bytes) -> bytes:
+    """A message of a block of headers and a payload."""
     lengths = struct.pack(">II", 16 + len(block) + len(payload), len(block))
     message = lengths + _CHECKSUM.pack(crc32(lengths)) + block + payload
     return message + _CHECKSUM.pack(crc32(message))

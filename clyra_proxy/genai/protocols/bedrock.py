@@ -11,7 +11,7 @@ from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
 from clyra_proxy.genai.protocols.answers import read_answer
-from clyra_proxy.genai.protocols.aws_events import MEDIA_TYPE, EventMessageFraming
+from clyra_proxy.genai.protocols.aws_events import MEDIA_TYPE, EventMessageFraming, MessageEnvelope
 from clyra_proxy.genai.protocols.bedrock_blocks import read_blocks, read_converse
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
@@ -48,6 +48,7 @@ class ConverseReading:
             ConverseAssembler(),
             lambda value: self._answer(value, request),
             terminator=False,
+            envelope=MessageEnvelope(),
         )
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:

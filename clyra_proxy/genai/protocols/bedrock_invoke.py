@@ -7,8 +7,12 @@ that says nothing; what fits nothing is read string by string.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+import orjson
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
 from clyra_proxy.genai.protocols.answers import read_answer
@@ -17,7 +21,7 @@ from clyra_proxy.genai.protocols.anthropic_messages import (
     read_message_answer,
     read_messages_request,
 )
-from clyra_proxy.genai.protocols.aws_events import EventMessageFraming
+from clyra_proxy.genai.protocols.aws_events import EventMessageFraming, MessageEnvelope
 from clyra_proxy.genai.protocols.bedrock import ConverseAssembler, is_event_messages, read_converse_answer
 from clyra_proxy.genai.protocols.bedrock_blocks import read_converse
 from clyra_proxy.genai.protocols.cohere import read_chat_v1
@@ -65,6 +69,7 @@ class InvokeReading:
             InvokeAssembler(),
             lambda value: self._answer(value, request),
             terminator=False,
+            envelope=ChunkEnvelope(),
         )
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
@@ -137,6 +142,21 @@ def _usage(value: dict[str, Any]) -> Usage:
     return Usage(max(whole(value.get("prompt_token_count")), whole(value.get("inputTextTokenCount"))), said)
 
 
+_MESSAGE = MessageEnvelope()
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEnvelope:
+    """The JSON text that the payload of a `chunk` holds in base64."""
+
+    def opened(self, event: bytes) -> bytes:
+        return decode_base64(word(parse_object(_MESSAGE.opened(event)).get("bytes"))) or b""
+
+    def sealed(self, event: bytes, text: bytes) -> bytes:
+        payload = parse_object(_MESSAGE.opened(event)) | {"bytes": base64.b64encode(text).decode()}
+        return _MESSAGE.sealed(event, orjson.dumps(payload))
+
+
 class InvokeAssembler:
     """Takes the JSON out of `chunk` events and hands it to the assembler of its format, told by the first chunk."""
 
@@ -158,8 +178,10 @@ class InvokeAssembler:
         kind = next((each for each in _EVENTS if each in inner), "")
         if self._inner is None:
             self._inner = _assembler_for(inner, kind)
-        deltas = self._inner.take(kind, inner[kind] if kind and isinstance(self._inner, ConverseAssembler) else inner)
-        return [Delta(delta.kind, delta.block, delta.text) for delta in deltas]  # base64: nothing to be edited there
+        if not kind or not isinstance(self._inner, ConverseAssembler):
+            return self._inner.take(kind, inner)
+        deltas = self._inner.take(kind, inner[kind])
+        return [replace(delta, path=f"/{kind}{delta.path}" if delta.path else "") for delta in deltas]
 
     def whole(self) -> Any:
         made = self._inner.whole() if self._inner is not None else {}
@@ -186,16 +208,17 @@ class TextAssembler:
 
     def take(self, name: str, value: Any) -> Sequence[Delta]:
         event = event_object(value)
-        outputs = event.get("outputs")
+        outputs, path = event.get("outputs"), ""
         if isinstance(outputs, list) and outputs and isinstance(outputs[0], dict):
             self._outputs = True
+            path = "/outputs/0"
             event = {**event, **outputs[0]}
             del event["outputs"]
         deltas: list[Delta] = []
         for member, held in event.items():
             if member in _GROWING and isinstance(held, str):
                 self._texts.setdefault(member, Growing()).add(held)
-                deltas.append(Delta(DeltaKind.TEXT, f"text/{member}", held, f"/{member}"))
+                deltas.append(Delta(DeltaKind.TEXT, f"text/{member}", held, f"{path}/{member}"))
             elif held is not None:
                 self._head[member] = held
         ended = any(event.get(each) for each in ("stop_reason", "completionReason", "finish_reason", "is_finished"))

@@ -45,18 +45,32 @@ class Delta:
     conversation: Conversation | None = None
 
 
+class Envelope(Protocol):
+    """How an event holds its JSON text when the text does not simply stand in it: with checksums, in base64."""
+
+    def opened(self, event: bytes) -> bytes:
+        """The JSON text in a whole event."""
+        ...
+
+    def sealed(self, event: bytes, text: bytes) -> bytes:
+        """The same event with another JSON text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
     """One event of a stream with its place in the decoded body.
 
     start, end: offsets of the event, its separator included, counted from the start of the decoded body.
     data: (start, end) of its one JSON text, in the same count; None when there is none or it is not contiguous.
+    envelope: what takes the JSON text out of those bytes, None when they are the text.
     """
 
     start: int
     end: int
     deltas: tuple[Delta, ...]
     data: tuple[int, int] | None = None
+    envelope: Envelope | None = None
 
 
 class StreamReader(Protocol):

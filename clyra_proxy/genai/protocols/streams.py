@@ -14,7 +14,7 @@ from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment
 from clyra_proxy.genai.protocols.draft import is_prose
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame, Framing
 from clyra_proxy.genai.protocols.json_text import leaves, parse_json
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, UnreadableError
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, Envelope, StreamEvent, UnreadableError
 from clyra_proxy.genai.protocols.salvage import salvage
 
 OTHER = (Delta(DeltaKind.OTHER),)
@@ -44,13 +44,15 @@ class AssembledStream:
         read: Callable[[Any], Conversation],
         *,
         terminator: bool = True,
+        envelope: Envelope | None = None,
     ) -> None:
-        """protocol: id of the reading. terminator: whether the data `[DONE]` ends the stream."""
+        """protocol: id of the reading. terminator: whether the data `[DONE]` ends the stream. envelope: of events."""
         self._protocol = protocol
         self._framing = framing
         self._assembler = assembler
         self._read = read
         self._terminator = terminator
+        self._envelope = envelope
         self._broken: UnreadableError | None = None
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
@@ -85,7 +87,8 @@ class AssembledStream:
             deltas = tuple(self._assembler.take(frame.name, parse_json(data))) or OTHER
         except UnreadableError as refusal:
             return unreadable_event(frame, data, self._protocol, refusal)
-        return StreamEvent(frame.start, frame.end, deltas, frame.span)
+        span = frame.span if self._envelope is None else (frame.start, frame.end)
+        return StreamEvent(frame.start, frame.end, deltas, span, self._envelope)
 
 
 def sse_reader(protocol: str, assembler: Assembler, read: Callable[[Any], Conversation]) -> AssembledStream:

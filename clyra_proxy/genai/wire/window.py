@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from clyra_proxy.genai.inspection import Edit
-from clyra_proxy.genai.protocols.reading import StreamEvent
+from clyra_proxy.genai.protocols.reading import Envelope, StreamEvent
 from clyra_proxy.genai.rewrite import RewriteError, rewrite
 from clyra_proxy.stream.holding import ByteEdit
 
@@ -22,11 +22,15 @@ _END = "\x00end"
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One event. undecided: what it waits for. edits: in its JSON text. replacement: another text instead."""
+    """One event. undecided: what it waits for. edits: in its JSON text. replacement: another text instead.
+
+    envelope: what takes the JSON text out of the bytes at `data`, None when they are the text.
+    """
 
     start: int
     end: int
     data: tuple[int, int] | None
+    envelope: Envelope | None = None
     undecided: set[object] = field(default_factory=set)
     edits: list[Edit] = field(default_factory=list)
     replacement: bytes | None = None
@@ -55,7 +59,7 @@ class Window:
 
     def take(self, event: StreamEvent) -> Held:
         """The next event."""
-        held = Held(event.start, event.end, event.data)
+        held = Held(event.start, event.end, event.data, event.envelope)
         self._events.append(held)
         return held
 
@@ -101,17 +105,23 @@ class Window:
     def _made(self, held: Held) -> ByteEdit:
         if held.data is None:
             raise RewriteError("the event has no JSON text")
-        if held.replacement is not None:
-            return *held.data, held.replacement
-        return *held.data, rewrite(self._text(held.data), held.edits)
+        text = held.replacement if held.replacement is not None else rewrite(self._text(held, held.data), held.edits)
+        if held.envelope is not None:
+            text = held.envelope.sealed(self._bytes(held.data), text)
+        return *held.data, text
 
     def value(self, held: Held) -> object:
         """The JSON value of an event that has not left, None when it has none."""
         try:
-            return orjson.loads(self._text(held.data)) if held.data is not None else None
+            return orjson.loads(self._text(held, held.data)) if held.data is not None else None
         except orjson.JSONDecodeError:
             return None
 
-    def _text(self, data: tuple[int, int]) -> bytes:
+    def _text(self, held: Held, data: tuple[int, int]) -> bytes:
+        """The JSON text of an event."""
+        raw = self._bytes(data)
+        return raw if held.envelope is None else held.envelope.opened(raw)
+
+    def _bytes(self, data: tuple[int, int]) -> bytes:
         start, end = data
         return bytes(self._buffer[start - self._base : end - self._base])

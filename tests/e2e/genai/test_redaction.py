@@ -14,7 +14,7 @@ SECRET = fill("{github}", "redaction")
 ASKED = f"Clone with {SECRET} and tell me why it says 403."
 TEXTS = {name: call for name, call in CALLS.items() if call.text}
 SIGNED = {name for name in CALLS if name.startswith("bedrock")}
-"""A signature covers the request, and checksums each event: what cannot be changed in place is refused."""
+"""A signature covers the request: what cannot be changed is refused."""
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -46,10 +46,6 @@ def test_a_secret_in_an_answer_never_arrives(
     call = CALLS[name]
     models.said = Said(f"The deploy token is {SECRET} as you can see in the file.", piece=3)
     models.delivery = delivery
-    if name in SIGNED and call.streaming:
-        with pytest.raises(call.error, match=r"leak\.secret"):
-            call.ask(models.tls_url, "What is in the file?")
-        return
     text, _ = call.ask(models.tls_url, "What is in the file?")
     assert SECRET not in text
     assert text.startswith("The deploy token is ")
