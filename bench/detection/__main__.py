@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.detection import page, page_peers
+from bench.detection import page, page_layer, page_peers, train_head
 from bench.detection.corpus import read_rows
 from bench.detection.detectors import classifiers_for, in_place, placed_at, run_classifier, run_rules, run_trained
 from bench.detection.folds import Fold, grouped_folds
@@ -28,12 +28,14 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "detection.md"
 
 @dataclass(frozen=True)
 class Measured:
-    """Every row scored by each detector. all_at: rules and classifier by paranoia level. placed: texts in place."""
+    """Every row scored by each detector. all_at: rules and classifier by paranoia level. placed: texts in place.
+    layered: the first level with the embedding layer."""
 
     rules: list[Scored]
     classifier: list[Scored]
     all_at: dict[int, list[Scored]]
     placed: list[Scored]
+    layered: list[Scored]
 
 
 def measure(seed: int) -> Measured:
@@ -49,6 +51,7 @@ def measure(seed: int) -> Measured:
         classifier=run_classifier(folds, trained),
         all_at=all_at,
         placed=[placed.get(one.row, one) for one in all_at[1]],
+        layered=train_head.with_layer(all_at[1], folds, train_head.train_for(folds, rows, seed=seed), trained),
     )
 
 
@@ -67,10 +70,12 @@ def write(measured: Measured) -> Iterator[str]:
             "rules alone": measured.rules,
             "rules and classifier (default)": measured.all_at[1],
             "the same, texts in place": measured.placed,
+            "with the embedding layer": measured.layered,
         }
     )
     yield from page.by_level(measured.all_at)
     yield from page.curves({"rules and classifier": measured.all_at[1], "classifier alone": measured.classifier})
+    yield from page_layer.embedding(measured.all_at[1], measured.layered)
     yield from page.by_source(measured.all_at[1])
     yield from page.misses(measured.all_at[1])
     yield from page_peers.same_texts(

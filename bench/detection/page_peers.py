@@ -56,7 +56,7 @@ def _cells(told: Mapping[str, Any]) -> str:
         _shown(flagged.get("1:all", _NONE), 1),
         _shown(flagged.get("0:all", _NONE), 2),
         _shown(flagged.get("0:hard_negative", _NONE), 2),
-        *(_reached(told["at"][str(rate)]) for rate in RATES),
+        *(_reached(told, rate) for rate in RATES),
     ]
     return " | ".join(shown)
 
@@ -67,8 +67,13 @@ def _shown(pair: Sequence[int], digits: int) -> str:
     return f"{rate.value:.{digits}%} [{low:.{digits}%}, {high:.{digits}%}]"
 
 
-def _reached(point: Mapping[str, Sequence[int]]) -> str:
-    return _shown(point["recall"], 1) if point["recall"][0] else "-"
+def _reached(told: Mapping[str, Any], rate: float) -> str:
+    """The best recall at a rate: of its score, or of its own decision where that keeps to the rate."""
+    found: Sequence[int] = told["at"][str(rate)]["recall"]
+    own, wrong = (told["flagged"].get(key, _NONE) for key in ("1:all", "0:all"))
+    if Rate(wrong[0], wrong[1]).value <= rate and own[0] > found[0]:
+        found = own
+    return _shown(found, 1) if found[0] else "-"
 
 
 def _not_run() -> Iterator[str]:

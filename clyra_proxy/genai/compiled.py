@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from clyra_proxy.enforcement.halt.tools import HaltedTools
 from clyra_proxy.genai.bec import inspector as bec
 from clyra_proxy.genai.budgets import inspector as budgets
+from clyra_proxy.genai.embedding.encoder import require_encoder
 from clyra_proxy.genai.exceptions import Exceptions, load_exceptions
 from clyra_proxy.genai.inspection import Inspection, Inspector, Signal, StreamScanner, Workshop
 from clyra_proxy.genai.late import LateInspector
@@ -97,7 +98,12 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
 
 
 def _heavy(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -> tuple[Inspector | None, ...]:
-    """The rooms with the large packs and the classifier: now, or when the first conversation comes."""
+    """The rooms with the large packs and the classifier: now, or when the first conversation comes.
+
+    Whether the encoder that a policy asks for is installed is always seen now.
+    """
+    if settings.injection.enabled and settings.injection.embedding:
+        require_encoder()
 
     def injection() -> Inspector | None:
         from clyra_proxy.genai.injection.inspector import compile_inspector

@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 
 type Answer = tuple[float, bool]
 type Ask = Callable[[str], Answer]
@@ -59,14 +60,16 @@ def turbocloak() -> Ask:
 
 
 def zugashield() -> Ask:
-    """Its layers for prompts, its bundled model among them; not the one that counts events of a session."""
+    """Its layers for prompts, its bundled model among them. One session a text, because it remembers them."""
     module = importlib.import_module("zugashield")
     config = importlib.import_module("zugashield.config").ShieldConfig(anomaly_detector_enabled=False)
     shield = module.ZugaShield(config)
     loop = asyncio.new_event_loop()
+    sessions = count()
 
     def ask(text: str) -> Answer:
-        decision = loop.run_until_complete(shield.check_prompt(text))
+        session = {"session_id": f"text-{next(sessions)}"}
+        decision = loop.run_until_complete(shield.check_prompt(text, session))
         score = max((threat.confidence for threat in decision.threats_detected), default=0.0)
         return float(score), decision.verdict.value != "allow"
 
@@ -78,12 +81,10 @@ def oubliette_shield() -> Ask:
     module = importlib.import_module("oubliette_shield")
     model = importlib.import_module("oubliette_shield.local_ml").LocalMLModel()
     shield = module.Shield()
-    count = 0
+    sessions = count()
 
     def ask(text: str) -> Answer:
-        nonlocal count
-        count += 1
-        blocked = bool(shield.analyze(text, session_id=f"text-{count}").blocked)
+        blocked = bool(shield.analyze(text, session_id=f"text-{next(sessions)}").blocked)
         return float(model.score(text)["score"]) + blocked, blocked
 
     return ask

@@ -1,0 +1,1 @@
+"""The optional second look at suspicious texts: a sentence encoder and a small trained head (`clyra[embedding]`)."""
