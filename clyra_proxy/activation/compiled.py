@@ -48,8 +48,11 @@ def compile_activation(
         return None
     from clyra_proxy.activation.profiles import compile_catalogue
     from clyra_proxy.activation.rows.compiled import compile_inspectors
+    from clyra_proxy.activation.sql.inspector import compile_inspector
 
-    inspectors = compile_inspectors(settings.rows, base_dir, workshop)
+    statements = compile_inspector(settings.sql, base_dir, workshop)
+    rows = compile_inspectors(settings.rows, base_dir, workshop)
+    inspectors = rows if statements is None else (*rows, statements)
     catalogue = compile_catalogue(workshop.state, workshop.secret)
     return CompiledActivation(
         settings, catalogue, inspectors, _open_quarantine(folder) if settings.quarantine else None

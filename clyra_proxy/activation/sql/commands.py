@@ -15,7 +15,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from clyra_proxy.activation.sql.definitions import word_facts
 from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.names import UNKNOWN
-from clyra_proxy.activation.sql.parsing import OpaqueError, Statement, parsed
+from clyra_proxy.activation.sql.parsing import Statement, parsed
+from clyra_proxy.activation.sql.tokens import OpaqueError
 from clyra_proxy.activation.sql.words import words
 
 _HARMLESS = words(
@@ -40,7 +41,7 @@ def command_facts(statement: Statement, dialect: str, judge: Callable[[Statement
     """What a statement means whose tree is none that is known. judge: for a statement inside of this one."""
     words = statement.words
     verb = words[0] if words else ""
-    if verb == "EXPLAIN":
+    if verb in ("EXPLAIN", "DESCRIBE", "DESC"):
         yield from _explained(statement, dialect, judge)
     elif verb == "REPLACE" and words[1:2] != ("",):
         yield from _replacing(statement, dialect, judge)
@@ -52,6 +53,8 @@ def command_facts(statement: Statement, dialect: str, judge: Callable[[Statement
         yield Fact("sql.export", verb.lower())
     elif verb in _GRANTS:
         yield Fact("sql.grant", verb.lower())
+    elif verb == "CREATE" and (rest := _without_on_commit(statement.tokens)) is not None:
+        yield from _again(rest, dialect, judge)
     elif verb in _DEFINES:
         yield from word_facts(words[1:5], _DEFINES[verb], (UNKNOWN,))
     elif verb == "TRUNCATE":
@@ -93,6 +96,16 @@ def _replacing(statement: Statement, dialect: str, judge: Callable[[Statement], 
     """REPLACE INTO is an INSERT that takes the place of what has the same key."""
     insert = Token(TokenType.INSERT, "INSERT")
     yield from _again([insert, *statement.tokens[1:]], dialect, judge)
+
+
+def _without_on_commit(tokens: Sequence[Token]) -> Sequence[Token] | None:
+    """A CREATE TABLE without its `ON COMMIT DROP`, which the parser does not know everywhere; None without one."""
+    texts = [token.text.upper() for token in tokens]
+    for position in range(2, len(texts) - 2):
+        if texts[position : position + 2] == ["ON", "COMMIT"]:
+            end = position + (3 if texts[position + 2] == "DROP" else 4)
+            return [*tokens[:position], *tokens[end:]]
+    return None
 
 
 def _again(tokens: Sequence[Token], dialect: str, judge: Callable[[Statement], list[Fact]]) -> Iterator[Fact]:

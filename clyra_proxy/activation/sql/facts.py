@@ -30,6 +30,7 @@ _DEFINES = (exp.Create, exp.Drop, exp.Alter, exp.Undrop, exp.TruncateTable)
 _GRANTS = (exp.Grant, exp.Revoke)
 _EXPORTS = (exp.Copy, exp.Put, exp.Get, exp.Export, exp.LoadData, exp.Attach, exp.Detach)
 _SETTINGS = (exp.Set, exp.Use)
+_HOLDING_BACK = ("where", "limit", "having", "qualify", "joins", "fetch", "sample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Reading:
 def facts_of(statement: Statement, reading: Reading) -> list[Fact]:
     """Everything a rule is about, in one statement."""
     tree = statement.tree
+    if isinstance(tree, exp.Describe) and statement.words[0] in ("EXPLAIN", "DESCRIBE", "DESC"):
+        return list(command_facts(statement, reading.dialect, lambda inner: facts_of(inner, reading)))
     if isinstance(tree, _READS + _WRITES + _DEFINES + _GRANTS + _EXPORTS + _SETTINGS):
         found = [fact for node in _acting(tree) for fact in _of_node(node, tree, statement, reading)]
         return [*found, *outside.facts(tree)]
@@ -85,7 +88,7 @@ def _of_node(node: exp.Expr, root: exp.Expr, statement: Statement, reading: Read
 
 def _of_into(node: exp.Into) -> Iterator[Fact]:
     """`SELECT ... INTO table` makes a table; into a variable it does nothing."""
-    target = node.this
+    target = node.this or next(iter(node.args.get("tables") or ()), None)  # `DELETE t WHERE` names it there
     if not isinstance(target, exp.Table) or node.args.get("temporary"):
         return
     if not isinstance(target.this, exp.Identifier) or target.this.args.get("temporary"):
@@ -134,14 +137,14 @@ def _without_self(pairs: list[tuple[str, TableName]], ctes: dict[str, exp.Expr])
     for alias, name in pairs:
         query = ctes.get(name[-1]) if len(name) == 1 else None
         inner = [table for _, table in sources_in(query)] if isinstance(query, exp.Select) else []
-        held = isinstance(query, exp.Select) and query.args.get("where") is not None
+        held = isinstance(query, exp.Select) and any(query.args.get(part) for part in _HOLDING_BACK)
         found[alias] = inner[0] if len(inner) == 1 and not held else name
     return found
 
 
 def _of_change(node: exp.Expr, root: exp.Expr) -> Iterator[Fact]:
     """UPDATE and DELETE."""
-    target = node.this
+    target = node.this or next(iter(node.args.get("tables") or ()), None)  # `DELETE t WHERE` names it there
     if not isinstance(target, exp.Table | exp.Schema):
         yield Fact("sql.opaque", "target")
         return

@@ -14,14 +14,16 @@ from functools import lru_cache
 
 from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.rows.tables import TableSizes
+from clyra_proxy.activation.sql.circumstances import Circumstances
 from clyra_proxy.activation.sql.estimates import estimate
 from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.facts import Reading, facts_of
 from clyra_proxy.activation.sql.fingerprints import Form, fingerprint, form_of
 from clyra_proxy.activation.sql.names import TableName, shown
-from clyra_proxy.activation.sql.parsing import GENERIC, Bounds, OpaqueError, read, tokens_of
-from clyra_proxy.activation.sql.permitting import Allowed, Circumstances, Permission
+from clyra_proxy.activation.sql.parsing import GENERIC, Bounds, read, tokens_of
+from clyra_proxy.activation.sql.permitting import Allowed, Permission
 from clyra_proxy.activation.sql.strength import Strength
+from clyra_proxy.activation.sql.tokens import OpaqueError
 from clyra_proxy.genai.selecting import Names
 from clyra_proxy.policy.sql import SqlSafety
 
@@ -75,11 +77,12 @@ class SqlJudge:
         if dialect != GENERIC:
             return self._read(text, dialect)
         readings = [self._read(text, one) for one in _SEVERAL]
+        if run_together := next((one for one in readings if one.opaque == "run_together"), None):
+            return run_together
         readable = [one for one in readings if not one.opaque and not _is_vague(one)]
         if not readable:
             return next((one for one in readings if not one.opaque), readings[0])
-        worst = max(readable, key=lambda one: (sum(map(_is_serious, _all(one))), len(one.forms)))
-        return worst
+        return max(readable, key=lambda one: (sum(map(_is_serious, _all(one))), len(one.forms)))
 
     def _read(self, text: str, dialect: str) -> Understood:
         try:

@@ -62,6 +62,9 @@ def _kind(node: exp.Expr) -> str:
         return _function_kind(str(node.this).casefold(), node)
     if isinstance(node, exp.Func) and not isinstance(node, exp.Anonymous):
         return "function" if node.sql_name().casefold() in _EXACT else ""
+    if isinstance(node, exp.Dot):
+        packages = (part.name.casefold() for part in node.flatten() if isinstance(part, exp.Identifier))
+        return "function" if any(name.startswith(_PREFIXES) for name in packages) else ""
     if isinstance(node, exp.Table):
         return _source_kind(node)
     return "outfile" if isinstance(node, exp.Directory) else ""

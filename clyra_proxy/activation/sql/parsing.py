@@ -17,6 +17,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from clyra_proxy.activation.sql.tokens import OpaqueError, refuse_run_together, with_plain_placeholders
+
 logging.getLogger("sqlglot").setLevel(
     logging.ERROR
 )  # it warns, with the statement's text, of each command it cannot read
@@ -27,20 +29,15 @@ GENERIC = ""
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 _PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE})
+_COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE, TokenType.SHOW, TokenType.FETCH, TokenType.RENAME})
+_WITHOUT_SEPARATOR = frozenset({"tsql", "fabric"})
+_ONLY_READ = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS", "RELEASE", "FETCH", "CLOSE", "MOVE", "EXPLAIN"})
 _CHAIN = 32
 _MYSQL = frozenset({"mysql", "singlestore", "doris", "starrocks"})
 _EXECUTED = ("/*!", "/*M!")
 
 
 _FAILURES = (SqlglotError, ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError)
-
-
-class OpaqueError(Exception):
-    """A text whose effect cannot be told. kind: `syntax`, `size`, `nesting`, `encoding`, `executable_comment`."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +76,42 @@ def read(text: str, dialect: str, bounds: Bounds) -> list[Statement]:
 def parsed(tokens: Sequence[Token], dialect: str, text: str = "") -> Statement:
     """One statement from tokens that `read` let pass. Raises OpaqueError."""
     try:
-        trees = Dialect.get_or_raise(dialect or None).parser().parse(list(tokens), text)
+        spelled = _spelled_out(tokens, dialect)
+        _refuse_deep(spelled, Bounds().nesting)
+        if dialect in _WITHOUT_SEPARATOR:
+            refuse_run_together(spelled)
+        return Statement(spelled, _words(spelled), _tree(tokens, spelled, dialect, text))
     except _FAILURES as error:
         raise OpaqueError("syntax") from error
+
+
+def _tree(tokens: Sequence[Token], spelled: Sequence[Token], dialect: str, text: str) -> exp.Expr:
+    """The tree of one statement; of one that only reads, and that the parser does not know, its first word."""
+    parser = Dialect.get_or_raise(dialect or None).parser()
+    try:
+        trees = parser.parse(list(tokens), text)
+    except _FAILURES:
+        if (first := spelled[0].text.upper()) in _ONLY_READ:
+            return exp.Command(this=first)
+        trees = parser.parse(with_plain_placeholders(tokens), text)
     if len(trees) != 1 or trees[0] is None:
-        raise OpaqueError("syntax")
-    return Statement(tokens, _words(tokens), trees[0])
+        raise ValueError("not one statement")
+    return trees[0]
+
+
+def _spelled_out(tokens: Sequence[Token], dialect: str) -> Sequence[Token]:
+    """The tokens of a command, whose rest the tokenizer gives as one text."""
+    if len(tokens) != 2 or tokens[0].token_type not in _COMMANDS or tokens[1].token_type != TokenType.STRING:
+        return tokens
+    return [tokens[0], *Dialect.get_or_raise(dialect or None).tokenize(tokens[1].text)]
 
 
 def tokens_of(text: str, dialect: str) -> list[Token]:
-    """The tokens of a text, without comments. Raises OpaqueError."""
+    """The tokens of a text, without comments and semicolons. Raises OpaqueError."""
     try:
-        return Dialect.get_or_raise(dialect or None).tokenize(text)
-    except (SqlglotError, ValueError) as error:
+        tokens = Dialect.get_or_raise(dialect or None).tokenize(text)
+        return [token for part in _split(tokens) for token in _spelled_out(part, dialect)]
+    except _FAILURES as error:
         raise OpaqueError("syntax") from error
 
 

@@ -6,31 +6,16 @@ name is covered by `*` alone. A maintenance statement is compared token by token
 
 from __future__ import annotations
 
-from clyra_proxy.activation.inspection import RowInspection
-from clyra_proxy.activation.rows.selecting import places_of
+from clyra_proxy.activation.sql.circumstances import Circumstances
 from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.fingerprints import Form, fingerprint, form_of, matches
 from clyra_proxy.activation.sql.names import UNKNOWN, shown
-from clyra_proxy.activation.sql.parsing import GENERIC, OpaqueError, tokens_of
+from clyra_proxy.activation.sql.parsing import GENERIC, tokens_of
+from clyra_proxy.activation.sql.tokens import OpaqueError
 from clyra_proxy.errors import PolicyError
-from clyra_proxy.genai.inspection import Caller
 from clyra_proxy.genai.selecting import Names
 from clyra_proxy.policy.genai.selecting import Selection
 from clyra_proxy.policy.sql import Maintenance, SqlPermission
-
-
-class Circumstances:
-    """Who sends a statement where. places: names under which policy may mean the destination."""
-
-    __slots__ = ("caller", "places")
-
-    def __init__(self, caller: Caller, places: tuple[str, ...]) -> None:
-        self.caller = caller
-        self.places = places
-
-    @classmethod
-    def of(cls, inspection: RowInspection) -> Circumstances:
-        return cls(inspection.caller, places_of(inspection))
 
 
 class _Whom:
