@@ -91,10 +91,14 @@ def start_clyra(
     if recorder_cpu is not None:
         for pid in _matching(proxy.process.pid, "recorder.main"):
             move(pid, recorder_cpu)
-    carrying = tuple(_matching(proxy.process.pid, "clyra_proxy.engine.worker"))
     name = "clyra" if workers == 1 else f"clyra x{workers}"
     host, port = proxy.address
-    return Contender(name, f"{host}:{port}", proxy.home.ca_certificate, proxy.process, carrying)
+    return Contender(name, f"{host}:{port}", proxy.home.ca_certificate, proxy.process, carrying(proxy.process.pid))
+
+
+def carrying(pid: int) -> tuple[int, ...]:
+    """The processes of a proxy that carry traffic. pid: its supervisor."""
+    return tuple(_matching(pid, "clyra_proxy.engine.worker"))
 
 
 def move(pid: int, cpu: int) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,12 +78,21 @@ class Generator:
         pinned: bool = True,
         fresh: bool = False,
         path: str = "/",
+        mix: Sequence[tuple[str, Path]] = (),
+        vary: str = "",
     ) -> Result:
-        """One measurement. Raises RuntimeError when a request failed: a broken run gives no number."""
-        words = [str(self._binary), *target.arguments, "--connections", str(connections), "--path", path]
+        """One measurement. Raises RuntimeError when a request failed: a broken run gives no number.
+
+        mix: paths and bodies of requests that are sent in turn, instead of `path` and `body`. vary: a mark in bodies
+        that becomes the number of the request.
+        """
+        words = [str(self._binary), *target.arguments, "--connections", str(connections)]
+        alone: list[tuple[str, Path | None]] = [(path, body)]
+        for each, file in mix or alone:
+            words += ["--path", each, *(["--body", str(file)] if file else [])]
         words += ["--seconds", str(seconds), "--warmup", str(warmup), "--rate", str(rate)]
         words += ["--requests", str(requests)] if requests else []
-        words += ["--body", str(body)] if body else []
+        words += ["--vary", vary] if vary else []
         words += ["--fresh-connections"] if fresh else []
         if pinned and self._cpu is not None:
             words = ["taskset", "-c", str(self._cpu), *words]

@@ -6,6 +6,8 @@
  *
  * Closed loop: every connection sends its next request when the answer is there.
  * Open loop (--rate): request i is due at start + i/rate; it takes an idle connection or waits for one.
+ * Several --path and --body, in pairs: the requests of a mix, in turn. --vary MARK: every MARK in a body becomes the
+ * number of the request in as many digits, so that no two requests are the same.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,18 +31,28 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECEIVE_SIZE = 64 * 1024 };
+enum { RECEIVE_SIZE = 64 * 1024, MOST_KINDS = 16 };
 
 struct settings {
-    const char *proxy, *target, *path, *body_file, *trust, *name, *credentials;
-    int connections, port;
+    const char *proxy, *target, *trust, *name, *credentials, *vary;
+    const char *paths[MOST_KINDS], *body_files[MOST_KINDS];
+    int connections, port, path_count, body_count;
     double seconds, warmup, rate;
     long requests;
     bool tls, fresh;
 };
 
+/* One request of the mix. marks: where the number of the request goes. */
+struct kind {
+    char *text;
+    size_t size, mark_count, *marks;
+};
+
 struct connection {
     int socket;
+    char *text;               /* the request that is on its way, this connection's own when it varies */
+    char *own;
+    size_t size;
     SSL *tls;
     bool busy, dead;
     size_t sent;              /* bytes of the request already written */
@@ -52,10 +64,12 @@ struct connection {
 };
 
 static struct settings settings = {
-    .path = "/", .connections = 16, .seconds = 3, .warmup = 0.5, .requests = 0,
+    .connections = 16, .seconds = 3, .warmup = 0.5, .requests = 0,
 };
-static char *request;
-static size_t request_size;
+static struct kind kinds[MOST_KINDS];
+static int kind_count;
+static long begun;
+static size_t largest;
 static SSL_CTX *trust_context;
 static uint32_t *latencies; /* microseconds */
 static size_t latency_count, latency_room;
@@ -161,15 +175,33 @@ static ssize_t transfer(struct connection *connection, bool writing, char *data,
 
 /* Returns false when the connection is broken. */
 static bool push(struct connection *connection) {
-    while (connection->sent < request_size) {
-        ssize_t done = transfer(connection, true, request + connection->sent, request_size - connection->sent);
+    while (connection->sent < connection->size) {
+        char *rest = connection->text + connection->sent;
+        ssize_t done = transfer(connection, true, rest, connection->size - connection->sent);
         if (done < 0) return errno == EAGAIN;
         connection->sent += (size_t)done;
     }
     return true;
 }
 
+static void choose(struct connection *connection) {
+    const struct kind *kind = &kinds[begun % kind_count];
+    long number = begun++;
+    connection->size = kind->size;
+    if (!kind->mark_count) {
+        connection->text = kind->text;
+        return;
+    }
+    if (!connection->own && !(connection->own = malloc(largest))) fail("memory");
+    connection->text = memcpy(connection->own, kind->text, kind->size);
+    char digits[24];
+    int width = (int)strlen(settings.vary);
+    snprintf(digits, sizeof digits, "%0*ld", width, number);
+    for (size_t i = 0; i < kind->mark_count; i++) memcpy(connection->text + kind->marks[i], digits, (size_t)width);
+}
+
 static bool start(struct connection *connection, int64_t due) {
+    choose(connection);
     connection->busy = true;
     connection->sent = 0;
     connection->filled = 0;
@@ -348,7 +380,7 @@ static void run(struct connection *connections) {
                 if (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) reopen(epoll, connection, false);
                 continue;
             }
-            if (connection->sent < request_size && !push(connection)) {
+            if (connection->sent < connection->size && !push(connection)) {
                 reopen(epoll, connection, true);
                 continue;
             }
@@ -375,12 +407,22 @@ static void run(struct connection *connections) {
                (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
 }
 
-static void build_request(void) {
+static void find_marks(struct kind *kind, size_t from) {
+    size_t width = strlen(settings.vary);
+    if (!width || width > 18) fail("--vary takes a mark of 1 to 18 characters");
+    kind->marks = malloc((kind->size / width + 1) * sizeof *kind->marks);
+    if (!kind->marks) fail("memory");
+    char *end = kind->text + kind->size;
+    for (char *at = kind->text + from; (at = memmem(at, (size_t)(end - at), settings.vary, width)); at += width)
+        kind->marks[kind->mark_count++] = (size_t)(at - kind->text);
+}
+
+static void build_request(struct kind *kind, const char *path, const char *body_file) {
     char *body = NULL;
     long size = 0;
-    if (settings.body_file) {
-        FILE *file = fopen(settings.body_file, "rb");
-        if (!file) fail(settings.body_file);
+    if (body_file) {
+        FILE *file = fopen(body_file, "rb");
+        if (!file) fail(body_file);
         fseek(file, 0, SEEK_END);
         size = ftell(file);
         rewind(file);
@@ -390,10 +432,10 @@ static void build_request(void) {
     }
     bool absolute = settings.proxy && !settings.tls;
     const char *authority = settings.tls ? settings.name : settings.target;
-    request = malloc((size_t)size + 4096);
+    char *request = malloc((size_t)size + 4096);
     if (!request) fail("memory");
     int head = snprintf(request, 4096, "%s %s%s%s HTTP/1.1\r\nHost: %s", body ? "POST" : "GET",
-                        absolute ? "http://" : "", absolute ? settings.target : "", settings.path, authority);
+                        absolute ? "http://" : "", absolute ? settings.target : "", path, authority);
     if (settings.tls) head += snprintf(request + head, 64, ":%d", settings.port);
     head += snprintf(request + head, 256, "\r\nUser-Agent: load\r\nAccept: */*\r\n");
     if (settings.credentials && !settings.tls && settings.proxy)
@@ -401,7 +443,10 @@ static void build_request(void) {
     if (body) head += snprintf(request + head, 128, "Content-Type: application/json\r\nContent-Length: %ld\r\n", size);
     head += snprintf(request + head, 8, "\r\n");
     if (body) memcpy(request + head, body, (size_t)size);
-    request_size = (size_t)head + (size_t)size;
+    kind->text = request;
+    kind->size = (size_t)head + (size_t)size;
+    if (kind->size > largest) largest = kind->size;
+    if (settings.vary && body) find_marks(kind, (size_t)head);
     free(body);
 }
 
@@ -410,13 +455,20 @@ static void parse(int argc, char **argv) {
         {"proxy", 1, 0, 'p'},       {"target", 1, 0, 't'},   {"path", 1, 0, 'P'},     {"body", 1, 0, 'b'},
         {"tls", 1, 0, 'T'},         {"name", 1, 0, 'n'},     {"connections", 1, 0, 'c'}, {"seconds", 1, 0, 's'},
         {"warmup", 1, 0, 'w'},      {"rate", 1, 0, 'r'},     {"requests", 1, 0, 'R'}, {"credentials", 1, 0, 'u'},
-        {"fresh-connections", 0, 0, 'f'}, {0, 0, 0, 0},
+        {"fresh-connections", 0, 0, 'f'}, {"vary", 1, 0, 'v'}, {0, 0, 0, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
             case 'p': settings.proxy = optarg; break;
             case 't': settings.target = optarg; break;
-            case 'P': settings.path = optarg; break;
-            case 'b': settings.body_file = optarg; break;
+            case 'P':
+                if (settings.path_count == MOST_KINDS) exit(64);
+                settings.paths[settings.path_count++] = optarg;
+                break;
+            case 'b':
+                if (settings.body_count == MOST_KINDS) exit(64);
+                settings.body_files[settings.body_count++] = optarg;
+                break;
+            case 'v': settings.vary = optarg; break;
             case 'T': settings.tls = true; settings.trust = optarg; break;
             case 'n': settings.name = optarg; break;
             case 'c': settings.connections = atoi(optarg); break;
@@ -428,10 +480,12 @@ static void parse(int argc, char **argv) {
             case 'f': settings.fresh = true; break;
             default: exit(64);
         }
-    if (!settings.target || settings.connections < 1 || (settings.tls && !settings.name)) {
+    bool pairs = settings.path_count < 2 || settings.path_count == settings.body_count;
+    if (!settings.target || settings.connections < 1 || (settings.tls && !settings.name) || !pairs) {
         fprintf(stderr, "usage: load --target IP:PORT [--proxy IP:PORT] [--tls CA.pem --name HOST] [--body FILE] [--path P]\n"
                         "            [--connections N] [--seconds S | --requests N] [--warmup S] [--rate R]\n"
-                        "            [--credentials BASE64] [--fresh-connections]\n");
+                        "            [--credentials BASE64] [--fresh-connections] [--vary MARK]\n"
+                        "            (--path and --body may be given several times, in pairs)\n");
         exit(64);
     }
     settings.port = atoi(strrchr(settings.target, ':') ? strrchr(settings.target, ':') + 1 : "0");
@@ -445,7 +499,10 @@ int main(int argc, char **argv) {
         SSL_CTX_set_verify(trust_context, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_mode(trust_context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     }
-    build_request();
+    kind_count = settings.path_count ? settings.path_count : 1;
+    for (int i = 0; i < kind_count; i++)
+        build_request(&kinds[i], settings.path_count ? settings.paths[i] : "/",
+                      i < settings.body_count ? settings.body_files[i] : NULL);
     struct connection *connections = calloc((size_t)settings.connections, sizeof *connections);
     if (!connections) fail("memory");
     for (int i = 0; i < settings.connections; i++) {
