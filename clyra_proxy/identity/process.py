@@ -2,8 +2,9 @@
 
 The kernel gives the inode of the client's socket, and the open files of processes say whose it is. That reads many
 small files, so it runs in a thread and never on the event loop; processes that were the answer before are asked first,
-which makes the usual case a few files. The answer is an observation, not authentication: of another user's process,
-without the right to look, there is none. proc(5).
+which makes the usual case a few files, and of many connections opened at once only one looks through everything. The
+answer is an observation, not authentication: of another user's process, without the right to look, there is none.
+proc(5).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import os
 import re
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +50,7 @@ class ProcessFinder:
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
         self._recent: OrderedDict[int, None] = OrderedDict()
+        self._searching = threading.Lock()
 
     async def find(self, client: tuple[str, int], proxy: tuple[str, int]) -> Process | None:
         """The process whose socket has local address `client` and peer `proxy`, or None. Does not block the loop."""
@@ -61,10 +64,11 @@ class ProcessFinder:
         if inode is None:
             return None
         wanted = f"socket:[{inode}]"
-        for pid in self._candidates():
-            if self._holds(pid, wanted):
-                self._remember(pid)
-                return self._describe(pid)
+        with self._searching:
+            for pid in self._candidates():
+                if self._holds(pid, wanted):
+                    self._remember(pid)
+                    return self._describe(pid)
         return None
 
     def _candidates(self) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -94,3 +95,21 @@ def test_an_ended_connection_has_no_process() -> None:
     with connection(socket.AF_INET, "127.0.0.1") as (client, local, peer):
         client.close()
         assert ProcessFinder().look_up(local, peer) is None
+
+
+async def test_of_many_connections_at_once_one_looks_through_everything(
+    child: tuple[int, End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    scan = os.scandir
+
+    def counted(path: Path) -> Iterator[os.DirEntry[str]]:
+        looked.append(str(path))
+        return scan(path)
+
+    monkeypatch.setattr("clyra_proxy.identity.process.os.scandir", counted)
+    pid, client, proxy = child
+    finder = ProcessFinder()
+    found = await asyncio.gather(*(finder.find(client, proxy) for _ in range(16)))
+    assert {process.pid for process in found if process} == {pid}
+    assert looked.count("/proc") == 1
