@@ -14,7 +14,7 @@ from clyra_proxy.activation.model import Attribution, Batch
 from clyra_proxy.exchange import Identity, RequestHead
 
 RUN, SYNC, TOOL = "x-clyra-run", "x-clyra-sync", "x-clyra-tool"
-OWN_HEADERS = frozenset({RUN, SYNC, TOOL})
+OWN_HEADERS = frozenset({RUN, SYNC, TOOL, "clyra-release"})
 """Headers a sender may set for Clyra; they are not for the destination."""
 LONGEST = 128
 _TOLD_BY_HEADERS = (("x-rudder-instance-id", "rudderstack"),)

@@ -60,7 +60,7 @@ def compile_activation(
 
 
 def _open_quarantine(folder: Path | None) -> Quarantine | None:
-    if folder is None or not (Path(__file__).parent / "quarantine" / "store.py").exists():
+    if folder is None:
         return None
     from clyra_proxy.activation.quarantine.store import Quarantine
 

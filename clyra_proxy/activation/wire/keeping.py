@@ -22,9 +22,16 @@ def quarantine(exchange: Exchange, state: ActivationState, bad: frozenset[int]) 
     if store is None or state.batch is None or state.inspection is None:
         return ""
     try:
-        return store.keep(
-            state.inspection, state.profile, [one for one in state.rejections if one.index in bad], exchange
-        )
+        rejections = [one for one in state.rejections if one.index in bad]
+        return store.keep(state.inspection, state.profile, rejections, exchange, _body_of(state, bad))
     except Exception as error:  # noqa: BLE001 - see the module
         log.error("Rejected rows could not be kept: %s.", type(error).__name__)  # noqa: TRY400 - no content in a trace
         return FAILED
+
+
+def _body_of(state: ActivationState, bad: frozenset[int]) -> bytes | None:
+    """The body of a request that sends the rejected rows alone; None when there is none."""
+    if state.batch is None or state.body is None:
+        return None
+    good = frozenset(range(len(state.batch.rows))) - bad
+    return state.endpoint.without(state.body, state.batch, good) if good else state.body
