@@ -86,6 +86,7 @@ class AnswerShape(Section):
     whole_failure: Condition | None = Field(None, description="When an answer of 2xx means that nothing was done.")
     whole_code: Pointer | None = Field(None, description="The destination's code in an answer that refuses all.")
     refused: Refused | None = None
+    always: bool = Field(False, description="Clients take any other refusal for trouble on the way, and try again.")
 
 
 class Limited(Section):

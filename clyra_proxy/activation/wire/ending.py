@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from clyra_proxy.activation.model import Answer
 from clyra_proxy.activation.wire.evidence import note_reply
@@ -45,7 +46,9 @@ def reconcile(exchange: Exchange, state: ActivationState) -> None:
         return
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in exchange.response.fields}
     try:
-        reply = state.endpoint.reply(Answer(exchange.response.status, state.answer, headers), state.batch)
+        rows = tuple(row for row in state.batch.rows if row.index in state.forwarded)
+        came = Answer(exchange.response.status, state.answer, headers)
+        reply = state.endpoint.reply(came, replace(state.batch, rows=rows))
     except Exception:  # noqa: BLE001 - an answer nobody can read says nothing
         return
     note_reply(exchange, len(reply.failed))

@@ -17,10 +17,11 @@ from clyra_proxy.activation.wire.ending import reconcile
 from clyra_proxy.activation.wire.evidence import note_batch
 from clyra_proxy.activation.wire.judging import Report, look, rejections_of
 from clyra_proxy.activation.wire.keeping import quarantine
+from clyra_proxy.activation.wire.refusing import own, refusal
 from clyra_proxy.activation.wire.state import ActivationState
 from clyra_proxy.activation.wire.telling import finding_of, findings_of_report
 from clyra_proxy.enforcement.halt.signals import ROWS_WRITTEN
-from clyra_proxy.exchange import Exchange, OwnAnswer
+from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
 from clyra_proxy.policy.activation import OnBadRows
 from clyra_proxy.stream.watch import check_error
@@ -59,6 +60,7 @@ def decide_rows(exchange: Exchange, state: ActivationState) -> list[Finding]:
     report = look(exchange, state)
     findings = findings_of_report(report, exchange)
     if state.batch is None or state.inspection is None:
+        exchange.answer = refusal(exchange, state, report)
         return findings
     state.forwarded = frozenset(range(len(state.batch.rows)))
     for inspector, signal in report.signals:
@@ -68,7 +70,7 @@ def decide_rows(exchange: Exchange, state: ActivationState) -> list[Finding]:
             findings.append(finding)
     if any(finding.enforced and finding.action is Action.BLOCK for finding in findings):
         state.forwarded = frozenset()
-        exchange.answer = _stored(report)
+        exchange.answer = refusal(exchange, state, report)
         return findings
     return findings + _take_out(exchange, state, report)
 
@@ -88,21 +90,17 @@ def _take_out(exchange: Exchange, state: ActivationState, report: Report) -> lis
     if not rejections or state.mode is not Mode.ENFORCE:
         return []
     bad = frozenset(rejection.index for rejection in rejections)
-    answer = None
-    if len(bad) < len(batch.rows):
-        edited = state.endpoint.without(body, batch, bad)
-        if edited is None:
-            state.forwarded = frozenset()
-            return _all_refused(exchange, rejections, Phase.REQUEST_BODY, {"why": "rows cannot be taken out here"})
-        exchange.request_rewrite = edited
-    else:
-        answer = state.endpoint.refused(batch, rejections)
+    edited = state.endpoint.without(body, batch, bad) if len(bad) < len(batch.rows) else None
     state.rejections = rejections
-    state.forwarded -= bad
-    state.quarantined = quarantine(exchange, state, bad)
-    if len(bad) < len(batch.rows):
+    if edited is not None:
+        exchange.request_rewrite = edited
+        state.forwarded -= bad
+        state.quarantined = quarantine(exchange, state, bad)
         return []
-    exchange.answer = None if answer is None else _own(answer)
+    answer = state.endpoint.refused(batch, rejections)
+    exchange.answer = None if answer is None else own(answer)
+    state.forwarded = frozenset()
+    state.quarantined = quarantine(exchange, state, bad)
     return _all_refused(exchange, rejections, Phase.REQUEST_BODY, {})
 
 
@@ -147,10 +145,7 @@ def merge_answer(exchange: Exchange, state: ActivationState) -> None:
     if told is came or state.mode is not Mode.ENFORCE or (told is None and not state.rejections):
         return
     if told is None:
-        told = state.endpoint.refused(state.batch, state.rejections)
-    if told is None:
-        sent = {"forwarded": len(state.forwarded)}
-        exchange.findings.extend(_all_refused(exchange, state.rejections, Phase.RESPONSE_BODY, sent))
+        exchange.findings.extend(_untold(exchange, state))
         return
     exchange.response_rewrite = told.body
     exchange.response_status = told.status
@@ -161,17 +156,17 @@ def merge_answer(exchange: Exchange, state: ActivationState) -> None:
     )
 
 
-def _stored(report: Report) -> OwnAnswer | None:
-    """The stored outcome of the same write, if that is what blocks it."""
-    for _, signal in report.signals:
-        if signal.answer is not None:
-            return _own(signal.answer)
-    return None
-
-
-def _own(answer: Answer) -> OwnAnswer:
-    fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
-    return OwnAnswer(answer.status, fields, answer.body)
+def _untold(exchange: Exchange, state: ActivationState) -> list[Finding]:
+    """The finding that an answer could not be told for all rows. It passes as it came: the good rows were taken, and a
+    refusal would make the sender send them again; the bad ones are in quarantine and in the record."""
+    finding = RULES[state.rejections[0].rule].finding(
+        exchange.route,
+        Phase.RESPONSE_BODY,
+        check=CHECK,
+        action=Action.MARK,
+        detail={"why": "untold", "rejected": len(state.rejections), "forwarded": len(state.forwarded)},
+    )
+    return [finding] if finding is not None else []
 
 
 def _failed(exchange: Exchange, why: str) -> Finding:

@@ -139,6 +139,27 @@ def test_policy_may_refuse_the_batch_or_only_mark_it(
     assert state.forwarded == (frozenset({0, 1}) if leaves else frozenset())
 
 
+def test_a_refused_batch_is_told_in_the_destinations_shape(room: ScanningRoom) -> None:
+    made, state, _ = judged(batch(False, True), room, settings=Activation(on_bad_rows=OnBadRows.REJECT_BATCH))
+    denial = build(decide(made), made)
+    assert denial.status == 400
+    assert [one["context"]["id"] for one in json.loads(denial.body)["errors"]] == [["u1@x.test"]]
+    assert [one.index for one in state.rejections] == [1]
+
+
+def test_a_whole_request_is_refused_in_plain_words(room: ScanningRoom) -> None:
+    made, _, _ = judged(batch(False, True), room, Refuses(RowSignal("rows.limit")))
+    assert made.answer is None
+    assert build(decide(made), made).status == 403
+
+
+def test_an_answer_of_another_shape_passes_and_is_marked(room: ScanningRoom) -> None:
+    made, state, _ = judged(batch(False, True), room)
+    answered(made, state, room, 200, ["no", "shape"])
+    assert made.response_rewrite is None
+    assert [one.action for one in made.findings if one.detail.get("why") == "untold"] == [Action.MARK]
+
+
 def test_shadow_says_what_it_would_do_and_changes_nothing(room: ScanningRoom) -> None:
     body = batch(False, True)
     made, state, early = judged(body, room, mode=Mode.SHADOW)
