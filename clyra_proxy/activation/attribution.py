@@ -82,4 +82,6 @@ def _tool_of(head: RequestHead) -> str:
 
 def _printable(text: str) -> str:
     """At most 128 printable characters: these words are told in records."""
+    if len(text) <= LONGEST and text.isprintable():
+        return text
     return "".join(sign for sign in text[:LONGEST] if sign.isprintable())

@@ -44,7 +44,11 @@ class DeclaredProfile:
         self._place = place
         self._endpoints = [compile_endpoint(shape, endpoint) for endpoint in shape.endpoints]
         self._other = compile_endpoint(shape, _OTHER)
-        self._ignored = [Template.compile(call) for call in shape.ignored]
+        self._ignored: dict[int, list[Template]] = {}
+        self._ignored_below: list[Template] = []
+        for template in map(Template.compile, shape.ignored):
+            size = len(template.segments)
+            (self._ignored_below if template.rest else self._ignored.setdefault(size, [])).append(template)
         self._fixed: dict[int, list[CompiledEndpoint]] = {}
         self._open: list[CompiledEndpoint] = []
         for one in self._endpoints:
@@ -54,14 +58,21 @@ class DeclaredProfile:
     def endpoints(self) -> tuple[CompiledEndpoint, ...]:
         return tuple(self._endpoints)
 
+    def row_places(self) -> tuple[Tokens, ...]:
+        """Where in a JSON body rows may stand, for any of its endpoints; empty when nothing says so."""
+        if self._place is not None:
+            return (self._place,)
+        return tuple(dict.fromkeys(place for one in self._endpoints for place in one.reading.containers if place))
+
     def at(self, place: Tokens) -> DeclaredProfile:
         """The same destination with its rows at a declared place."""
         return DeclaredProfile(self.shape, self._jobs, place)
 
     def endpoint(self, head: RequestHead, destination: Destination) -> Endpoint | None:
         call = call_of(head).without_suffix(self.shape.optional_suffix)
-        if any(template.match(call) is not None for template in self._ignored):
-            return None
+        for template in (*self._ignored.get(len(call.segments), ()), *self._ignored_below):
+            if template.match(call) is not None:
+                return None
         for compiled in (*self._fixed.get(len(call.segments), ()), *self._open):
             captures = compiled.template.match(call)
             if captures is not None:

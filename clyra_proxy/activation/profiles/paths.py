@@ -84,7 +84,7 @@ class Template:
             return None
         if len(call.segments) < size or (len(call.segments) > size and not self.rest):
             return None
-        if any(call.query.get(name) is None or value not in ("*", call.query[name]) for name, value in self.query):
+        if self.query and not self._asked(call):
             return None
         captures: dict[str, str] = {}
         for segment, given in zip(self.segments, call.segments, strict=False):
@@ -93,6 +93,9 @@ class Template:
         if self.rest:
             captures[self.rest] = "/".join(call.segments[size:])
         return captures
+
+    def _asked(self, call: Call) -> bool:
+        return all(name in call.query and value in ("*", call.query[name]) for name, value in self.query)
 
 
 def _segment(part: str) -> _Segment:
@@ -104,9 +107,12 @@ def _segment(part: str) -> _Segment:
 
 
 def _fits(segment: _Segment, given: str, captures: dict[str, str]) -> bool:
-    folded = given.casefold()
     if not segment.name:
-        return folded == segment.before
+        return given == segment.before or given.casefold() == segment.before
+    if not segment.before and not segment.after:
+        captures[segment.name] = given
+        return True
+    folded = given.casefold()
     if not folded.startswith(segment.before) or not folded.endswith(segment.after):
         return False
     captured = given[len(segment.before) : len(given) - len(segment.after)]
