@@ -11,6 +11,7 @@ from typing import Any
 from recorder.errors import RecorderError, SocketError
 from recorder.interface import (
     ANCHOR_PATH,
+    APPROVAL_DESK_PATH,
     APPROVALS_PATH,
     CHECKPOINT_PATH,
     ERASURES_PATH,
@@ -67,6 +68,11 @@ def request_key_change(path: Path, order: dict[str, Any], timeout: float = 120.0
 def request_approval(path: Path, predicate: dict[str, Any], timeout: float = 30.0) -> str:
     """Have an approval certificate signed and kept; its digest. Raises SocketError, RecorderError."""
     return str(_ask(path, "POST", APPROVALS_PATH, json.dumps(predicate).encode(), timeout)["cert_sha256"])
+
+
+def request_desk(path: Path, order: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
+    """Ask the approvals desk, see `recorder.approvals.operator`. Raises SocketError, RecorderError."""
+    return _ask(path, "POST", APPROVAL_DESK_PATH, json.dumps(order).encode(), timeout)
 
 
 def request_erasure(path: Path, data: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:

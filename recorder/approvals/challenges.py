@@ -18,7 +18,7 @@ from recorder.web_encoding import to_base64url
 
 COVERED: Final = ("id", "decision", "payload", "action", "amount", "quorum", "sod", "policy")
 _RANDOM_LENGTH = 43
-_LENGTH = 86
+LENGTH: Final = 86
 
 
 def new_nonce(predicate: Mapping[str, Any]) -> str:
@@ -38,4 +38,4 @@ def covering(predicate: Mapping[str, Any]) -> str:
 def covers(predicate: Mapping[str, Any]) -> bool:
     """Whether the nonce of a certificate commits to what the certificate says."""
     nonce = predicate["challenge"]["nonce"]
-    return len(nonce) == _LENGTH and nonce[_RANDOM_LENGTH:] == covering(predicate)
+    return len(nonce) == LENGTH and nonce[_RANDOM_LENGTH:] == covering(predicate)

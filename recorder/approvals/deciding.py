@@ -117,7 +117,7 @@ class Deciding:
         if known is None:
             raise Refusal(errors.APPROVER)
         decided = [(one["iss"], one["sub"], one["delegator"]) for one in self.desk.book.decisions(packet)]
-        duties = duties_of(settings, request.asker[0])
+        duties = duties_of(settings, request.agent_name)
         return row, request, voice_of(settings, known, request.role, duties, decided, self.desk.clock())
 
     def _certificate(
@@ -138,7 +138,7 @@ class Deciding:
             action=request.action(),
             approver=said or replace(_UNSAID, issuer=person.iss, subject_commitment=commitment(self.desk.salt, person)),
             challenge=challenge,
-            requester_commitment=duties_of(self.desk.settings.current(), request.asker[0]).requester_commitment(
+            requester_commitment=duties_of(self.desk.settings.current(), request.agent_name).requester_commitment(
                 self.desk.salt
             ),
             policy_sha256=request.policy_sha256,

@@ -124,7 +124,7 @@ class Desk:
         return len(lost)
 
     def _record_use(self, packet: str, request: wire.Request, use: wire.Use, certificates: list[str]) -> None:
-        duties = duties_of(self.settings.current(), request.asker[0])
+        duties = duties_of(self.settings.current(), request.agent_name)
         requester, deployer = duties.requester_commitment(self.salt), duties.deployer_commitment(self.salt)
         self.record([records.consumed(packet, request, use, certificates, requester, deployer)])
         self.book.connection.execute("UPDATE uses SET recorded=1 WHERE packet=?", (packet,))
@@ -163,7 +163,7 @@ class Desk:
     def _take_in(self, request: wire.Request) -> sqlite3.Row:
         now, packet = self.clock(), new_id(self.clock())
         settings = self.settings.current()
-        duties = duties_of(settings, request.asker[0])
+        duties = duties_of(settings, request.agent_name)
         of = eligible(settings, request.role, duties, now)
         deadline = now + request.decide_within_s
         display = wire.display_document(packet, request, int(deadline))

@@ -21,6 +21,7 @@ _Line = tuple[Annotated[str, Field(max_length=1024)], Annotated[str, Field(max_l
 
 BOUND = ("payload", "body_sha256", "action_sha256", "headers_sha256", "act", "agent", "policy_sha256", "audience")
 """Fields that whoever comes back must repeat exactly."""
+_UNPROVEN = frozenset(("none", "process"))
 
 
 class PacketError(ValueError):
@@ -65,8 +66,19 @@ class Claims(_Part):
 
     @property
     def asker(self) -> tuple[str, str, str]:
-        """Who asks: name, tenant, and how the name was established."""
-        return str(self.agent.get("uid", "")), self.tenant, str(self.agent.get("auth", ""))
+        """Who asks: name, tenant, and how the name was established.
+
+        A name that nothing proves does not count: the process behind a connection may be found only after a moment.
+        """
+        auth = str(self.agent.get("auth", ""))
+        if auth in _UNPROVEN:
+            return "", self.tenant, ""
+        return self.agent_name, self.tenant, auth
+
+    @property
+    def agent_name(self) -> str:
+        """What the agent is called, proven or not."""
+        return str(self.agent.get("uid", ""))
 
     @property
     def digest(self) -> PayloadDigest:

@@ -78,7 +78,7 @@ class Rounds:
         )
         for row in near:
             request = request_of(row)
-            duties = duties_of(settings, request.asker[0])
+            duties = duties_of(settings, request.agent_name)
             of = eligible(settings, request.role, duties, now)
             with self.office.book.change() as run:
                 run.execute("UPDATE packets SET escalated=1 WHERE id=?", (row["id"],))
@@ -115,7 +115,7 @@ class Rounds:
         if channel is None or packet is None:
             return None
         request = request_of(packet)
-        people = eligible(settings, request.role, duties_of(settings, request.asker[0]), self.office.desk.clock())
+        people = eligible(settings, request.role, duties_of(settings, request.agent_name), self.office.desk.clock())
         act = json.loads(packet["request"])["act"]
         letter = Letter(
             id=row["id"],
@@ -123,7 +123,7 @@ class Rounds:
             packet=packet["id"],
             action_class=request.action_class,
             action=f"{act['method']} {act.get('host', '')}{act['target']}",
-            agent=request.asker[0],
+            agent=request.agent_name,
             tenant=request.tenant,
             risks=tuple(risk.rule for risk in request.risks[:8]),
             deadline=int(packet["deadline"]),

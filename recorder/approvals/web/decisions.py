@@ -169,7 +169,7 @@ def _barred(settings: ApprovalSettings, person: Person, row: sqlite3.Row, given:
     request = request_of(row)
     decided = [(one["iss"], one["sub"], one["delegator"]) for one in given]
     try:
-        voice_of(settings, person, request.role, duties_of(settings, request.asker[0]), decided, now)
+        voice_of(settings, person, request.role, duties_of(settings, request.agent_name), decided, now)
     except Refusal as refusal:
         return refusal.detail
     return ""

@@ -57,7 +57,7 @@ class Held:
 def held(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Held]:
     folder = tmp_path_factory.mktemp("held")
     settle(folder)
-    with RunningProxy.start(folder, approvals_policy(authority)) as running:
+    with RunningProxy.start(folder, approvals_policy(authority), seconds=180) as running:
         yield Held(running)
 
 
@@ -66,5 +66,5 @@ def waiting(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> I
     """The same, where requests wait inline; two workers."""
     folder = tmp_path_factory.mktemp("waiting")
     settle(folder)
-    with RunningProxy.start(folder, approvals_policy(authority, wait_seconds=60), workers=2) as running:
+    with RunningProxy.start(folder, approvals_policy(authority, wait_seconds=60), workers=2, seconds=180) as running:
         yield Held(running)

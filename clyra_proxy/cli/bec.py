@@ -1,0 +1,153 @@
+"""`clyra bec validate`: whether approval certificates are of BEC grade, offline, by files and trust file alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clyra_proxy.cli.options import HomeOption, JsonOption
+from clyra_proxy.cli.output import painted, print_json, wants_colour
+from clyra_proxy.errors import CannotTellError, UsageError
+from clyra_proxy.home import Home
+from recorder.approval import MAX_BYTES, SUFFIX
+from recorder.approval_payload import digest_payload
+from recorder.approvals.validate import Expectations, Finding, Validator
+from recorder.layout import Layout
+from recorder.record import micros_of
+from recorder.trust import TrustError
+
+app = typer.Typer(
+    name="bec",
+    no_args_is_help=True,
+    add_completion=False,
+    help="Approvals against business e-mail compromise: bound to a payload, signed by a person.",
+    epilog="See docs/approvals-howto.md.",
+)
+_SECONDS = re.compile(r"[0-9]{1,12}")
+
+
+@app.callback()
+def _group() -> None:
+    """Approvals against business e-mail compromise."""
+
+
+@app.command()
+def validate(
+    certificate_path: Annotated[
+        Path,
+        typer.Option("--certificate-path", exists=True, metavar="DIR", help="Folder of certificates, or one file."),
+    ],
+    trust: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Trust file.", show_default="that of the data folder"),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Also trust these approver keys (`clyra approvals keys --out DIR`)."
+        ),
+    ] = None,
+    payload: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The payload they must be about.")
+    ] = None,
+    at: Annotated[str, typer.Option(help="Moment at which they must hold: `now`, seconds, or as in records.")] = "",
+    policy: Annotated[str, typer.Option(help="SHA-256 of the policy they must be given under.")] = "",
+    tenant: Annotated[str | None, typer.Option(help="Tenant they must be for.")] = None,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="Also take what rests on the operator's word alone.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Exit 0 when every certificate is valid and of BEC grade (refusals count), 1 when not, 2 when nobody can tell."""
+    files = _files(certificate_path)
+    digest = digest_payload(payload.read_bytes()).sha256 if payload else ""
+    expected = Expectations(digest, policy, tenant, _moment(at))
+    raw = [file.read_bytes()[: MAX_BYTES + 1] for file in files]
+    validator = _validator(trust or _own_trust(home), keys, expected)
+    validator.announce(raw)
+    found = [(file, _named(file, validator.validate(one))) for file, one in zip(files, raw, strict=True)]
+    good = all(_holds(finding, operator) for _, finding in found)
+    if as_json:
+        certificates = [{"file": file.name, **finding.document()} for file, finding in found]
+        print_json({"valid": good, "certificates": certificates})
+    else:
+        _tell(found, operator=operator)
+    raise typer.Exit(0 if good else 1)
+
+
+def _holds(finding: Finding, operator: bool) -> bool:
+    if not finding.valid:
+        return False
+    return finding.bec or finding.decision == "deny" or operator
+
+
+def _named(file: Path, finding: Finding) -> Finding:
+    """A file of a bundle or a store is named after its certificate; one that is not is not the one it says."""
+    name = file.name.removesuffix(SUFFIX)
+    if re.fullmatch(r"[0-9a-f]{64}", name) and finding.valid and name != finding.digest:
+        return Finding(finding.digest, finding.id, code="E_APPROVAL_SIG", detail="it is not what it is named after")
+    return finding
+
+
+def _tell(found: list[tuple[Path, Finding]], *, operator: bool) -> None:
+    colour = wants_colour()
+    for file, finding in found:
+        good = _holds(finding, operator)
+        word = painted("valid" if good else "invalid", "green" if good else "red", colour)
+        reason = finding.code or ("" if good else "W_APPROVAL_OPERATOR_ASSERTED")
+        notes = " ".join(
+            part for part in (finding.decision, "+".join(finding.bindings), reason, finding.detail) if part
+        )
+        typer.echo(f"{word}  {file.name}  {notes}")
+
+
+def _files(path: Path) -> list[Path]:
+    files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    if not files:
+        raise CannotTellError(
+            f"There is no certificate in {path}.", f"Their names end in {SUFFIX}.", "Check the folder."
+        )
+    return files
+
+
+def _own_trust(home: Path | None) -> Path:
+    """Never a file beside the certificates: whoever made those could have put it there."""
+    own = Layout(Home.locate(home).root).trust
+    if not own.exists():
+        raise CannotTellError(
+            "There is no trust file.", "Nobody's signature can be judged without one.", "Give --trust."
+        )
+    return own
+
+
+def _validator(trust: Path, keys: Path | None, expected: Expectations) -> Validator:
+    try:
+        validator = Validator.of_trust(trust.read_bytes(), expected)
+        for file in sorted(keys.glob("*.json")) if keys is not None else ():
+            validator.trust_also(json.loads(file.read_bytes()))
+    except TrustError as error:
+        raise CannotTellError(f"{trust} cannot be used.", f"{error.code}: {error.detail}.", "Get it anew.") from None
+    except ValueError:
+        raise CannotTellError(
+            f"A key in {keys} cannot be used.", "", "Write them with `clyra approvals keys`."
+        ) from None
+    return validator
+
+
+def _moment(text: str) -> int | None:
+    if not text:
+        return None
+    if text == "now":
+        return int(time.time())
+    if _SECONDS.fullmatch(text):
+        return int(text)
+    try:
+        return micros_of(text if "." in text else f"{text.removesuffix('Z')}.000000Z") // 1_000_000
+    except ValueError:
+        raise UsageError(f"{text} is no moment.", "", "Use `now`, seconds, or 2026-11-22T18:00:00Z.") from None
