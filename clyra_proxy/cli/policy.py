@@ -22,6 +22,7 @@ from clyra_proxy.policy.editor_schema import editor_schema
 from clyra_proxy.policy.load import InvalidPolicyError, LoadedPolicy, load_with_source
 
 if TYPE_CHECKING:
+    from clyra_proxy.enforcement.contradictions import Contradiction
     from clyra_proxy.policy.testing import CaseResult
 
 app = typer.Typer(name="policy", no_args_is_help=True, help="Check, show, compare and test policy files.")
@@ -45,8 +46,17 @@ def _compiled(loaded: LoadedPolicy) -> CompiledPolicy:
 
 
 @app.command()
-def check(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Say whether a policy, with every file it names, can be put in force."""
+def check(
+    path: PolicyArgument = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on warnings too.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a policy, with every file it names, can be put in force, and what in it contradicts.
+
+    Contradictions are rules that nothing reaches, that want opposite things, or that rely on what is not enforced; each
+    comes with a request that shows it. Errors among them exit 1, as an invalid policy does.
+    """
     file = _file(path, home)
     try:
         loaded = load_with_source(file)
@@ -66,12 +76,33 @@ def check(path: PolicyArgument = None, home: HomeOption = None, as_json: JsonOpt
         "egress": enforcement.egress.value,
         "destinations": len(loaded.document.destinations),
     }
+    found = _contradictions(loaded, home)
     if as_json:
-        print_json(facts)
-        return
-    typer.echo(f"{file}: valid")
-    for name in ("extends", "mode", "egress", "destinations", "sha256"):
-        typer.echo(f"  {name}: {facts[name]}")
+        print_json({**facts, "contradictions": [one.as_json() for one in found]})
+    else:
+        typer.echo(f"{file}: valid")
+        for name in ("extends", "mode", "egress", "destinations", "sha256"):
+            typer.echo(f"  {name}: {facts[name]}")
+        for one in found:
+            typer.echo(painted(str(one), "red" if one.weight == "error" else "yellow", wants_colour()))
+    if any(one.weight == "error" or strict for one in found):
+        raise typer.Exit(1)
+
+
+def _contradictions(loaded: LoadedPolicy, home: Path | None) -> list[Contradiction]:
+    """What contradicts in a valid policy; who may approve is taken from the data folder's recorder, if it has one."""
+    from clyra_proxy.enforcement.contradictions import find
+    from recorder.approvals.settings import SettingsFile
+    from recorder.errors import RecorderError
+    from recorder.layout import Layout
+
+    approvers = None
+    try:
+        file = Layout(Home.locate(home).root).approval_settings
+        approvers = SettingsFile(file).current() if file.exists() else None
+    except (ClyraError, RecorderError):
+        pass  # nothing can be said of approvers then; `clyra approvals` says what is wrong with the file
+    return find(loaded.document, loaded.base_dir, approvers)
 
 
 def _problems(error: ClyraError) -> list[dict[str, Any]]:
