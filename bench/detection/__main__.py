@@ -83,7 +83,9 @@ def write(measured: Measured) -> Iterator[str]:
     )
     yield from page_peers.elsewhere()
     yield from page.time_taken()
-    yield from page.other_rooms()
+    yield from page.secrets()
+    yield from page_peers.secrets(read_rows())
+    yield from page.business_mail()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,12 +13,19 @@ from typing import Any
 
 import yaml
 
+from bench.detection.corpus import Row
+from bench.detection.leaks import is_found
 from bench.detection.measuring import Rate, Scored
-from bench.detection.peers import RATES, corpus_hash, counts, read_field, read_kept
+from bench.detection.peers import RATES, corpus_hash, counts, read_field, read_kept, rows_for
 
 _ELSEWHERE = Path(__file__).with_name("peers.yaml")
 _FIELD = Path(__file__).with_name("peering") / "field.yaml"
 _NONE = (0, 0)
+_SECRETS = """
+Other detectors on the same texts. The secrets are made up by Clyra's own descriptions of formats, places and encodings,
+so its recall here says that it does what it describes, and that of others what such a description holds beyond theirs;
+the benign texts are nobody's.
+"""
 _EXPLAINED = """
 Detectors that install from PyPI and run without a network, each in an environment of its own, on the texts of the
 tables above (`python -m bench.detection.peers`). *Recall at most*: with the lowest threshold of a detector's own score
@@ -31,7 +38,7 @@ beyond that it is not known which of these texts a peer was made in sight of. Ou
 def same_texts(ours: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
     """Every detector on this corpus, ours first, and what was not run."""
     first = next(iter(ours.values()))
-    kept = {name: told for name, told in read_kept().items() if told["corpus"] == corpus_hash([o.row for o in first])}
+    kept = _kept_of([one.row for one in first])
     yield "## Other detectors, on the same texts"
     yield ""
     yield from _EXPLAINED.strip().split("\n")
@@ -42,12 +49,38 @@ def same_texts(ours: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
     for name, scored in ours.items():
         yield f"| **{name}** | {_cells(counts(scored))} | see Time |"
     for peer in read_field():
-        if told := kept.get(peer.name):
+        if peer.task == "injection" and (told := kept.get(peer.name)):
             left_out = f", without {', '.join(peer.own)}" if peer.own else ""
             times = " / ".join(f"{told['ms'][size]:.3g}" for size in ("1000", "10000", "100000"))
             yield f"| {peer.shown} {told['version']}{left_out} | {_cells(told)} | {times} |"
     yield ""
     yield from _not_run()
+
+
+def _kept_of(rows: Sequence[Row]) -> dict[str, Any]:
+    corpus = corpus_hash(rows)
+    return {name: told for name, told in read_kept().items() if told["corpus"] == corpus}
+
+
+def secrets(rows: Sequence[Row]) -> Iterator[str]:
+    """Detectors of secrets on made-up ones and on the benign texts. rows: the corpus."""
+    texts = rows_for("secrets", rows)
+    found = [is_found(row.text) for row in texts]
+    ours = counts([Scored(row, float(hit), hit) for row, hit in zip(texts, found, strict=True)])
+    yield from _SECRETS.strip().split("\n")
+    yield ""
+    yield "| detector | vendor formats | generic | encoded | false positives | hard negatives |"
+    yield "|---|---|---|---|---|---|"
+    yield f"| **Clyra** | {_secret_cells(ours)} |"
+    for peer in read_field():
+        if peer.task == "secrets" and (told := _kept_of(texts).get(peer.name)):
+            yield f"| {peer.shown} {told['version']} | {_secret_cells(told)} |"
+    yield ""
+
+
+def _secret_cells(told: Mapping[str, Any]) -> str:
+    groups = (("1:vendor", 1), ("1:generic", 1), ("1:encoded", 1), ("0:all", 2), ("0:hard_negative", 2))
+    return " | ".join(_shown(told["flagged"].get(group, _NONE), digits) for group, digits in groups)
 
 
 def _cells(told: Mapping[str, Any]) -> str:

@@ -16,13 +16,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bench.detection import leaks
 from bench.detection.corpus import Row, read_rows
 from bench.detection.measuring import Scored, operating_curve, rates
 
@@ -37,21 +38,37 @@ _VERSION = "import importlib.metadata as m, sys; print(m.version(sys.argv[1].spl
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """shown: its name on the page. install: what `uv pip install` is told. own: sources left out of its figures."""
+    """shown: its name on the page. install: what `uv pip install` is told. own: sources left out of its figures.
+    task: what it looks for, `injection` or `secrets`."""
 
     name: str
     install: tuple[str, ...]
     shown: str = ""
     own: tuple[str, ...] = ()
+    task: str = "injection"
 
 
 def read_field(path: Path = _FOLDER / "field.yaml") -> list[Peer]:
     """The peers that can be run."""
     told = yaml.safe_load(path.read_text("utf-8"))["peers"]
     return [
-        Peer(one["name"], tuple(one["install"]), one.get("shown", one["name"]), tuple(one.get("own", ())))
+        Peer(
+            one["name"],
+            tuple(one["install"]),
+            one.get("shown", one["name"]),
+            tuple(one.get("own", ())),
+            one.get("task", "injection"),
+        )
         for one in told
     ]
+
+
+def rows_for(task: str, rows: Sequence[Row], seed: int = 1) -> list[Row]:
+    """The texts of a task. rows: the corpus. Secrets: the made-up ones, and the corpus' benign rows as they are."""
+    if task == "injection":
+        return list(rows)
+    made = (Row(case.text, 1, "made up", case.kind, "") for case in leaks.cases(seed, 1))
+    return [*made, *(row for row in rows if not row.label)]
 
 
 def measure_peer(peer: Peer, rows: Sequence[Row]) -> dict[str, Any]:
@@ -132,10 +149,10 @@ def keep(name: str, measured: dict[str, Any]) -> None:
     KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
-def _asked_for(only: Sequence[str], again: bool, corpus: str) -> Iterator[Peer]:
+def _asked_for(only: Sequence[str], again: bool, hashes: Mapping[str, str]) -> Iterator[Peer]:
     kept = read_kept()
     for peer in read_field():
-        if peer.name in only or (not only and (again or kept.get(peer.name, {}).get("corpus") != corpus)):
+        if peer.name in only or (not only and (again or kept.get(peer.name, {}).get("corpus") != hashes[peer.task])):
             yield peer
 
 
@@ -145,15 +162,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", action="append", default=[], help="this peer, measured or not; repeatable")
     parser.add_argument("--again", action="store_true", help="all of them, measured or not")
     options = parser.parse_args(arguments)
-    rows = read_rows()
-    corpus = corpus_hash(rows)
-    for peer in _asked_for(options.only, options.again, corpus):
+    corpus = {task: rows_for(task, read_rows()) for task in ("injection", "secrets")}
+    hashes = {task: corpus_hash(rows) for task, rows in corpus.items()}
+    for peer in _asked_for(options.only, options.again, hashes):
         try:
-            measured = measure_peer(peer, rows)
+            measured = measure_peer(peer, corpus[peer.task])
         except (subprocess.CalledProcessError, RuntimeError) as error:
             print(f"{peer.name}: not measured: {error}", file=sys.stderr)
             continue
-        keep(peer.name, {**measured, "corpus": corpus})
+        keep(peer.name, {**measured, "corpus": hashes[peer.task]})
         print(f"{peer.name} {measured['version']}: {measured['flagged']['1:all']} {measured['flagged']['0:all']}")
 
 

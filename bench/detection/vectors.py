@@ -66,6 +66,9 @@ class Library:
 
 def _encode(spans: Sequence[str]) -> Iterator[Vectors]:
     parts = [spans[start : start + _PART] for start in range(0, len(spans), _PART)]
+    if len(parts) == 1:
+        yield from _encoded(spans)
+        return
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         for vectors in pool.map(_encoded, parts):
             yield from vectors

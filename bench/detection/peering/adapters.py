@@ -14,49 +14,41 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 type Answer = tuple[float, bool]
 type Ask = Callable[[str], Answer]
 
 
+def calling(scan: Callable[[str], Any], read: Callable[[Any], Answer]) -> Ask:
+    """What `scan` returns, read as score and decision."""
+    return lambda text: read(scan(text))
+
+
 def promptbadger(classifier: bool) -> Ask:
     """Score 0 to 100. Acts on anything but `benign`."""
     scanner = importlib.import_module("promptbadger").Scanner(classifier=classifier)
-
-    def ask(text: str) -> Answer:
-        result = scanner.scan(text)
-        return float(result.score), str(result.verdict) != "benign"
-
-    return ask
+    return calling(scanner.scan, lambda result: (result.score, str(result.verdict) != "benign"))
 
 
 def guardlayer() -> Ask:
     guard = importlib.import_module("guardlayer").GuardLayer.from_preset("balanced")
-
-    def ask(text: str) -> Answer:
-        result = guard.scan_input(text)
-        return float(result.score), result.verdict.value != "allow"
-
-    return ask
+    return calling(guard.scan_input, lambda result: (result.score, result.verdict.value != "allow"))
 
 
 def agentbastion() -> Ask:
     """Without a scale: allowed or not."""
     firewall = importlib.import_module("agentbastion").Firewall()
-
-    def ask(text: str) -> Answer:
-        verdict = firewall.check_input(text)
-        return float(len(verdict.matches)), not verdict.allowed
-
-    return ask
+    return calling(firewall.check_input, lambda verdict: (len(verdict.matches), not verdict.allowed))
 
 
 def turbocloak() -> Ask:
     module = importlib.import_module("turbocloak")
-    return lambda text: (float(module.injection_score(text)), bool(module.is_jailbreak(text)))
+    return lambda text: (module.injection_score(text), module.is_jailbreak(text))
 
 
 def zugashield() -> Ask:
@@ -71,7 +63,7 @@ def zugashield() -> Ask:
         session = {"session_id": f"text-{next(sessions)}"}
         decision = loop.run_until_complete(shield.check_prompt(text, session))
         score = max((threat.confidence for threat in decision.threats_detected), default=0.0)
-        return float(score), decision.verdict.value != "allow"
+        return score, decision.verdict.value != "allow"
 
     return ask
 
@@ -85,89 +77,55 @@ def oubliette_shield() -> Ask:
 
     def ask(text: str) -> Answer:
         blocked = bool(shield.analyze(text, session_id=f"text-{next(sessions)}").blocked)
-        return float(model.score(text)["score"]) + blocked, blocked
+        return model.score(text)["score"] + blocked, blocked
 
     return ask
 
 
 def ai_injection_guard() -> Ask:
     scanner = importlib.import_module("prompt_shield").PromptScanner(threshold="MEDIUM")
-
-    def ask(text: str) -> Answer:
-        result = scanner.scan(text)
-        return float(result.risk_score), str(result.severity) in {"MEDIUM", "HIGH", "CRITICAL"}
-
-    return ask
+    acting = {"MEDIUM", "HIGH", "CRITICAL"}
+    return calling(scanner.scan, lambda result: (result.risk_score, str(result.severity) in acting))
 
 
 def clawguard_core() -> Ask:
     scan = importlib.import_module("clawguard_core").scan_text
-
-    def ask(text: str) -> Answer:
-        report = scan(text)
-        return float(report.risk_score), report.total_findings > 0
-
-    return ask
+    return calling(scan, lambda report: (report.risk_score, report.total_findings > 0))
 
 
 def safepaste() -> Ask:
     scan = importlib.import_module("safepaste").scan_prompt
-
-    def ask(text: str) -> Answer:
-        result = scan(text)
-        return float(result.score), bool(result.flagged)
-
-    return ask
+    return calling(scan, lambda result: (result.score, result.flagged))
 
 
 def nukon_pi_detect() -> Ask:
     scan = importlib.import_module("nukon_pi_detect").scan
-
-    def ask(text: str) -> Answer:
-        result = scan(text)
-        return float(result.score), str(result.decision) != "CLEAN"
-
-    return ask
+    return calling(scan, lambda result: (result.score, str(result.decision) != "CLEAN"))
 
 
 def forcefield() -> Ask:
     guard = importlib.import_module("forcefield").Guard(telemetry=False)
-
-    def ask(text: str) -> Answer:
-        result = guard.scan(text)
-        return float(result.risk_score), bool(result.blocked)
-
-    return ask
+    return calling(guard.scan, lambda result: (result.risk_score, result.blocked))
 
 
 def xaidr() -> Ask:
     sensor = importlib.import_module("xaidr").Sensor(agent_id="bench")
-
-    def ask(text: str) -> Answer:
-        result = sensor.scan(text)
-        return float(result.score), str(result.action) != "allowed"
-
-    return ask
+    return calling(sensor.scan, lambda result: (result.score, str(result.action) != "allowed"))
 
 
 def toolwall_guard() -> Ask:
     """Without its judge, whose model comes from a hub."""
     detector = importlib.import_module("toolwall.detect").CompositeDetector(use_judge=False)
-
-    def ask(text: str) -> Answer:
-        score, _ = detector.score(text)
-        return float(score), score >= 0.6
-
-    return ask
+    return calling(detector.score, lambda told: (told[0], told[0] >= 0.6))
 
 
-def classifinder_engine() -> Ask:
-    """Its patterns for prompt injection alone."""
+def classifinder(secrets: bool) -> Ask:
+    """Its patterns for secrets alone, or those for prompt injection."""
     scan = importlib.import_module("classifinder_engine").scan
 
     def ask(text: str) -> Answer:
-        found = [one.confidence for one in scan(text) if one.type.startswith("pi_")]
-        return float(max(found, default=0.0)), bool(found)
+        found = [one.confidence for one in scan(text) if one.type.startswith("pi_") is not secrets]
+        return max(found, default=0.0), bool(found)
 
     return ask
 
@@ -175,41 +133,33 @@ def classifinder_engine() -> Ask:
 def aicordon() -> Ask:
     """Its local engine, Picket. Without a scale."""
     detector = importlib.import_module("aicordon.picket").load()
-
-    def ask(text: str) -> Answer:
-        report = detector.check(text)
-        return float(len(report.findings)), bool(report.flagged)
-
-    return ask
+    return calling(detector.check, lambda report: (len(report.findings), report.flagged))
 
 
 def prompt_lint_py() -> Ask:
     firewall = importlib.import_module("promptlint").Firewall(mode="monitor")
-
-    def ask(text: str) -> Answer:
-        result = firewall.scan(text)
-        return float(result.risk_score), result.decision.value != "ALLOW"
-
-    return ask
+    return calling(firewall.scan, lambda result: (result.risk_score, result.decision.value != "ALLOW"))
 
 
 def injectionshield() -> Ask:
     scan = importlib.import_module("injectionshield").scan
+    return calling(scan, lambda result: (result.risk_score, not result.safe))
+
+
+def detect_secrets() -> Ask:
+    """A file a text, as it is made for; its plug-ins and filters by default."""
+    module = importlib.import_module("detect_secrets")
+    settings = importlib.import_module("detect_secrets.settings").default_settings
+    place = os.path.join(tempfile.mkdtemp(), "text.txt")
 
     def ask(text: str) -> Answer:
-        result = scan(text)
-        return float(result.risk_score), not result.safe
-
-    return ask
-
-
-def nanoguard() -> Ask:
-    """A small transformer, its weights inside the wheel."""
-    guard = importlib.import_module("nanoguard").NanoGuard()
-
-    def ask(text: str) -> Answer:
-        result = guard.scan(text)
-        return float(result.injection_score), bool(result.is_injection)
+        with open(place, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+        found = module.SecretsCollection()
+        with settings():
+            found.scan_file(place)
+        number = len(list(found))
+        return number, number > 0
 
     return ask
 
@@ -229,11 +179,12 @@ ADAPTERS: dict[str, Callable[[], Ask]] = {
     "forcefield": forcefield,
     "xaidr": xaidr,
     "toolwall-guard": toolwall_guard,
-    "classifinder-engine": classifinder_engine,
+    "classifinder-engine": lambda: classifinder(False),
+    "classifinder-secrets": lambda: classifinder(True),
     "aicordon": aicordon,
     "prompt-lint-py": prompt_lint_py,
     "injectionshield": injectionshield,
-    "metatronnanoguard": nanoguard,
+    "detect-secrets": detect_secrets,
 }
 
 
@@ -249,7 +200,7 @@ def main() -> None:
         begun = time.process_time()
         try:
             score, flagged = ask(text)
-            answer: list[float | bool | None] = [round(score, 5), flagged, 0]
+            answer: list[float | bool | None] = [round(float(score), 5), bool(flagged), 0]
         except Exception:
             answer = [None, False, 0]
         answer[2] = round((time.process_time() - begun) * 1000, 3)

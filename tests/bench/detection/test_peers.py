@@ -44,6 +44,14 @@ def test_no_recall_is_shown_where_every_threshold_flags_too_much() -> None:
     assert told["at"]["0.001"]["recall"] == [0, 1]
 
 
+def test_detectors_of_secrets_get_made_up_secrets_and_the_benign_texts() -> None:
+    """The attacks of the corpus hold none, so they are not asked about."""
+    texts = peers.rows_for("secrets", ROWS)
+    assert {row.kind for row in texts if row.label} == {"vendor", "generic", "encoded"}
+    assert [row for row in texts if not row.label] == [BENIGN, BENIGN, HARD]
+    assert peers.rows_for("injection", ROWS) == ROWS
+
+
 def test_figures_of_another_corpus_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kept counts stand on the page only beside the very texts they were taken from."""
     monkeypatch.setattr(peers, "KEPT", tmp_path / "peers.json")
