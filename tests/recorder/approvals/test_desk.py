@@ -10,13 +10,7 @@ from typing import Any
 import pytest
 
 from recorder.approvals.errors import Refusal
-from recorder.store import Store
 from tests.support.approval_desk import PAYLOAD, ApprovalRoom, claims
-
-
-@pytest.fixture
-def room(open_store: Callable[..., Store]) -> ApprovalRoom:
-    return ApprovalRoom(open_store())
 
 
 def _refusal(work: Callable[[], object]) -> str:
