@@ -4,7 +4,8 @@
     python -m bench.detection --print      measure and print the page
 
 The page holds what was measured in this run and nothing else, but for the table of other detectors, which says where
-and how it was measured. Needs the development corpus. About half an hour on one core.
+and how it was measured. Needs the development corpus. About ten minutes on two cores; a run that was cut off goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bench.detection import page, page_layer, page_peers, train_head
 from bench.detection.corpus import read_rows
 from bench.detection.detectors import classifiers_for, in_place, placed_at, run_classifier, run_rules, run_trained
 from bench.detection.folds import Fold, grouped_folds
+from bench.detection.kept import Keeper
 from bench.detection.measuring import Scored
 from bench.detection.train import FOLDS, SEED
 from clyra_proxy.genai.model import Provenance
@@ -39,19 +42,31 @@ class Measured:
 
 
 def measure(seed: int) -> Measured:
-    """Score the whole corpus, each row by what has not seen its family."""
+    """Score the whole corpus, each row by what has not seen its family. Nothing that is kept is done again."""
     rows = read_rows()
     folds = list(grouped_folds(rows, FOLDS))
-    trained = classifiers_for(folds, seed)
+    tested = [row for fold in folds for row in fold.test]
+    keeper = Keeper.open(seed)
+    trained = keeper.classifiers(folds, lambda: classifiers_for(folds, seed))
     nowhere = placed_at(Provenance.UNKNOWN)
-    all_at = {level: run_trained(folds, trained, nowhere, level) for level in LEVELS}
-    placed = {one.row: one for one in run_trained(only_placed(folds), trained, in_place, 1)}
+    all_at = {
+        level: keeper.scored(f"level-{level}", tested, partial(run_trained, folds, trained, nowhere, level))
+        for level in LEVELS
+    }
+    placeable = only_placed(folds)
+    there = [row for fold in placeable for row in fold.test]
+    placed = keeper.scored("placed", there, partial(run_trained, placeable, trained, in_place, 1))
+    by_row = {id(one.row): one for one in placed}
+
+    def layered() -> list[Scored]:
+        return train_head.with_layer(all_at[1], folds, train_head.train_for(folds, rows, seed=seed), trained)
+
     return Measured(
-        rules=run_rules(rows, nowhere, 1),
-        classifier=run_classifier(folds, trained),
+        rules=keeper.scored("rules", rows, partial(run_rules, rows, nowhere, 1)),
+        classifier=keeper.scored("classifier", tested, partial(run_classifier, folds, trained)),
         all_at=all_at,
-        placed=[placed.get(one.row, one) for one in all_at[1]],
-        layered=train_head.with_layer(all_at[1], folds, train_head.train_for(folds, rows, seed=seed), trained),
+        placed=[by_row.get(id(one.row), one) for one in all_at[1]],
+        layered=keeper.scored("layered", tested, layered),
     )
 
 
