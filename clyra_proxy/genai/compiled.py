@@ -85,6 +85,7 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
         budgets.compile_inspector(settings.budgets, base_dir, workshop),
         bec.compile_inspector(settings.bec, base_dir, workshop),
         HaltedTools(workshop.halted_tools),
+        _statements(base_dir, workshop),
     )
     inspectors = tuple(inspector for inspector in made if inspector is not None)
     return CompiledGenAi(
@@ -95,6 +96,15 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
         workshop.secret,
         workshop.halted_tools,
     )
+
+
+def _statements(base_dir: Path, workshop: Workshop) -> Inspector | None:
+    """SQL in tool calls. The parser is imported when the first statement comes."""
+    if workshop.sql is None:
+        return None
+    from clyra_proxy.activation.sql.tool_calls import compile_inspector
+
+    return compile_inspector(workshop.sql, base_dir)
 
 
 def _heavy(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -> tuple[Inspector | None, ...]:
@@ -135,7 +145,5 @@ def _compile_detectors(settings: GenAiSecurity, base_dir: Path) -> ExternalDetec
 def _warm(inspector: Inspector) -> None:
     """Let what is built on first use be built now and not in the first exchange."""
     segments = tuple(Segment(_SAMPLE, provenance) for provenance in Provenance)
-    for direction in Direction:
-        inspection = Inspection(Conversation("generic", direction, segments=segments), now=1.0)
-        for _ in inspector.inspect(inspection):
-            pass
+    for _ in inspector.inspect(Inspection(Conversation("generic", Direction.REQUEST, segments=segments), now=1.0)):
+        pass

@@ -17,6 +17,7 @@ from clyra_proxy.genai.model import Conversation, ToolCall
 from clyra_proxy.verdict.model import Action, Severity
 
 if TYPE_CHECKING:
+    from clyra_proxy.policy.sql import SqlSafety
     from clyra_proxy.state.store import StateStore
 
 
@@ -135,3 +136,4 @@ class Workshop:
     late: bool = False  # large inspectors are made when the first conversation comes
     folder: Path | None = None
     halted_tools: Callable[[], frozenset[str]] = frozenset
+    sql: SqlSafety | None = None  # how statements in tool calls are judged; None: not at all

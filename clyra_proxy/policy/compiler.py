@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,7 +158,9 @@ def compile_policy(
 def _compile_genai(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledGenAi | None:
     from clyra_proxy.genai.compiled import compile_genai
 
-    return compile_genai(document.genai_security, base_dir, workshop)
+    return compile_genai(
+        document.genai_security, base_dir, replace(workshop, sql=document.data_platform.activation.sql)
+    )
 
 
 def _compile_activation(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledActivation | None:
