@@ -14,6 +14,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.exchanges import exchange_of
 from addons.gate import judge
+from clyra_proxy.engine.hooks import PASSED
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.wire.ending import settle
 from clyra_proxy.genai.wire.scanning import ScanningRoom
@@ -50,7 +51,7 @@ class GenAi:
     def request(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The request's body is here whole, and nothing of it has left."""
         exchange, state = _ours(flow)
-        if exchange is None or state is None or state.request_body is None:
+        if exchange is None or state is None or state.request_body is None or exchange.denial is not None:
             return None
         return self._request(exchange, state)
 
@@ -100,14 +101,13 @@ class GenAi:
     async def _message(self, flow: HTTPFlow, exchange: Exchange, state: GenAiState) -> None:
         assert flow.websocket is not None  # noqa: S101 - the hook is about one of its messages
         message = flow.websocket.messages[-1]
-        content = await judge_message(
+        passed = await judge_message(
             exchange, state, self._room, message.content, from_client=message.from_client, text=message.is_text
         )
         judge(exchange)
-        if exchange.denial is not None:
+        if exchange.denial is not None or passed != [(message.content, message.is_text)]:
             message.drop()
-        elif content is not None:
-            message.content = content
+            flow.metadata[PASSED] = passed
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange, state = _ours(flow)

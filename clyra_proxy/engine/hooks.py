@@ -18,6 +18,10 @@ from mitmproxy.connection import Client, Server
 from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy.commands import StartHook
 
+PASSED = "clyra_passed"
+"""Key in a flow's metadata after `websocket_message`: (content, is text) of each message to pass on now, in place of
+the one that was dropped."""
+
 
 @dataclass
 class ClyraApproveHook(StartHook):

@@ -1,6 +1,7 @@
 """WebSocket sessions: whole messages pass `websocket_message`, and leave no copy behind.
 
-Guarantees: a message reaches the other side only after the hook saw all of it; a refused one (exchange denied, hook
+Guarantees: a message reaches the other side only after the hook saw all of it, and when the hook says so (what it drops
+may come later, in order, under `PASSED`); a refused one (exchange denied, hook
 failed, flow killed) closes both sides with the denial's code (1008 without one) and no byte of it is forwarded; the
 client alone is told the reason. Fragments of one message, and what they inflate to, are bounded in bytes (1009) and in
 number (further ones are joined, RFC 6455 section 5.4); pings and pongs pass untouched; `clyra_done` follows
@@ -32,7 +33,7 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.engine.dispatch import failed
-from clyra_proxy.engine.hooks import ClyraOversizeHook, Oversize
+from clyra_proxy.engine.hooks import PASSED, ClyraOversizeHook, Oversize
 from clyra_proxy.engine.http_events import Cut, Farewell
 
 _LIVE = (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING)
@@ -180,7 +181,11 @@ class GuardedWebsocketLayer(WebsocketLayer):
         self.flow.websocket.messages.clear()  # mitmproxy would keep every message for the life of the session.
         if self._refused():
             yield from self._close_refused(CloseReason.POLICY_VIOLATION)
-        elif not message.dropped:
+            return
+        for content, as_text in self.flow.metadata.pop(PASSED, ()):
+            for part in Fragmentizer([content], as_text)(content):
+                yield target.send2(part)
+        if not message.dropped:
             for part in Fragmentizer(fragments, is_text)(message.content):
                 yield target.send2(part)
 

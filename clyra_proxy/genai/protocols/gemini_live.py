@@ -13,6 +13,7 @@ from clyra_proxy.genai.protocols.draft import Draft, word
 from clyra_proxy.genai.protocols.gemini import read_request
 from clyra_proxy.genai.protocols.gemini_parts import pick, read_content, read_contents, read_part, several
 from clyra_proxy.genai.protocols.json_text import parse_object
+from clyra_proxy.genai.protocols.reading import Delta
 
 _LONGEST_TAIL = 4096
 
@@ -35,6 +36,9 @@ class GeminiMessages:
         else:
             self._from_server(draft, value)
         return draft.conversation()
+
+    def pieces(self, data: bytes) -> tuple[Delta, ...]:
+        return ()
 
     def _from_client(self, draft: Draft, value: dict[str, Any]) -> None:
         setup, path = pick(value, "", "setup")

@@ -220,6 +220,9 @@ class McpMessages:
         self._reading = McpReading()
         self._asked: dict[bool, dict[str, ToolCall]] = {True: {}, False: {}}
 
+    def pieces(self, data: bytes) -> tuple[Delta, ...]:
+        return ()
+
     def message(self, data: bytes, *, from_client: bool, text: bool) -> Conversation | None:
         """One message or batch. Raises UnreadableError."""
         direction = Direction.REQUEST if from_client else Direction.RESPONSE

@@ -114,3 +114,7 @@ class MessageReading(Protocol):
     def message(self, data: bytes, *, from_client: bool, text: bool) -> Conversation | None:
         """One message; None when it carries nothing a check reads. Raises UnreadableError."""
         ...
+
+    def pieces(self, data: bytes) -> tuple[Delta, ...]:
+        """What a message of the server adds to texts that grow over messages, and which of them end. Stateless."""
+        ...

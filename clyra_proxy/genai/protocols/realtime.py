@@ -15,13 +15,14 @@ from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.json_text import parse_object
 from clyra_proxy.genai.protocols.openai_items import read_item
 from clyra_proxy.genai.protocols.openai_responses import read_context, read_input, read_output
-from clyra_proxy.genai.protocols.reading import UnreadableError
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.turns import CallNames
 
 _SILENT = ("rate_limits.updated", "input_audio_buffer.", "output_audio_buffer.", "response.audio.delta",
            "response.output_audio.delta", "session.input_audio_buffer", "session.output_audio.delta")  # fmt: skip
 _SOUND = ("input_audio_buffer.append", "response.audio.delta", "response.output_audio.delta",
           "session.input_audio_buffer.append", "session.output_audio.delta")  # fmt: skip
+_ENDS = frozenset({"response.done", "response.completed", "response.incomplete", "response.failed"})
 _LONGEST_TAIL = 4096
 """Characters of a growing text that are shown again with each piece: what is before was judged before."""
 
@@ -51,6 +52,21 @@ class OpenAiMessages:
             return None
         self._read(draft, event, kind)
         return draft.conversation()
+
+    def pieces(self, data: bytes) -> tuple[Delta, ...]:
+        try:
+            event = parse_object(data)
+        except UnreadableError:
+            return ()
+        kind, delta = word(event.get("type")), event.get("delta")
+        name, _, step = kind.rpartition(".")
+        if kind in _ENDS:
+            return (Delta(DeltaKind.FINISH),)
+        if step in ("done", "completed"):
+            return (Delta(DeltaKind.BLOCK_END, _block(event, name)),)
+        if step != "delta" or not isinstance(delta, str) or kind in _SOUND or _is_argument(kind):
+            return ()
+        return (Delta(DeltaKind.TEXT, _block(event, name), delta, "/delta"),)
 
     def _read(self, draft: Draft, event: dict[str, Any], kind: str) -> None:
         client = draft.direction is Direction.REQUEST
@@ -92,7 +108,7 @@ class OpenAiMessages:
         """A piece, together with what came before it."""
         block = _block(event, kind.removesuffix(".delta"))
         said = self._growing[block] = (self._growing.get(block, "") + delta)[-max(_LONGEST_TAIL, len(delta)) :]
-        if "arguments" in kind or "input" in kind.rpartition("custom_tool_call_")[2]:
+        if _is_argument(kind):
             draft.text(said, Provenance.ARGUMENTS, "", block=block)
         else:
             draft.text(said, self._speaker(kind, client=False), "" if said != delta else "/delta", block=block)
@@ -101,6 +117,10 @@ class OpenAiMessages:
         if client or "input_audio_transcription" in kind or "input_transcript" in kind:
             return Provenance.USER
         return Provenance.ARGUMENTS if "arguments" in kind else Provenance.ASSISTANT
+
+
+def _is_argument(kind: str) -> bool:
+    return "arguments" in kind or "custom_tool_call_input" in kind
 
 
 def _block(event: dict[str, Any], kind: str) -> str:

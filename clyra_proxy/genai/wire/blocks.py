@@ -89,6 +89,10 @@ class Blocks:
     def has_text(self, block: str) -> bool:
         return block in self._texts
 
+    def forget(self, block: str) -> None:
+        """Of a text that is complete and decided."""
+        self._texts.pop(block, None)
+
     def all_blocks(self) -> list[str]:
         """Every block that has begun."""
         return [*self._texts, *self._calls]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from clyra_proxy.checks import EVERYTHING, BodySession
+from clyra_proxy.checks import EVERYTHING, BodySession, Violation
 from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.findings import escalate
 from clyra_proxy.genai.model import Conversation, Direction, Provenance
-from clyra_proxy.genai.protocols.reading import UnreadableError
+from clyra_proxy.genai.protocols.reading import DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.recognise import message_reading
 from clyra_proxy.genai.protocols.salvage import salvage
+from clyra_proxy.genai.wire.live import LiveAnswer, Passed
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 from clyra_proxy.genai.wire.state import GenAiState, state_of
 from clyra_proxy.genai.wire.steps import cover, foreign_to, judge, rewritten
-from clyra_proxy.verdict.model import Coverage, Mode, Phase, Seen
+from clyra_proxy.verdict.model import Coverage, Finding, Mode, Phase, Seen
+
+_LONGEST_PIECE = 1 << 16
+"""Bytes of a message that is one piece of a text; a longer one is judged as a whole."""
 
 
 def begin_messages(exchange: Exchange) -> None:
@@ -19,15 +24,58 @@ def begin_messages(exchange: Exchange) -> None:
     state = state_of(exchange)
     if state is not None:
         state.messages = message_reading(state.reading)
+        if state.messages is not None and state.mode is Mode.ENFORCE:
+            state.live = LiveAnswer(exchange, state)
 
 
 async def judge_message(
     exchange: Exchange, state: GenAiState, room: ScanningRoom, content: bytes, *, from_client: bool, text: bool
-) -> bytes | None:
-    """Judge one message. Findings go into the exchange. What to pass on instead of it, or None."""
+) -> list[Passed]:
+    """Judge one message. Findings go into the exchange. What may be passed on now: it, none, or several that waited."""
+    if state.messages is None or state.live is None or from_client:
+        return [(await _judged(exchange, state, room, content, from_client=from_client, text=text), text)]
+    deltas = state.messages.pieces(content) if text and len(content) <= _LONGEST_PIECE else ()
+    ends_pieces = state.live.end(deltas)
+    grows = any(delta.kind is DeltaKind.TEXT for delta in deltas)
+    before = len(exchange.findings)
+    content = await _judged(exchange, state, room, content, from_client=False, text=text, grows=grows)
+    exchange.findings[before:] = _settled(state, state.live, exchange.findings[before:], grows, ends_pieces)
+    try:
+        return state.live.take(content, deltas, text=text)
+    except Violation as refusal:
+        exchange.findings.append(refusal.finding)
+        return []
+
+
+def _settled(
+    state: GenAiState, live: LiveAnswer, findings: list[Finding], grows: bool, ends_pieces: bool
+) -> list[Finding]:
+    """What is redacted in pieces is told by whoever does it; what should have been and was not is refused."""
+    kept: list[Finding] = []
+    for finding in findings:
+        if finding.redacts and grows:
+            state.take_back(finding)
+        elif finding.redacts and ends_pieces and not live.has_redacted(finding):
+            kept.append(escalate(finding))
+        else:
+            kept.append(finding)
+    return kept
+
+
+async def _judged(
+    exchange: Exchange,
+    state: GenAiState,
+    room: ScanningRoom,
+    content: bytes,
+    *,
+    from_client: bool,
+    text: bool,
+    grows: bool = False,
+) -> bytes:
+    """The message as it may be passed on, judged by itself. grows: it holds a piece of a text, redacted elsewhere."""
     reading = state.messages
     if reading is None:
-        return None
+        return content
     said: list[Conversation] = []
 
     def read() -> Conversation | None:
@@ -40,12 +88,12 @@ async def judge_message(
         said.extend([conversation] if conversation is not None else [])
         return conversation
 
-    editable = state.mode is Mode.ENFORCE and text
-    judgement = await judge(exchange, state, room, Phase.MESSAGE, read, editable=editable)
+    editable = state.mode is Mode.ENFORCE and text and not grows
+    judgement = await judge(exchange, state, room, Phase.MESSAGE, read, editable=editable, streamed=grows)
     if said and said[0].unread:
         side = Phase.REQUEST_BODY if from_client else Phase.RESPONSE_BODY
         cover(exchange, side, said[0].unread[0])
-    return rewritten(exchange, Phase.MESSAGE, judgement, content)
+    return rewritten(exchange, Phase.MESSAGE, judgement, content) or content
 
 
 class _Whole:

@@ -15,6 +15,7 @@ from clyra_proxy.genai.protocols.reading import MessageReading, Reading
 from clyra_proxy.verdict.model import Finding, Mode
 
 if TYPE_CHECKING:
+    from clyra_proxy.genai.wire.live import LiveAnswer
     from clyra_proxy.genai.wire.streaming import EventSession
 
 KEY = "genai"
@@ -38,6 +39,7 @@ class GenAiState:
 
     request_body, response_body: whole bodies between their end and their judgement. answer: once it was read.
     started: the request was judged and may have been sent, so that the end has something to settle.
+    messages, live: of a WebSocket session.
     contained: findings on messages that were refused one by one, while their stream went on; told at the end.
     """
 
@@ -49,6 +51,7 @@ class GenAiState:
     response_body: Collected | None = None
     stream: EventSession | None = None
     messages: MessageReading | None = None
+    live: LiveAnswer | None = None
     answer: Conversation | None = None
     started: bool = False
     contained: list[Finding] = field(default_factory=list)
@@ -62,14 +65,22 @@ class GenAiState:
 
     def is_new(self, finding: Finding) -> bool:
         """Whether a finding of this kind was not told before. Streams are looked at twice: as they grow and whole."""
-        named = (str(finding.detail.get(name, "")) for name in ("patterns", "kind", "tool", "exception"))
-        kind = (finding.rule, finding.phase, str(finding.action), *named)
+        kind = _kind(finding)
         if kind in self._kinds:
             return False
         if len(self._kinds) >= MOST_KINDS:
             return finding.stops  # what refuses is always told
         self._kinds.add(kind)
         return True
+
+    def take_back(self, finding: Finding) -> None:
+        """It was not told after all."""
+        self._kinds.discard(_kind(finding))
+
+
+def _kind(finding: Finding) -> tuple[str, ...]:
+    named = (str(finding.detail.get(name, "")) for name in ("patterns", "kind", "tool", "exception"))
+    return (finding.rule, finding.phase, str(finding.action), *named)
 
 
 def state_of(exchange: Exchange) -> GenAiState | None:

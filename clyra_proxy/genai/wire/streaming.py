@@ -44,7 +44,10 @@ class EventSession:
     resumable = True
     incremental = True
 
-    def __init__(self, exchange: Exchange, state: GenAiState, reader: StreamReader) -> None:
+    def __init__(
+        self, exchange: Exchange, state: GenAiState, reader: StreamReader, *, phase: Phase = Phase.RESPONSE_BODY
+    ) -> None:
+        """phase: `message` for the messages of a session, which may last for days."""
         self.mode = state.mode
         self.coverage = Coverage(Seen.STREAMED)
         self.edits: list[ByteEdit] = []
@@ -53,6 +56,7 @@ class EventSession:
         self._exchange = exchange
         self._state = state
         self._reader = reader
+        self._phase = phase
         self._most = state.compiled.settings.max_inspect_bytes
         empty = Conversation(state.reading.id, Direction.RESPONSE, stream=True)
         self._inspection = inspection_of(exchange, state, empty)
@@ -73,7 +77,8 @@ class EventSession:
         if data and self.readable:
             self._size += len(data)
             self._window.keep(data)
-            if (self._size if self._blocks.begun else self._window.size) > self._most:
+            kept = self._blocks.begun and self._phase is Phase.RESPONSE_BODY
+            if (self._size if kept else self._window.size) > self._most:
                 self._give_up("too_large")
             else:
                 self._read(lambda: self._reader.feed(data))
@@ -97,6 +102,12 @@ class EventSession:
             raise Violation(self._refusal)
         self.edits.extend(self._window.all_edits())
         return EVERYTHING
+
+    def end_blocks(self, blocks: Iterable[str]) -> None:
+        """These texts are complete, and nothing more is asked about them."""
+        for block in blocks:
+            self._end_block(block)
+            self._blocks.forget(block)
 
     def settle(self, held: Held) -> None:
         """A message that waited was judged and may leave."""
@@ -188,7 +199,7 @@ class EventSession:
 
     def _signal(self, inspector: str, signal: Signal, block: str) -> None:
         exception = self._state.compiled.exceptions.suppress(signal, self._inspection)
-        finding = make_finding(inspector, signal, self._exchange, Phase.RESPONSE_BODY, exception)
+        finding = make_finding(inspector, signal, self._exchange, self._phase, exception)
         if finding is None:
             return
         if finding.redacts:
@@ -213,7 +224,7 @@ class EventSession:
         self.readable = False
         self.coverage = Coverage(Seen.SKIPPED, f"genai:{why}")
         wanted = self._state.compiled.settings.unreadable
-        for finding in unreadable(self._exchange, Phase.RESPONSE_BODY, wanted, {"why": why}):
+        for finding in unreadable(self._exchange, self._phase, wanted, {"why": why}):
             self._keep(finding)
 
 

@@ -18,6 +18,7 @@ SECURITY: dict[str, Any] = {
     "leaks": {"canaries": [{"name": "planted", "value": CANARY}], "reversible": True},
     "tools": {"rules": [{"name": "no-wiping", "tools": [DENIED_TOOL], "action": "deny"}]},
     "output": {"contexts": [{"name": "page", "into": ["html"]}]},
+    "budget_ms": 4000,  # machines that run tests are busy
     # Tests repeat themselves, and are many agents under one name.
     "budgets": {"loops": {"enabled": False}, "drift": {"enabled": False}},
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from openai import AsyncOpenAI
 
+from clyra_proxy.genai.rehearsal.samples import fill
 from tests.support.genai.said import MODEL, Said
 from tests.support.genai.upstream import ModelUpstream
 from tests.support.proxy import RunningProxy
@@ -36,3 +38,17 @@ async def test_realtime_works_unchanged(models: ModelUpstream, through_proxy: Ru
     assert sent == ["session.update", "conversation.item.create", "response.create"]
     (line,) = through_proxy.wait_for_verdicts(1)
     assert line["unmapped"]["clyra"]["websocket"] is True
+
+
+@pytest.mark.parametrize("piece", [1, 3, 200])
+async def test_a_secret_in_pieces_is_redacted(piece: int, models: ModelUpstream, through_proxy: RunningProxy) -> None:
+    secret = fill("{github}", "realtime")
+    models.said = Said(f"The deploy token is {secret} as you can see in the file.", piece=piece)
+    text = await ask(models.tls_url, "What is in the file?")
+    assert secret not in text
+    assert text.startswith("The deploy token is [")
+    assert text.endswith(" as you can see in the file.")
+    (line,) = through_proxy.wait_for_verdicts(1)
+    assert line["unmapped"]["clyra"]["decision"] == "redact"
+    assert {finding["rule"] for finding in line["unmapped"]["clyra"]["findings"]} == {"leak.secret"}
+    assert secret not in str(line)
