@@ -20,12 +20,14 @@ from clyra_proxy.enforcement.halt.signals import is_halted, subject_of
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.model import Phase
+from clyra_proxy.verdict.protocol import Protocol, protocol_of
 from clyra_proxy.verdict.rules import RULES
 
 if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
 
 _RULE = RULES["halt.active"]
+_DEFERRED = "halt_deferred"
 OPAQUE = "opaque"
 """Note on a connection: the exchange of what it carries unread (`addons.opaque`)."""
 
@@ -45,6 +47,21 @@ class Halt:
                 detail = {"why": type(error).__name__}
                 finding = _RULE.finding(exchange.route, Phase.REQUEST_HEAD, check="halt", error=True, detail=detail)
                 exchange.findings.extend([] if finding is None else [finding])
+
+    def request(self, flow: HTTPFlow) -> None:
+        """A JSON-RPC call is refused here, when its id is known and nothing of it has left."""
+        self._refuse_deferred(flow)
+
+    def clyra_release(self, flow: HTTPFlow) -> None:
+        """The same for a body that would leave before it is whole."""
+        self._refuse_deferred(flow)
+
+    def _refuse_deferred(self, flow: HTTPFlow) -> None:
+        exchange = exchange_of(flow)
+        halt = None if exchange is None else exchange.extensions.pop(_DEFERRED, None)
+        if exchange is not None and halt is not None:
+            refuse(exchange, halt, Phase.REQUEST_BODY)
+            judge(exchange)
 
     def clyra_recheck(self, client: Client) -> None:
         """Halts have changed: stop what is on its way and must not be."""
@@ -66,7 +83,9 @@ class Halt:
             return
         subject = subject_of(exchange)
         halt = self._desk.state.active(subject)
-        if halt is not None:
+        if halt is not None and _answers_by_id(exchange):
+            exchange.extensions[_DEFERRED] = halt
+        elif halt is not None:
             refuse(exchange, halt, phase)
         elif passing := self._desk.state.enter(subject, exchange.id):
             exchange.extensions[PASSED] = passing
@@ -84,6 +103,12 @@ class Halt:
     def _is_selftest(self, exchange: Exchange) -> bool:
         selftest = self._runtime.selftest
         return selftest is not None and selftest.owns(exchange.route)
+
+
+def _answers_by_id(exchange: Exchange) -> bool:
+    """Whether the client can only match a refusal that repeats the id of its call, which is in the body."""
+    protocol = protocol_of(exchange.request, exchange.destination, exchange.route.genai)
+    return protocol in (Protocol.MCP, Protocol.A2A) and exchange.request.method == "POST"
 
 
 def refuse(exchange: Exchange, halt: Halted, phase: Phase) -> None:

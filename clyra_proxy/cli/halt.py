@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +31,14 @@ ScopeArgument = Annotated[
     ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept in the evidence.")]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="Health listener of a proxy elsewhere, http://HOST:PORT; needs --key."),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", help="Key that signs the order (halt/keys/NAME.key of that proxy's data folder)."),
+]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who orders it, when that is not the user at hand.")]
 
 
@@ -43,12 +52,14 @@ def halt(
         str | None, typer.Option("--for", metavar="TIME", help="End by itself after this time (30s, 15m, 2h).")
     ] = None,
     by: ByOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stop traffic: new requests are refused, what is on its way is cut. Survives restarts."""
     request = {"command": "halt", "scope": scope, "reason": _said(reason), "for_s": seconds(lasting), "by": by}
-    _answer(_order(Home.locate(home), request), as_json, scope, "halted")
+    _answer(_order(Home.locate(home), request, url, key), as_json, scope, "halted")
 
 
 @app.command(
@@ -62,12 +73,15 @@ def resume(
         typer.Option("--for", metavar="TIME", help="Only let it pass for this time; then the halt holds again."),
     ] = None,
     by: ByOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a halt, or override it for some time. Ends this scope alone: a wider halt still holds."""
     request = {"command": "resume", "scope": scope, "reason": _said(reason), "for_s": seconds(lasting), "by": by}
-    _answer(_order(Home.locate(home), request), as_json, scope, "overridden" if lasting else "resumed")
+    done = "overridden" if lasting else "resumed"
+    _answer(_order(Home.locate(home), request, url, key), as_json, scope, done)
 
 
 def seconds(text: str | None) -> float | None:
@@ -86,16 +100,28 @@ def _said(reason: str) -> str:
     return reason.strip()
 
 
-def _order(home: Home, request: dict[str, Any]) -> dict[str, Any]:
+def _order(home: Home, request: dict[str, Any], url: str | None, key: Path | None) -> dict[str, Any]:
     from clyra_proxy.enforcement.halt.model import Place
     from clyra_proxy.engine.control import ask_supervisor
     from clyra_proxy.errors import StartupError
 
     Place.parse(request["scope"])
+    if (url is None) != (key is None):
+        raise UsageError(
+            "--url and --key belong together.", "", "Give both, or none for the proxy of this data folder."
+        )
+    if url is not None and key is not None:
+        from clyra_proxy.cli.halt_remote import send_signed
+
+        return _granted(send_signed(url, key, request, PATIENCE_S))
     try:
         answer = ask_supervisor(home.proxy_control, request, PATIENCE_S)
     except StartupError:  # whether one runs that does not answer is seen when the data folder is claimed
         return asyncio.run(_keep_for_later(home, request))
+    return _granted(answer)
+
+
+def _granted(answer: dict[str, Any]) -> dict[str, Any]:
     if not answer.get("ok"):
         raise ClyraError(answer.get("what", "It was refused."), answer.get("why", ""), answer.get("todo", ""))
     return answer

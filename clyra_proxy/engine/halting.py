@@ -15,11 +15,19 @@ from typing import Any
 from clyra_proxy.enforcement.halt.book import Order
 from clyra_proxy.enforcement.halt.model import EVERYTHING, NOBODY, Actor, Cause, Channel, Place
 from clyra_proxy.enforcement.halt.office import HaltOffice, Push
+from clyra_proxy.enforcement.halt.shared import SharedHalts
 from clyra_proxy.engine.control import Message
 from clyra_proxy.engine.launch import Launch
+from clyra_proxy.engine.signed_orders import SignedOrders
 from clyra_proxy.errors import ClyraError
 from clyra_proxy.evidence.changes import ChangeRecorder
 from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.policy.sharing import Store
+from clyra_proxy.state.opening import open_state
+from clyra_proxy.state.server import find_server
+
+ORDER_S = 30.0
+"""How long a signed order may take to be carried out."""
 
 
 class Halting:
@@ -30,25 +38,42 @@ class Halting:
         settings = launch.document.enforcement.halt
         chosen = settings.sentinel_file
         sentinel = launch.policy_file.resolve().parent / chosen if chosen else None
+        self._loop = asyncio.get_running_loop()
         self._recorder = ChangeRecorder(home)
         self.office = HaltOffice(home.halts, settings, push, self._recorder, sentinel=sentinel)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._running: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
+        state, folder = launch.document.enforcement.state, launch.policy_file.resolve().parent
+        self._state = open_state(state, home, folder)
+        self.signed = SignedOrders(home.halts / "keys", self._state, self._carry)
+        self._shared: SharedHalts | None = None
+        if state.store is Store.REDIS:
+            self._shared = SharedHalts(find_server(state, folder), lambda: self.office.halts, self.office.merge)
+            self.office.shared = self._shared.tell
+            self.office.clock = self._shared.now
 
     async def start(self) -> None:
         """Look once, and watch from now on. Raises EvidenceError."""
         await self._recorder.start()
+        if self._shared is not None:
+            await self._shared.begin()
         await self.office.step()
-        self._running = asyncio.create_task(self.office.run(), name="kill switch")
+        self._running = [asyncio.create_task(self.office.run(), name="kill switch")]
+        if self._shared is not None:
+            self._running.append(asyncio.create_task(self._shared.run(), name="shared halts"))
 
     async def close(self) -> None:
         """Hand over the last evidence and stop watching."""
-        if self._running is not None:
-            self._running.cancel()
+        for task in self._running:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5.0)
-        with contextlib.suppress(AttributeError):  # never started
+        if self._shared is not None:
+            await self._shared.close()
+        if self._running:
             await self._recorder.close()
+        if (close := getattr(self._state, "close", None)) is not None:
+            await asyncio.to_thread(close)
 
     def configure(self, document: PolicyDocument, generation: int) -> None:
         """Another policy is in force."""
@@ -82,6 +107,10 @@ class Halting:
             return {"ok": False, "what": error.what, "why": error.why, "todo": error.todo}
         except (TypeError, ValueError):
             return {"ok": False, "what": "The order makes no sense.", "why": "", "todo": ""}
+
+    def _carry(self, order: Message, asker: Actor) -> Message:
+        """A signed order, in a thread of the listener."""
+        return asyncio.run_coroutine_threadsafe(self.order(order, Channel.API, asker), self._loop).result(ORDER_S)
 
     def _begin(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`, answered by a thread of the supervisor so that load cannot fail them.
+"""`/healthz`, `/readyz`, `/metrics` and signed orders: answered by threads of the supervisor, so load cannot fail them.
 
 healthz: the supervisor's loop and at least one worker's loop are alive; restart us when this fails. readyz: traffic
 is welcome; the policy and the authority are loaded, a worker has passed its self-test and the test was recorded, the
@@ -11,16 +11,27 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from clyra_proxy.errors import StartupError
 
 STALE_S = 10.0
+LARGEST_ORDER = 8192
 CLIENT_TIMEOUT_S = 5.0
+
+
+type Orders = Callable[[str, Mapping[str, str], bytes], tuple[int, dict[str, Any]]]
+"""Answers a POST: path, headers with names in lower case, body -> status and document."""
+
+
+def refuse_orders(path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+    """What a listener without orders answers."""
+    return 404, {"try": ["/healthz", "/readyz", "/metrics"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,18 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     board: Board
     metrics: Callable[[], bytes]
+    orders: Orders
+
+    def do_POST(self) -> None:
+        """Signed orders. What has no plain length is not read."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isascii() or not length.isdigit() or int(length) > LARGEST_ORDER:
+            self.close_connection = True
+            return self._answer(413 if length.isdigit() else 411, "application/json", b"{}\n")
+        body = self.rfile.read(int(length))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        status, document = type(self).orders(self.path, headers, body)
+        self._answer(status, "application/json", json.dumps(document).encode() + b"\n")
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -92,8 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
 class HealthServer:
     """Serves the probes from construction until `close`."""
 
-    def __init__(self, host: str, port: int, board: Board, metrics: Callable[[], bytes]) -> None:
-        handler = type("Handler", (_Handler,), {"board": board, "metrics": staticmethod(metrics)})
+    def __init__(
+        self, host: str, port: int, board: Board, metrics: Callable[[], bytes], orders: Orders = refuse_orders
+    ) -> None:
+        said = {"board": board, "metrics": staticmethod(metrics), "orders": staticmethod(orders)}
+        handler = type("Handler", (_Handler,), said)
         try:
             self._server = ThreadingHTTPServer((host, port), handler)
         except OSError as error:

@@ -63,7 +63,11 @@ class Supervisor:
             office = self._halting.office
             self._fleet = Fleet(self.launch, self._listeners, self._give_up, office.snapshot, self._halting.hear)
             health = HealthServer(
-                self.launch.health_host, self.launch.health_port, self._board, lambda: render(metrics)
+                self.launch.health_host,
+                self.launch.health_port,
+                self._board,
+                lambda: render(metrics),
+                self._halting.signed.answer,
             )
             stack.callback(health.close)
             self._install_signals()
