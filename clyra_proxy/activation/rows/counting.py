@@ -90,6 +90,11 @@ class DeleteLaw:
         return Count("rows.deletes", detail, f"deletes/{group.run}", len(group.rows), run_s, min(limits))
 
 
+def sent_count(group: Group, run_s: int) -> Count:
+    """The counter of the rows that a run tried to send, which shares of tables begin with."""
+    return Count("rows.share", {}, f"sent/{group.run}", len(group.rows), run_s, None)
+
+
 def run_count(group: Group, most: int, rule: str, run_s: int) -> Count:
     """The counter of the rows of a run."""
     return Count("rows.limit", {"kind": "run", "by": rule}, f"rows/{group.run}", len(group.rows), run_s, most)

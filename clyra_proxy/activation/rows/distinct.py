@@ -30,20 +30,19 @@ class Distinct:
     def read(cls, text: str) -> Distinct:
         """From `text`. A damaged one counts as empty."""
         try:
-            return cls(base64.b85decode(text))
+            return cls(base64.b64decode(text))
         except ValueError:
             return cls()
 
     @property
     def text(self) -> str:
-        return base64.b85encode(bytes(self._ranks)).decode()
+        return base64.b64encode(self._ranks).decode()
 
     def add(self, keys: Iterable[str], secret: bytes) -> None:
-        """Count keys. secret: at most 64 bytes."""
+        """Count keys. secret: of a fixed length, so that it and a key are told apart."""
         ranks = self._ranks
         for key in keys:
-            digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()
-            number = int.from_bytes(digest)
+            number = int.from_bytes(blake2b(secret + key.encode("utf-8", "surrogatepass"), digest_size=8).digest())
             rank = _REST - (number >> _BITS).bit_length() + 1
             place = number & (_PLACES - 1)
             if rank > ranks[place]:

@@ -4,7 +4,7 @@ Rules: a write is the same when caller, run, destination, endpoint and key agree
 8785 hash of the payload. Only what succeeded (2xx) is remembered: after a failure the sender must be able to try again.
 While the first is under way the second is told to come again in a moment (429): a 409 would make some senders write
 by another way. A sender's key with another payload is refused. Writes without rows (statements, jobs) repeat by nature
-and are left alone, unless the sender gave a key.
+and are left alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Duplicates:
     def judge(self, inspection: RowInspection) -> Iterator[RowSignal]:
         """Claim a write, or say that it was claimed before. Raises StateError."""
         sent = inspection.batch.idempotency_key
-        if not self._settings.enabled or not (sent or (self._settings.derive and inspection.batch.rows)):
+        if not self._settings.enabled or not inspection.batch.rows or not (sent or self._settings.derive):
             return
         payload = self._salt.of(payload_hash(inspection.body)) if inspection.body else self._hash_rows(inspection)
         key = self._key(inspection, sent or payload)
@@ -64,8 +64,7 @@ class Duplicates:
         if held is None:
             return
         key, payload = held
-        went = bool(forwarded) or not inspection.batch.rows
-        if went and 200 <= status < 300:
+        if forwarded and 200 <= status < 300:
             record = self._vault.finished(key, inspection.exchange, payload, status, body)
             self._state.put(key, record, inspection.now, self._settings.window_s)
         else:
@@ -89,7 +88,7 @@ class Duplicates:
         """Where the body is not at hand."""
         rows = inspection.batch.rows
         texts = (repr((row.operation, row.key, sorted(row.values.items(), key=_name))) for row in rows)
-        return self._salt.of(*texts, *inspection.batch.statements)
+        return self._salt.of(*texts)
 
     def _hold(self, exchange: str, key: str, payload: str) -> None:
         self._held[exchange] = (key, payload)

@@ -60,12 +60,20 @@ class Group:
 
 
 def _shapes(rows: Sequence[Row]) -> Iterator[Shape]:
+    values = [row.values for row in rows]
+    names = list(map(tuple, values))
+    if names and names.count(names[0]) == len(names):
+        yield _shape(names[0], rows)
+        return
     found: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        found.setdefault(tuple(row.values), []).append(row)
+    for fields, row in zip(names, rows, strict=True):
+        found.setdefault(fields, []).append(row)
     for fields, members in found.items():
-        values = tuple(zip(*(row.values.values() for row in members), strict=True)) if fields else ()
-        yield Shape(fields, members, values)
+        yield _shape(fields, members)
+
+
+def _shape(fields: tuple[str, ...], rows: Sequence[Row]) -> Shape:
+    return Shape(fields, rows, tuple(zip(*[row.values.values() for row in rows], strict=True)) if fields else ())
 
 
 def rows_by_operation(rows: Sequence[Row]) -> dict[Operation, Sequence[Row]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from clyra_proxy.activation.inspection import RowInspection, RowSignal
 from clyra_proxy.activation.model import Operation
-from clyra_proxy.activation.rows.counting import Count
+from clyra_proxy.activation.rows.counting import Count, sent_count
 from clyra_proxy.activation.rows.duplicates import Duplicates
 from clyra_proxy.activation.rows.group import Group, rows_by_operation
 from clyra_proxy.activation.rows.plan import Plan, Planner
@@ -22,7 +22,7 @@ from clyra_proxy.activation.rows.selecting import REMEMBERED, Kind, Rules
 from clyra_proxy.activation.rows.velocity import Pace
 from clyra_proxy.policy.row_primitives import Asks
 from clyra_proxy.policy.rows import RowLimits, Unattributed
-from clyra_proxy.state.store import Addition, StateError, StateStore
+from clyra_proxy.state.store import Addition, Admission, StateError, StateStore
 from clyra_proxy.verdict.model import Action
 
 LOSS_RETRY_S = 5.0
@@ -92,10 +92,14 @@ class RowsInspector:
         if plan.spread is not None:
             yield from self._guarded(plan.spread.judge, group, "rows.null_overwrite", loss.profiles)
         counts = [count for make in plan.counters if (count := make(group)) is not None]
-        counted, signals = self._count(counts, group.inspection)
-        yield from signals
         if plan.share is not None:
-            yield from self._guarded(self._judge_share, group, "rows.share", loss.limits)
+            counts.append(sent_count(group, self._settings.run_s))
+        answers, signals = self._count(counts, group.inspection)
+        counted = tuple(count for count, answer in zip(counts, answers, strict=False) if answer.admitted)
+        yield from signals
+        if plan.share is not None and answers:
+            sent = answers[-1].total
+            yield from self._guarded(partial(self._judge_share, sent=sent), group, "rows.share", loss.limits)
         pace = None
         if plan.pace is not None:
             slowed = list(self._guarded(self._judge_pace, group, "rows.velocity", loss.velocity))
@@ -103,23 +107,22 @@ class RowsInspector:
             yield from slowed
         taken.append(_Taken(frozenset(row.index for row in group.rows), counted, pace, group))
 
-    def _count(self, counts: list[Count], inspection: RowInspection) -> tuple[tuple[Count, ...], list[RowSignal]]:
-        """All counters of a group in one step: those that took it, and what is found."""
+    def _count(self, counts: list[Count], inspection: RowInspection) -> tuple[list[Admission], list[RowSignal]]:
+        """All counters of a group in one step: their answers (none when they are lost), and what is found."""
         if not counts:
-            return (), []
+            return [], []
         try:
             answers = self._state.add_all([count.addition(inspection.enforced) for count in counts], inspection.now)
         except StateError:
             loss = self._settings.on_loss
             asked = {"rows.deletes": loss.deletes}
             rules = {count.rule: asked.get(count.rule, loss.limits) for count in counts}
-            return (), [_lost(rule, what) for rule, what in rules.items()]
-        pairs = list(zip(counts, answers, strict=True))
-        signals = [count.signal(answer) for count, answer in pairs if count.exceeded(answer)]
-        return tuple(count for count, answer in pairs if answer.admitted), signals
+            return [], [_lost(rule, what) for rule, what in rules.items()]
+        pairs = zip(counts, answers, strict=True)
+        return answers, [count.signal(answer) for count, answer in pairs if count.exceeded(answer)]
 
-    def _judge_share(self, group: Group) -> Iterator[RowSignal]:
-        if group.plan.share is not None and (signal := self._planner.shares.judge(group, *group.plan.share)):
+    def _judge_share(self, group: Group, sent: int) -> Iterator[RowSignal]:
+        if group.plan.share is not None and (signal := self._planner.shares.judge(group, sent, *group.plan.share)):
             yield signal
 
     def _judge_pace(self, group: Group) -> Iterator[RowSignal]:

@@ -19,7 +19,7 @@ from clyra_proxy.activation.rows.fields import FieldLaw
 from clyra_proxy.activation.rows.group import Group
 from clyra_proxy.activation.rows.hours import Calendar
 from clyra_proxy.activation.rows.schemas import RowSchema
-from clyra_proxy.activation.rows.scopes import run_scope, sync_scope
+from clyra_proxy.activation.rows.scopes import ScopeSalt, run_scope, sync_scope
 from clyra_proxy.activation.rows.selecting import given
 from clyra_proxy.activation.rows.shares import Shares
 from clyra_proxy.activation.rows.spread import Spread
@@ -63,7 +63,7 @@ class Planner:
         self._settings = settings
         self._workshop = workshop
         self._tables = tables
-        self._salt = Salt(workshop.secret)
+        self._salt: Salt = ScopeSalt(workshop.secret)
         self._made: dict[tuple[object, ...], Any] = {}
         self._schemas = {
             name: RowSchema.load(base_dir, name, rule)

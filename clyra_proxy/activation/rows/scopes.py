@@ -8,10 +8,27 @@ target.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from clyra_proxy.activation.inspection import RowInspection
 from clyra_proxy.genai.fingerprints import Salt
 from clyra_proxy.policy.row_primitives import Together
+
+REMEMBERED = 8192
+
+
+class ScopeSalt(Salt):
+    """A salt that remembers: the same few syncs and runs are asked for with every batch."""
+
+    __slots__ = ("_remembered",)
+
+    def __init__(self, secret: bytes) -> None:
+        super().__init__(secret)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(super().of)
+
+    def of(self, *parts: str | bytes) -> str:
+        return self._remembered(*parts)
+
 
 UNNAMED_RUN_S = 3600
 """Rows of no named run are taken as one run an hour where runs are compared with each other."""

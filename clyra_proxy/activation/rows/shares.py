@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.rows.distinct import Distinct
 from clyra_proxy.activation.rows.group import Group
-from clyra_proxy.state.store import Addition, StateStore
+from clyra_proxy.state.store import StateStore
 
 UNWRITTEN = 500
 _SLACK = 50  # parts of the limit; more than one of them is not left unwritten
@@ -44,15 +44,17 @@ class Shares:
         self._worker = secrets.token_hex(6)
         self._pid = os.getpid()
 
-    def judge(self, group: Group, share: float, table_rows: int, rule: str) -> RowSignal | None:
-        """Count a group, and object when the run touches too much. Raises StateError."""
+    def judge(self, group: Group, sent: int, share: float, table_rows: int, rule: str) -> RowSignal | None:
+        """Count the keys of a group, and object when the run touches too much. Raises StateError.
+
+        sent: rows of the run so far, these included.
+        """
         now, allowed = group.inspection.now, int(share * table_rows)
         run = self._run(group.run)
         keys = [row.key for row in group.rows if row.key]
         run.seen.add(keys, self._secret)
         run.keyless += len(group.rows) - len(keys)
         run.unwritten += len(group.rows)
-        sent = self._state.add_all((Addition(f"sent/{group.run}", len(group.rows), self._run_s),), now)[0].total
         if run.unwritten >= min(UNWRITTEN, allowed // _SLACK) or sent > allowed * _NEAR:
             self._write(group.run, run, now)
         if sent <= allowed or (touched := self._touched(group.run, run, now)) <= allowed:
