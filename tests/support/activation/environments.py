@@ -29,7 +29,7 @@ SENDERS = (
 WAREHOUSE = (
     "dbt-core>=1.11,<1.12",
     "dbt-snowflake>=1.11,<1.13",
-    "fakesnow==0.12.1",
+    "fakesnow[server]==0.12.1",
     "snowflake-connector-python<5",
 )
 _UNREACHABLE = ("dns error", "failed to fetch", "error sending request", "connection refused", "network is unreachable")
