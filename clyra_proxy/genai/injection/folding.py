@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from clyra_proxy.genai.injection.lookalikes import LEET, folding, translated
 
@@ -28,6 +28,9 @@ _WORD = re.compile(r"([A-Za-z]{5,14})")
 _SHORTEST, _LONGEST_WORD = 5, 14
 _LITERAL = re.compile(r"(?<![\\a-z])[a-z]{3,14}(?![a-z])")
 _LEAST_TYPO = 6
+_INSIDE = {_TOKEN: re.compile(r"[A-Za-z0-9@$+!|€]"), _WORD: re.compile(r"[A-Za-z]")}
+_SINGLY, _SHORT_TEXT = 64, 4000
+"""Words to replace one by one, at most, and characters of a text that is worth it."""
 _INFLECTED = ("ed", "er", "ers", "ing", "ings", "ally", "ly")
 
 
@@ -56,7 +59,7 @@ class WordFolder:
         changed = {token: self._unleeted(token) for token in _leet_tokens(text)}
         if self._words.isdisjoint(word.rstrip("!|+") for word in changed.values()):
             return text
-        return _replaced(_TOKEN, text, changed)
+        return _replaced(_TOKEN, text, {token: new for token, new in changed.items() if new != token})
 
     def _unleeted(self, word: str) -> str:
         body = word.rstrip("!|+")
@@ -65,11 +68,14 @@ class WordFolder:
 
     def without_slips(self, text: str) -> str:
         """Shuffled or mistyped words of the packs written right. The same text when there are fewer than two."""
-        wrong = {word: right for word in _words_in(text) if (right := self._righted(word)) is not None}
+        words, parts = _words_in(text)
+        wrong = {word: right for word in words | parts if (right := self._righted(word)) is not None}
         if not wrong:
             return text
         repaired = {word: wrong[lower] for word in set(_WORD.findall(text)) if (lower := word.lower()) in wrong}
-        return _replaced(_WORD, text, repaired) if len(repaired) >= 2 else text
+        if len(repaired) < 2:
+            return text
+        return _replaced(_WORD, text, repaired, whole=parts.isdisjoint(wrong))
 
     def _righted(self, word: str) -> str | None:
         """The word of the packs that this one is a slip of."""
@@ -81,12 +87,28 @@ class WordFolder:
         return right
 
 
-def _replaced(parts: re.Pattern[str], text: str, by: dict[str, str]) -> str:
-    """The text with some of its words replaced. parts: one group, the word."""
-    pieces = parts.split(text)
-    words = pieces[1::2]
-    pieces[1::2] = map(by.get, words, words)
-    return "".join(pieces)
+def _replaced(parts: re.Pattern[str], text: str, by: dict[str, str], *, whole: bool = True) -> str:
+    """The text with some of its words replaced. parts: one group, the word. whole: a word is all of its letters."""
+    if len(by) > _SINGLY or len(text) < _SHORT_TEXT or not whole:
+        pieces = parts.split(text)
+        words = pieces[1::2]
+        pieces[1::2] = map(by.get, words, words)
+        return "".join(pieces)
+    for word, new in by.items():
+        text = new.join(_around(_INSIDE[parts], text, word))
+    return text
+
+
+def _around(inside: re.Pattern[str], text: str, word: str) -> Iterator[str]:
+    """What stands between the places where this is a word of its own. inside: a character that words are made of."""
+    done, at = 0, text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not inside.match(text, end) and not (at and inside.match(text, at - 1)):
+            yield text[done:at]
+            done = end
+        at = text.find(word, end)
+    yield text[done:]
 
 
 def _leet_tokens(text: str) -> set[str]:
@@ -111,12 +133,12 @@ def _leet_tokens(text: str) -> set[str]:
     return {token.decode() for token in found}
 
 
-def _words_in(text: str) -> set[str]:
-    """The words that `_WORD` finds, in small letters."""
+def _words_in(text: str) -> tuple[set[str], set[str]]:
+    """The words that `_WORD` finds, in small letters: whole ones, and parts of longer ones."""
     written = set(text.encode("utf-8", "replace").translate(_LETTERS).split())
     words = {word.decode() for word in written if len(word) >= _SHORTEST}
-    long = [word for word in words if len(word) > _LONGEST_WORD]
-    return words.difference(long).union(part for word in long for part in _WORD.findall(word))
+    long = {word for word in words if len(word) > _LONGEST_WORD}
+    return words - long, {part for word in long for part in _WORD.findall(word)}
 
 
 def words_of(patterns: Iterable[str]) -> set[str]:

@@ -100,6 +100,6 @@ def translated(text: str, table: Mapping[int, str | None]) -> str:
 
 def turned_over(text: str) -> str | None:
     """Text written upside down, set right; None when it is not."""
-    if len(_UPSIDE_DOWN_ONLY.intersection(text)) < 4:
+    if len(_UPSIDE_DOWN_ONLY & foreign_characters(text)) < 4:
         return None
     return "".join(_UPSIDE_DOWN.get(character, character) for character in reversed(text))

@@ -53,23 +53,31 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """One pattern of a rule. text: the pattern."""
+    """One pattern of a rule. text: the pattern. match: looks for it, as RE2 itself does it; so do those in `all`, which
+    must be near, and in `unless`, which must not."""
 
     rule: Rule
     text: str
+    match: Any
     all: tuple[Any, ...]
     unless: tuple[Any, ...]
 
     def hits(self, content: bytes, places: Places) -> Iterator[Hit]:
         """Matches in these places, in order and apart."""
         found = end = 0
-        match = _regexp(self.text)._regexp.Match
+        size, match = len(content), self.match
         for start, stop in places:
             end = max(start, end)
-            while end < stop and (span := _match(match, content, end, stop)):
-                start, end = span[0], max(span[1], span[0] + 1)
-                if self._stands(content, start, end):
-                    yield Hit(self.rule, start, end)
+            while end < stop:
+                ((start, last),) = match(_UNANCHORED, content, end, stop)
+                while last == stop < size:  # it may go on
+                    stop = min(size, stop + _FURTHER)
+                    ((start, last),) = match(_UNANCHORED, content, end, stop)
+                if start < 0:
+                    break
+                end = max(last, start + 1)
+                if self._stands(content, start, last):
+                    yield Hit(self.rule, start, last)
                     found += 1
                     if found >= _PLACES:
                         return
@@ -79,18 +87,14 @@ class _Compiled:
         if not self.all and not self.unless:
             return True
         around = content[max(0, start - self.rule.near) : end + self.rule.near]
-        return all(part.search(around) for part in self.all) and not any(part.search(around) for part in self.unless)
+        return all(_occurs(part, around) for part in self.all) and not any(
+            _occurs(part, around) for part in self.unless
+        )
 
 
-def _match(match: Any, content: bytes, start: int, stop: int) -> tuple[int, int] | None:
-    """The first match from start on that begins before stop; one that reaches stop is followed to its end."""
-    while True:
-        ((begin, end),) = match(_UNANCHORED, content, start, stop)
-        if begin < 0:
-            return None
-        if end < stop or stop == len(content):
-            return begin, end
-        stop = min(len(content), stop + _FURTHER)
+def _occurs(match: Any, content: bytes) -> bool:
+    ((start, _),) = match(_UNANCHORED, content, 0, len(content))
+    return bool(start >= 0)
 
 
 class RuleSet:
@@ -151,17 +155,19 @@ def _compile(rule: Rule, despaced: bool) -> Iterator[_Compiled]:
         return [_despaced(pattern) if despaced else pattern for pattern in patterns]
 
     further, unless = (
-        tuple(_checked(rule, pattern) for pattern in written(patterns)) for patterns in (rule.all, rule.unless)
+        tuple(_matching(rule, pattern) for pattern in written(patterns)) for patterns in (rule.all, rule.unless)
     )
     for pattern in written(rule.any):
-        if _checked(rule, pattern).search(b""):
+        match = _matching(rule, pattern)
+        if _occurs(match, b""):
             raise PolicyError(f"Rule `{rule.id}`: a pattern matches the empty text.")
-        yield _Compiled(rule, pattern, further, unless)
+        yield _Compiled(rule, pattern, match, further, unless)
 
 
-def _checked(rule: Rule, pattern: str) -> Any:
+def _matching(rule: Rule, pattern: str) -> Any:
+    """The function that looks for a pattern, past the wrapper that makes an object of each match."""
     try:
-        return _regexp(pattern)
+        return _regexp(pattern)._regexp.Match
     except re2.error as error:
         raise PolicyError(f"Rule `{rule.id}`: RE2 does not accept a pattern: {error}") from error
 

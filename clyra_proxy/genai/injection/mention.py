@@ -59,9 +59,9 @@ _ASKED_ABOUT = re.compile(
 _QUESTION = 120
 _BLANK = re.compile(rb"\s")
 _IDENTIFIER = re.compile(rb"(?:\b(?:def|class|func|fn|function|const|let|var|import|from|self|test)[ _.]|[.(_=\[-])$")
-_SOURCE_CODE = re.compile(
-    rb"(?m)^\s*(?:(?:async )?def \w+\(|class \w+[:(]|(?:export )?(?:async )?function \w*\(|import \w|from \w+ import|"
-    rb"#include|fn \w+\(|(?:public|private|static) [\w<>]+ \w+\(|(?:const|let|var) \w+ =)"
+_SOURCE_CODE = _words(  # over a whole text: `re` would try every blank line with all that follow it
+    rb"(?m)^[\s\v]*(?:(?:async )?def \w+\(|class \w+[:(]|(?:export )?(?:async )?function \w*\(|import \w|"
+    rb"from \w+ import|#include|fn \w+\(|(?:public|private|static) [\w<>]+ \w+\(|(?:const|let|var) \w+ =)"
 )
 
 

@@ -17,6 +17,8 @@ from clyra_proxy.genai.injection.hay import SEGMENT, Hay, hay_of
 from clyra_proxy.genai.injection.needs import Every, Need, Words
 
 _BLOCK = 1 << 14
+_SHORT = 18
+"""Segments of a text that is faster searched whole than in places."""
 _RUN = re.compile("1+")
 
 type Marks = int
@@ -100,14 +102,15 @@ class Sieve:
         self._leaves: dict[Words, int] = {}
         self._plans = {pattern: (self._plan(need), 1 + reach // SEGMENT) for pattern, (need, reach) in needs.items()}
         self._words = [frozenset(numbers[word] for word in words.any) for words in self._leaves]
-        self._asking: dict[int, list[int]] = {}
+        asked: dict[int, set[int]] = {}
         asking: dict[int, list[int]] = {}
         for pattern, (need, _) in needs.items():
             for words in _rarest(need):
                 asking.setdefault(self._leaves[words], []).append(pattern)
         for leaf, patterns in asking.items():
             for number in self._words[leaf]:
-                self._asking.setdefault(number, []).extend(patterns)
+                asked.setdefault(number, set()).update(patterns)
+        self._asking = {number: frozenset(patterns) for number, patterns in asked.items()}
 
     def _plan(self, need: Need) -> _Plan:
         if isinstance(need, Words):
@@ -117,11 +120,12 @@ class Sieve:
 
     def places(self, scan: Scan) -> Iterator[tuple[int, Places]]:
         """The patterns that may match, in order, with the places where (bytes of the text)."""
-        asking, known = self._asking, _Known(self._words, scan.marks)
-        for pattern in sorted({pattern for number in scan.marks for pattern in asking.get(number, ())}):
+        asking, known, starts = self._asking, _Known(self._words, scan.marks), scan.hay.starts
+        whole = [(0, starts[-1])] if len(starts) <= _SHORT else None
+        for pattern in sorted(set().union(*(asking[number] for number in scan.marks.keys() & asking.keys()))):
             plan, reach = self._plans[pattern]
             if marks := known.met(plan):
-                yield pattern, list(_places(_spread(marks, reach), scan.hay.starts))
+                yield pattern, whole or list(_places(_spread(marks, reach), starts))
 
 
 class _Known:
