@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from recorder import trust
+from recorder import approval_binding, trust
 from recorder.approvals import errors
 from recorder.approvals.desk import Desk
 from recorder.approvals.errors import Refusal
 from recorder.approvals.people import commitment
-from recorder.approvals.proofs import trusted_key
+from recorder.approvals.proofs import Answer, trusted_key
 from recorder.approvals.settings import Person
 
 LINK_S = 900.0
@@ -94,6 +94,13 @@ class Credentials:
             raise Refusal(errors.APPROVER, "No such authenticator of this person.")
         sub_c = commitment(self.desk.salt, person)
         return trusted_key(row["alg"], row["public"], iss=person.iss, sub_c=sub_c, rp_id=row["rp_id"])
+
+    def answer(self, credential: str, person: Person, client_data: bytes, data: bytes, signature: bytes) -> Answer:
+        """An assertion as the answer to a challenge; its counter counts once the signature holds. Raises Refusal."""
+        key = self.key(credential, person)
+        binding = approval_binding.webauthn_binding(key.key_id, client_data, data, signature)
+        counter = approval_binding.signature_count(data)
+        return Answer(binding, key, accept=lambda: self.count(credential, counter))
 
     def count(self, credential: str, counter: int) -> None:
         """Take note of the signature counter. Raises Refusal when it went back: there is a copy."""

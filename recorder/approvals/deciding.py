@@ -103,6 +103,8 @@ class Deciding:
             resistant = request.action_class in settings.phishing_resistant
             proofs.check_strength(answer, approver, request.action_class, mfa=settings.mfa, resistant=resistant)
             self._check_grade(answer)
+        if answer.accept is not None:
+            answer.accept()
         return self._decide(row, request, voice, asked, made, predicate)
 
     def _open(self, packet: str, person: Person) -> tuple[sqlite3.Row, wire.Request, Voice]:

@@ -152,11 +152,8 @@ class Operator:
         credential, client_data, data, signature = passkeys.assertion_parts(wanted.get("assertion") or {})
 
         def decide() -> dict[str, object]:
-            key = self.office.credentials.key(credential, person)
-            binding = approval_binding.webauthn_binding(key.key_id, client_data, data, signature)
-            decided = self.office.deciding.answer(nonce, proofs.Answer(binding, key))
-            self.office.credentials.count(credential, proofs.counter_of(binding))
-            return decided
+            answer = self.office.credentials.answer(credential, person, client_data, data, signature)
+            return self.office.deciding.answer(nonce, answer)
 
         return await self.office.run(decide)
 

@@ -7,7 +7,7 @@ an authenticator's counter did not go back, that the key is still enrolled, how 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +19,18 @@ from recorder.approvals.errors import Refusal
 from recorder.approvals.settings import Person, Provider
 from recorder.web_encoding import WebEncodingError, decode_base64url, read_object
 
-_COUNTER_AT = 33
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person sent. binding: as in a certificate. key: what verifies it. provider: of an ID token."""
+    """What a person sent. binding: as in a certificate. key: what verifies it. provider: of an ID token.
+
+    accept: asked once the proof holds and before anything is decided; raises Refusal.
+    """
 
     binding: Mapping[str, Any]
     key: trust.TrustedKey | None
     provider: Provider | None = None
+    accept: Callable[[], None] | None = None
 
 
 def approver_of(person: Person, commitment: str, answer: Answer) -> Approver:
@@ -78,14 +80,6 @@ def token_claims(token: str) -> dict[str, Any]:
         return read_object(decode_base64url(parts[1] if len(parts) == 3 else ""))
     except WebEncodingError:
         raise Refusal(errors.BINDING, "Not an ID token.") from None
-
-
-def counter_of(binding: Mapping[str, Any]) -> int:
-    """The authenticator's signature counter (W3C WebAuthn Level 3, section 6.1.1). Raises Refusal."""
-    data = _data(binding)
-    if len(data) < _COUNTER_AT + 4:
-        raise Refusal(errors.BINDING, "The authenticator data is too short.")
-    return int.from_bytes(data[_COUNTER_AT : _COUNTER_AT + 4])
 
 
 def _flags(binding: Mapping[str, Any]) -> int:

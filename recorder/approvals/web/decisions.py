@@ -88,12 +88,8 @@ async def passkey_decision(visit: Visit) -> Answer:
         asked = office.book.one("SELECT * FROM challenges WHERE nonce=?", nonce)
         if asked is None or (asked["iss"], asked["sub"]) != (session.person.iss, session.person.sub):
             raise Refusal(errors.NONCE)
-        key = office.credentials.key(credential, session.person)
-        binding = approval_binding.webauthn_binding(key.key_id, client_data, data, signature)
-        counter = proofs.counter_of(binding)
-        decided = office.deciding.answer(nonce, proofs.Answer(binding, key))
-        office.credentials.count(credential, counter)
-        return decided
+        answer = office.credentials.answer(credential, session.person, client_data, data, signature)
+        return office.deciding.answer(nonce, answer)
 
     return told(await office.run(decide))
 

@@ -80,6 +80,8 @@ def _place(port: int, authority: Authority, client: Leaf, key: Path) -> dict[str
     }
 
 
+@pytest.mark.comprehensive
+@pytest.mark.timeout(600)
 def test_of_a_thousand_attempts_to_use_one_approval_one_succeeds(replicas: Replicas, upstream: Upstream) -> None:
     url = f"{upstream.tls_url}/payments/race"
     with _client(replicas.proxies[0]) as http:
@@ -91,6 +93,8 @@ def test_of_a_thousand_attempts_to_use_one_approval_one_succeeds(replicas: Repli
     assert len(_consumes(replicas.layout, packet)) == 1
 
 
+@pytest.mark.comprehensive
+@pytest.mark.timeout(600)
 def test_a_recorder_that_is_away_releases_nothing_and_loses_nothing(replicas: Replicas, upstream: Upstream) -> None:
     url = f"{upstream.tls_url}/payments/away"
     with _client(replicas.proxies[0]) as one, _client(replicas.proxies[1]) as two:

@@ -1,0 +1,1 @@
+"""How long approvals take: validating certificates, and using a token up durably."""
