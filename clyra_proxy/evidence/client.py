@@ -3,7 +3,7 @@
 Rules. (1) No evidence, no action: an intent that cannot be made durable now raises EvidenceError, it never passes. (2)
 Everything else waits in a bounded queue; while the recorder is away it goes to a spool on disk and is replayed with its
 original counters; what does not fit is a declared gap. (3) One request is in flight at a time; what gathers meanwhile
-is the next batch, so the recorder's group commit needs no timer here.
+is the next batch, which goes when `pace` says.
 """
 
 from __future__ import annotations
