@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from clyra_proxy.activation.inspection import RowInspection, RowSignal
-from clyra_proxy.activation.model import Operation
 from clyra_proxy.activation.rows.counting import Count, sent_count
 from clyra_proxy.activation.rows.duplicates import Duplicates
 from clyra_proxy.activation.rows.group import Group, rows_by_operation
@@ -22,7 +21,7 @@ from clyra_proxy.activation.rows.selecting import REMEMBERED, Kind, Rules
 from clyra_proxy.activation.rows.velocity import Pace
 from clyra_proxy.policy.row_primitives import Asks
 from clyra_proxy.policy.rows import RowLimits, Unattributed
-from clyra_proxy.state.store import Addition, Admission, StateError, StateStore
+from clyra_proxy.state.store import Addition, StateError, StateStore
 from clyra_proxy.verdict.model import Action
 
 LOSS_RETRY_S = 5.0
@@ -42,6 +41,14 @@ class _Taken:
     group: Group
 
 
+@dataclass(slots=True)
+class _Held:
+    """What must be given back or kept at the end of an exchange."""
+
+    taken: list[_Taken] = field(default_factory=list)
+    duplicates: Duplicates | None = None
+
+
 class RowsInspector:
     """A SettlingInspector of the family `rows`."""
 
@@ -53,73 +60,79 @@ class RowsInspector:
         self._planner = planner
         self._state = state
         self._plan = lru_cache(maxsize=REMEMBERED)(self._make_plan)
-        self._held: OrderedDict[str, tuple[list[_Taken], Duplicates | None]] = OrderedDict()
+        self._held: OrderedDict[str, _Held] = OrderedDict()
 
     def inspect(self, inspection: RowInspection) -> Iterator[RowSignal]:
-        batch = inspection.batch
-        yield from self._judge_attribution(inspection)
-        taken: list[_Taken] = []
-        duplicates: Duplicates | None = None
-        for operation, rows in (rows_by_operation(batch.rows) if batch.rows else {Operation.UNKNOWN: ()}).items():
-            group = Group(inspection, operation, rows, self._plan(Kind(inspection, operation)))
-            if duplicates is None and (duplicates := group.plan.duplicates) is not None:
-                found = list(self._judge_duplicates(duplicates, inspection))
+        held = _Held()
+        try:
+            yield from self._judge_attribution(inspection)
+            groups = self._groups(inspection)
+            held.duplicates = next((one.plan.duplicates for one in groups if one.plan.duplicates is not None), None)
+            if held.duplicates is not None:
+                found = list(self._judge_duplicates(held.duplicates, inspection))
                 yield from found
                 if inspection.enforced and any(map(_is_known, found)):
-                    break  # it is answered from what was: nothing else is asked, nothing counted
-            if rows:
-                yield from self._judge(group, taken)
-        self._hold(inspection.exchange, taken, duplicates)
+                    return  # it is answered from what was: nothing else is asked, nothing counted
+            for group in groups:
+                yield from self._judge_rows(group)
+            yield from self._count(groups, inspection, held)
+        finally:
+            self._hold(inspection.exchange, held)
+
+    def _groups(self, inspection: RowInspection) -> list[Group]:
+        rows = rows_by_operation(inspection.batch.rows) if inspection.batch.rows else {}
+        return [Group(inspection, one, some, self._plan(Kind(inspection, one))) for one, some in rows.items()]
 
     def settle(self, inspection: RowInspection, forwarded: frozenset[int], status: int, body: bytes) -> None:
         """Give back what did not go upstream; keep the outcome. Raises StateError."""
         held = self._held.pop(inspection.exchange, None)
         if held is None:
             return
-        taken, duplicates = held
-        for one in taken:
+        for one in held.taken:
             self._give_back(one, len(one.rows - forwarded), inspection.now)
-        if duplicates is not None:
-            duplicates.settle(inspection, forwarded, status, body)
+        if held.duplicates is not None:
+            held.duplicates.settle(inspection, forwarded, status, body)
 
     def _make_plan(self, kind: Kind) -> Plan:
         return self._planner.plan(self._rules.matching(kind), kind.target)
 
-    def _judge(self, group: Group, taken: list[_Taken]) -> Iterator[RowSignal]:
-        plan, loss = group.plan, self._settings.on_loss
-        for judge in plan.pure:
+    def _judge_rows(self, group: Group) -> Iterator[RowSignal]:
+        """What is asked of a group before anything is counted."""
+        for judge in group.plan.pure:
             yield from judge.judge(group)
-        if plan.spread is not None:
-            yield from self._guarded(plan.spread.judge, group, "rows.null_overwrite", loss.profiles)
-        counts = [count for make in plan.counters if (count := make(group)) is not None]
-        if plan.share is not None:
-            counts.append(sent_count(group, self._settings.run_s))
-        answers, signals = self._count(counts, group.inspection)
-        counted = tuple(count for count, answer in zip(counts, answers, strict=False) if answer.admitted)
-        yield from signals
-        if plan.share is not None and answers:
-            sent = answers[-1].total
-            yield from self._guarded(partial(self._judge_share, sent=sent), group, "rows.share", loss.limits)
-        pace = None
-        if plan.pace is not None:
-            slowed = list(self._guarded(self._judge_pace, group, "rows.velocity", loss.velocity))
-            pace = None if slowed else plan.pace
-            yield from slowed
-        taken.append(_Taken(frozenset(row.index for row in group.rows), counted, pace, group))
+        if group.plan.spread is not None:
+            loss = self._settings.on_loss.profiles
+            yield from self._guarded(group.plan.spread.judge, group, "rows.null_overwrite", loss)
 
-    def _count(self, counts: list[Count], inspection: RowInspection) -> tuple[list[Admission], list[RowSignal]]:
-        """All counters of a group in one step: their answers (none when they are lost), and what is found."""
-        if not counts:
-            return [], []
+    def _count(self, groups: list[Group], inspection: RowInspection, held: _Held) -> Iterator[RowSignal]:
+        """All counters of all groups in one step of the store; then what needs their totals."""
+        loss = self._settings.on_loss
+        wanted = [self._counts(group) for group in groups]
+        counts = [count for listed in wanted for count in listed]
         try:
-            answers = self._state.add_all([count.addition(inspection.enforced) for count in counts], inspection.now)
+            additions = [count.addition(inspection.enforced) for count in counts]
+            answers = self._state.add_all(additions, inspection.now) if counts else []
         except StateError:
-            loss = self._settings.on_loss
-            asked = {"rows.deletes": loss.deletes}
-            rules = {count.rule: asked.get(count.rule, loss.limits) for count in counts}
-            return [], [_lost(rule, what) for rule, what in rules.items()]
-        pairs = zip(counts, answers, strict=True)
-        return answers, [count.signal(answer) for count, answer in pairs if count.exceeded(answer)]
+            rules = {one.rule: loss.deletes if one.rule == "rows.deletes" else loss.limits for one in counts}
+            yield from (_lost(rule, what) for rule, what in rules.items())
+            wanted, answers = [[] for _ in groups], []
+        left = iter(answers)
+        for group, listed in zip(groups, wanted, strict=True):
+            pairs = [(count, next(left)) for count in listed]
+            yield from (count.signal(answer) for count, answer in pairs if count.exceeded(answer))
+            if group.plan.share is not None and pairs:
+                judge = partial(self._judge_share, sent=pairs[-1][1].total)
+                yield from self._guarded(judge, group, "rows.share", loss.limits)
+            slowed = list(self._guarded(self._judge_pace, group, "rows.velocity", loss.velocity))
+            yield from slowed
+            admitted = tuple(count for count, answer in pairs if answer.admitted)
+            pace = None if slowed else group.plan.pace
+            held.taken.append(_Taken(frozenset(row.index for row in group.rows), admitted, pace, group))
+
+    def _counts(self, group: Group) -> list[Count]:
+        """The counters of a group; that of shares is the last."""
+        counts = [count for make in group.plan.counters if (count := make(group)) is not None]
+        return [*counts, sent_count(group, self._settings.run_s)] if group.plan.share is not None else counts
 
     def _judge_share(self, group: Group, sent: int) -> Iterator[RowSignal]:
         if group.plan.share is not None and (signal := self._planner.shares.judge(group, sent, *group.plan.share)):
@@ -163,8 +176,9 @@ class RowsInspector:
         if one.pace is not None:
             one.pace.give_back(one.group, rows)
 
-    def _hold(self, exchange: str, taken: list[_Taken], duplicates: Duplicates | None) -> None:
-        self._held[exchange] = (taken, duplicates)
+    def _hold(self, exchange: str, held: _Held) -> None:
+        if held.taken or held.duplicates is not None:
+            self._held[exchange] = held
         if len(self._held) > _HELD:
             self._held.popitem(last=False)
 

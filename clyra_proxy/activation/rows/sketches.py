@@ -23,7 +23,7 @@ FEW = 32
 _LONGEST = 40  # characters; longer texts are counted together
 _MOST_CELLS = 400
 _BEYOND = 99_999  # numbers that no double holds
-_TEXTS = frozenset({str, type(None)})
+_ALL_TEXTS = {str}
 
 type Cells = dict[str, int]
 
@@ -92,10 +92,12 @@ class FieldSketch:
 
 def count_empty(values: tuple[Any, ...]) -> int:
     """How many values are nothing: null, blanks, or an empty list or object. Zero and false are something."""
-    empty = len(values) - sum(map(bool, values)) - _zeros(values)
-    if set(map(type, values)) <= _TEXTS:
-        empty += sum(map(str.isspace, filter(None, values)))
-    return empty
+    empty = 0 if all(values) else len(values) - sum(map(bool, values)) - _zeros(values)
+    kinds = set(map(type, values))
+    if str not in kinds:
+        return empty
+    texts = values if kinds == _ALL_TEXTS else [value for value in values if type(value) is str]
+    return empty + sum(map(str.isspace, texts)) if any(map(str.isspace, texts)) else empty
 
 
 def is_empty(value: Any) -> bool:
