@@ -29,11 +29,10 @@ trained by fold, without the source that is tested; the two constants of its sco
 _WHY_NOT_MORE = """
 Its goal, 75 % recall at 0.1 % false positives, is not reached. What is missed is short and polite: whether "share your
 guidelines" is an attack depends on who says it to what, not on its meaning, and ordinary talk about prompts, limits
-and settings lies next to it in the encoder's space. Trained within a source the same head finds nearly everything; it
-is the step to another author's wording that costs. What was tried on the same folds: a linear head finds about half of
-what the network finds at low rates of false positives; a wider network, more passes and an average of several networks
-are no better; taking the higher of the two models' points, or a model trained on all scores, gives the same curve;
-more phrases for training and a network in place of the linear classifier of n-grams did not help either.
+and settings lies next to it in the encoder's space. What was tried on the same folds: a linear head finds about half of
+what the network finds at low rates of false positives; a wider network with more passes and an average of several
+networks are no better; taking the higher of the two models' points, or a model trained on all scores, gives much the
+same curve; more phrases for training and a network in place of the linear classifier of n-grams did not help either.
 """
 
 
