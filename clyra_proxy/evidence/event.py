@@ -27,6 +27,8 @@ TYPE = "pef.http_call"
 ROWS_TYPE = "pef.rows"
 ROWS = "evidence.rows"
 """Key in `Exchange.extensions` of the part `rows` of a record; an exchange that has one is a batch of rows."""
+SQL = "evidence.sql"
+"""Key in `Exchange.extensions` of the part `sql` of such a record: a statement of a SQL API."""
 APPROVAL = "evidence.approval"
 """Key in `exchange.extensions`: the approval that the exchange used up, as `appr` of a record."""
 MAX_FINDINGS = 32
@@ -87,6 +89,8 @@ def _encode(event: dict[str, Any], exchange: Exchange) -> bytes:
         event["appr"] = used
     if (rows := exchange.extensions.get(ROWS)) is not None:
         event["data"]["rows"] = rows
+    if (statement := exchange.extensions.get(SQL)) is not None:
+        event["data"]["sql"] = statement
     identity = exchange.identity
     if identity.session:
         event["claim"] = {"session": _text(identity.session, 256)}

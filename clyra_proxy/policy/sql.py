@@ -155,6 +155,11 @@ class SqlSafety(Section):
         description="Most rows that an UPDATE or DELETE may be estimated to touch, where the table's size is known "
         "(`sql.rows`).",
     )
+    query_tags: bool = Field(
+        False,
+        description="Add a query tag (Snowflake `QUERY_TAG`, Databricks `query_tags`) that names run, sync and agent, "
+        "where a statement that is enforced carries none. On Snowflake it goes before the session's own tag.",
+    )
     permissions: list[SqlPermission] = Field(
         default_factory=list, description="What may be done to some objects; see docs/sql.md for dbt's."
     )

@@ -19,6 +19,7 @@ from clyra_proxy.activation.wire.judging import Report, look, rejections_of
 from clyra_proxy.activation.wire.keeping import quarantine
 from clyra_proxy.activation.wire.refusing import own, refusal
 from clyra_proxy.activation.wire.state import ActivationState
+from clyra_proxy.activation.wire.statements import note_query, note_statements, tag
 from clyra_proxy.activation.wire.telling import finding_of, findings_of_report
 from clyra_proxy.enforcement.halt.signals import ROWS_WRITTEN
 from clyra_proxy.exchange import Exchange
@@ -48,6 +49,7 @@ async def judge_request(exchange: Exchange, state: ActivationState, room: Scanni
         findings = [_failed(exchange, type(error).__name__)]
     exchange.findings.extend(findings)
     note_batch(exchange, state)
+    note_statements(exchange, state)
     if state.batch is not None:
         exchange.extensions[ROWS_WRITTEN] = len(state.forwarded)
     exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
@@ -72,7 +74,10 @@ def decide_rows(exchange: Exchange, state: ActivationState) -> list[Finding]:
         state.forwarded = frozenset()
         exchange.answer = refusal(exchange, state, report)
         return findings
-    return findings + _take_out(exchange, state, report)
+    findings += _take_out(exchange, state, report)
+    if exchange.answer is None:
+        tag(exchange, state)
+    return findings
 
 
 def _takes_rows(signal: RowSignal, state: ActivationState) -> bool:
@@ -126,6 +131,7 @@ async def judge_answer(exchange: Exchange, state: ActivationState, room: Scannin
 
 def _read_answer(exchange: Exchange, state: ActivationState) -> None:
     reconcile(exchange, state)
+    note_query(exchange, state)
     merge_answer(exchange, state)
 
 
