@@ -72,7 +72,7 @@ class HaltHeld:
                 self._since = self._since if self._halts else entry.micros
                 self._halts.add(data["halt"])
                 self.good.add(entry.item.seq)
-            elif data["change"] in ("resume", "override"):
+            elif data["change"] in ("resume", "override", "probe"):  # half open, what passes is a trial
                 self._halts.discard(data["halt"])
         elif typ in EXCHANGES and self._halts:
             self._exchange(entry)
