@@ -7,21 +7,18 @@ their automata small. Reference: policies/rules/bec/*.yaml.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated
 
 import re2  # type: ignore[import-untyped]
-import yaml
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.bec.folding import fold, spaced
-from clyra_proxy.policy.load import read_text
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
 
@@ -158,10 +155,10 @@ class Packs:
 def load_packs() -> Packs:
     """The shipped packs, compiled. Raises PolicyError."""
     folder = policies_folder() / "rules" / "bec"
-    themes = _load(ThemePack, folder / "themes.yaml")
+    themes = read_data(ThemePack, folder / "themes.yaml")
     packs = Packs(themes, FacetSet(), FacetSet(), FacetSet())
     for path in sorted(folder.glob("facets-*.yaml")):
-        pack = _load(FacetPack, path)
+        pack = read_data(FacetPack, path)
         for facet, words in pack.facets.items():
             for word in words:
                 source = expand(word, pack.spelling)
@@ -176,16 +173,7 @@ def load_packs() -> Packs:
 @lru_cache(maxsize=1)
 def load_lists() -> Lists:
     """The shipped lists. Raises PolicyError."""
-    return _load(Lists, policies_folder() / "rules" / "bec" / "lists.yaml")
-
-
-def _load[Model: Section](model: type[Model], path: Path) -> Model:
-    """A shipped pack, read by the C parser: the one for policies, which tells lines, would cost a second at start."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return model.model_validate_json(json.dumps(yaml.load(read_text(path), Loader=loader)))  # noqa: S506 - safe
-    except (yaml.YAMLError, ValidationError) as error:
-        raise PolicyError(f"The rule pack {path} cannot be used.", str(error)) from error
+    return read_data(Lists, policies_folder() / "rules" / "bec" / "lists.yaml")
 
 
 def expand(pattern: str, spelling: Spelling) -> str:

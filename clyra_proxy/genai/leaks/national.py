@@ -11,17 +11,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import yaml
-
 from clyra_proxy.genai.leaks.leak import Family, Leak
 from clyra_proxy.genai.leaks.matching import Pattern
 from clyra_proxy.genai.leaks.nearby import WordIndex, is_bounded
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
+from clyra_proxy.policy.section import Section
 
 _WEIGHT = 60
 _AFTER = 60  # characters between a word and the number it names
 _LONGEST = 40  # characters of an id
 _MOST = 200  # numbers looked at in one window
+
+
+class _Rule(Section):
+    """One row of the pack. check: a module of python-stdnum, or one of ours. strong: its shape tells by itself."""
+
+    id: str
+    country: str
+    pattern: str
+    check: str
+    words: list[str]
+    strong: bool = False
+
+
+class _Pack(Section):
+    pack: str
+    about: str
+    rules: list[_Rule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +88,12 @@ def _judge(each: _National, text: str, data: bytes, start: int) -> Iterator[Leak
 
 
 def _load(countries: tuple[str, ...]) -> tuple[_National, ...]:
-    text = (policies_folder() / "rules" / "personal" / "national.yaml").read_text("utf-8")
-    pack = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    """Raises PolicyError for a bad pack."""
+    pack = read_data(_Pack, policies_folder() / "rules" / "personal" / "national.yaml")
     return tuple(
-        _National(
-            row["id"], Pattern(row["pattern"]), _validator(row["check"]), row.get("strong", False), tuple(row["words"])
-        )
-        for row in pack["rules"]
-        if row["country"] in countries
+        _National(rule.id, Pattern(rule.pattern), _validator(rule.check), rule.strong, tuple(rule.words))
+        for rule in pack.rules
+        if rule.country in countries
     )
 
 

@@ -13,15 +13,13 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
 from pydantic import Field
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.leaks.templates import Template, made_basic, made_jwt
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is there
 
 # Literal text, then at least so many of a class. Read from our own files, never from traffic.
 _HEAD = re.compile(r"((?:[A-Za-z0-9_:!@#/ =-]\??|\\\W)+\[(?:[^\]\\]|\\.)+\])\{(\d+)")
@@ -110,10 +108,7 @@ def load_packs(folder: Path | None = None) -> tuple[SecretFormat, ...]:
 def _load(folder: Path) -> tuple[SecretFormat, ...]:
     formats: list[SecretFormat] = []
     for file in sorted(folder.glob("*.yaml")):
-        try:
-            pack = Pack.model_validate(yaml.load(file.read_text("utf-8"), Loader=_LOADER))  # noqa: S506
-        except ValueError as error:
-            raise PolicyError(f"{file.name}: not a pack of secret formats: {error}") from error
+        pack = read_data(Pack, file)
         if pack.pack != file.stem:
             raise PolicyError(f"{file.name}: the pack calls itself `{pack.pack}`.")
         formats += pack.rules

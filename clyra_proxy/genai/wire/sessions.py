@@ -24,24 +24,26 @@ def begin_messages(exchange: Exchange) -> None:
     state = state_of(exchange)
     if state is not None:
         state.messages = message_reading(state.reading)
-        if state.messages is not None and state.mode is Mode.ENFORCE:
-            state.live = LiveAnswer(exchange, state)
 
 
 async def judge_message(
     exchange: Exchange, state: GenAiState, room: ScanningRoom, content: bytes, *, from_client: bool, text: bool
 ) -> list[Passed]:
     """Judge one message. Findings go into the exchange. What may be passed on now: it, none, or several that waited."""
-    if state.messages is None or state.live is None or from_client:
+    if state.messages is None or state.mode is not Mode.ENFORCE or from_client:
         return [(await _judged(exchange, state, room, content, from_client=from_client, text=text), text)]
     deltas = state.messages.pieces(content) if text and len(content) <= _LONGEST_PIECE else ()
-    ends_pieces = state.live.end(deltas)
+    ends_pieces = state.live.end(deltas) if state.live is not None else False
     grows = any(delta.kind is DeltaKind.TEXT for delta in deltas)
     before = len(exchange.findings)
     content = await _judged(exchange, state, room, content, from_client=False, text=text, grows=grows)
-    exchange.findings[before:] = _settled(state, state.live, exchange.findings[before:], grows, ends_pieces)
+    if not state.compiled.loaded:
+        return [(content, text)]  # a finding says that nobody looked; where it is enforced, nothing is passed on
+    # Made now, not with the session: the first judgement has loaded what it needs, in a thread.
+    live = state.live = state.live or LiveAnswer(exchange, state)
+    exchange.findings[before:] = _settled(state, live, exchange.findings[before:], grows, ends_pieces)
     try:
-        return state.live.take(content, deltas, text=text)
+        return live.take(content, deltas, text=text)
     except Violation as refusal:
         exchange.findings.append(refusal.finding)
         return []
