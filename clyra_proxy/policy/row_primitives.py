@@ -68,8 +68,10 @@ class NullOverwrites(Section):
 
     enabled: bool = Field(True, description="Watch how often fields are empty.")
     fields: list[NamePattern] = Field(default_factory=list, description="Fields that are watched; empty: every field.")
-    share: Share = Field(
-        0.5, description="Largest part of a batch, and of a run so far, in which one field may be empty."
+    share: Share | None = Field(
+        None,
+        description="Where no earlier runs are known: largest part of a batch, and of a run so far, in which one field "
+        "may be empty. Default: 0.5, and more only asks for a mark, because many fields are empty by nature.",
     )
     rise: Share = Field(
         0.3, description="Where earlier runs are known: how much more often than in them a field may be empty."
@@ -101,7 +103,7 @@ class Distribution(Section):
         0.25, description="Largest population stability index; above 0.25 is commonly called a shift."
     )
     minimum: Annotated[int, Field(ge=20, le=10_000_000)] = Field(
-        200, description="Values of a field, in this run and in the earlier ones, below which nothing is said."
+        100, description="Values of a field, in this run and in the earlier ones, below which nothing is said."
     )
     runs: Annotated[int, Field(ge=1, le=64)] = Field(8, description="Earlier runs that are compared with.")
     action: Asks = Field(Asks.MARK, description="What a jump asks for: `mark` or `block`.")

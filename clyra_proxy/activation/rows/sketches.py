@@ -20,7 +20,6 @@ BUCKETS = 61
 FEW = 32
 """A batch with more different texts than this says nothing about which they are: they are names or ids."""
 
-_LONGEST = 40  # characters; longer texts are counted together
 _MOST_CELLS = 400
 _BEYOND = 99_999  # numbers that no double holds
 _ALL_TEXTS = {str}
@@ -48,7 +47,7 @@ class FieldSketch:
         if texts:
             cells["ts"] += len(texts)
             for length, count in Counter(map(len, texts)).items():
-                cells[f"l{min(length, _LONGEST)}"] += count
+                cells[f"l{_length(length)}"] += count
             if len(different := Counter(texts)) <= FEW:
                 for text, count in different.items():
                     cells[f"h{zlib.crc32(text.encode('utf-8', 'replace'), seed) % BUCKETS}"] += count
@@ -110,6 +109,12 @@ def is_empty(value: Any) -> bool:
 def _zeros(values: tuple[Any, ...]) -> int:
     """Numbers that are zero, and false."""
     return sum(1 for value in filterfalse(bool, values) if type(value) in (int, float, bool))
+
+
+def _length(length: int) -> int:
+    """Half octave of a text's length, so that ids that grow by a digit stay where they are."""
+    bits = length.bit_length()
+    return 2 * bits + (length >> (bits - 2) & 1 if bits > 1 else 0)
 
 
 def _size(number: int | float) -> int:

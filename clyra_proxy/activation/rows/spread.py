@@ -24,7 +24,10 @@ from clyra_proxy.verdict.model import Action
 
 EVERY = 100
 SAMPLE = 32
-"""Values of a field in one batch that are sketched; emptiness is counted over all."""
+"""Values of a field in one batch that are sketched, or a third of a large one; emptiness is counted over all."""
+
+_PART = 3
+_SHARE = 0.5  # of a batch, where neither policy nor earlier runs say what is ordinary
 
 THICK, THINNED = 2000, 4
 """Past this many rows of a run only every fourth of its batches is sketched."""
@@ -67,6 +70,7 @@ class Spread:
         profile.seen += len(group.rows)
         profile.batches += 1
         for shape in group.shapes:
+            keys = _key_fields(shape) if sketched else frozenset[str]()
             for name, values in zip(shape.fields, shape.values, strict=False):
                 sketch = profile.sketch(name)
                 if sketch is None:
@@ -74,7 +78,7 @@ class Spread:
                 empty = count_empty(values)
                 sketch.rows += len(values)
                 sketch.empties += empty
-                if sketched:
+                if sketched and name not in keys:
                     sketch.add(_sample(values, empty), self._seed)
                 if empty and self._nulls is not None and group.operation in _OVERWRITES and self._watched.match(name):
                     yield from self._judge_empties(name, values, shape, empty, profile)
@@ -85,16 +89,17 @@ class Spread:
         settings = self._nulls
         if settings is None:
             return
-        limit, (rows_of_run, empty_of_run) = settings.share, profile.counts(name)
+        limit, action = settings.share or _SHARE, None if settings.share is not None else Action.MARK
+        rows_of_run, empty_of_run = profile.counts(name)
         earlier = profile.earlier.get(name)
         if earlier is not None and earlier.rows >= settings.minimum:
-            limit = earlier.empties / earlier.rows + settings.rise
+            limit, action = earlier.empties / earlier.rows + settings.rise, None
         for seen, gone, kind in ((len(values), empty, "batch"), (rows_of_run, empty_of_run, "run")):
             if seen >= settings.minimum and gone > limit * seen:
                 rows = tuple(row.index for row, value in zip(shape.rows, values, strict=True) if is_empty(value))
                 detail: dict[str, str | int] = {"kind": kind, "field": name[:128], "by": self._rule}
                 percent = {"limit_percent": round(100 * limit), "observed_percent": round(100 * gone / seen)}
-                yield RowSignal("rows.null_overwrite", rows, detail={**detail, **percent})
+                yield RowSignal("rows.null_overwrite", rows, action, detail={**detail, **percent})
                 return
 
     def _compare(self, group: Group, profile: RunProfile) -> Iterator[RowSignal]:
@@ -119,8 +124,15 @@ class Spread:
                 yield name, index
 
 
+def _key_fields(shape: Shape) -> frozenset[str]:
+    """Fields that hold the record's key: keys grow from run to run, which is no shift."""
+    first = shape.rows[0]
+    return frozenset(name for name, value in first.values.items() if first.key and str(value) == first.key)
+
+
 def _sample(values: tuple[Any, ...], empty: int) -> tuple[Any, ...]:
-    """At most `SAMPLE` values that are something, spread over the batch."""
+    """Some values that are something, spread over the batch."""
     if empty:
         values = tuple(value for value in values if not is_empty(value))
-    return values if len(values) <= SAMPLE else values[:: -(-len(values) // SAMPLE)]
+    size = max(SAMPLE, len(values) // _PART)
+    return values if len(values) <= size else values[:: -(-len(values) // size)]
