@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from clyra_proxy.cli.explain import find_event
-from clyra_proxy.cli.options import HomeOption, JsonOption
+from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
 from clyra_proxy.cli.output import print_json
 from clyra_proxy.engine.control import ask_supervisor
 from clyra_proxy.errors import CannotTellError, StartupError, UsageError
@@ -69,10 +69,8 @@ def allow(
     reload: Annotated[
         bool, typer.Option("--reload/--no-reload", help="Let a running proxy take the change at once.")
     ] = True,
-    policy: Annotated[
-        Path | None, typer.Option("--policy", help="Policy file.", show_default="policy.yaml in the data folder")
-    ] = None,
-    log: Annotated[Path | None, typer.Option("--log", help="Another verdict log.", dir_okay=False)] = None,
+    policy: PolicyOption = None,
+    log: LogOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clyra_proxy.cli.options import HomeOption, JsonOption
+from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
 from clyra_proxy.cli.output import print_json, wants_colour
 from clyra_proxy.cli.story_text import story_lines
 from clyra_proxy.errors import CannotTellError, ClyraError, UsageError
@@ -29,10 +29,8 @@ def explain(
     identifier: Annotated[
         str, typer.Argument(metavar="ID", help="Verdict id, exchange id or trace id; its beginning is enough.")
     ],
-    policy: Annotated[
-        Path | None, typer.Option("--policy", help="Policy file.", show_default="policy.yaml in the data folder")
-    ] = None,
-    log: Annotated[Path | None, typer.Option("--log", help="Another verdict log.", dir_okay=False)] = None,
+    policy: PolicyOption = None,
+    log: LogOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clyra_proxy.cli.options import HomeOption, JsonOption
+from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption
 from clyra_proxy.cli.output import print_json
 from clyra_proxy.cli.verdict_filter import VerdictFilter, parse_since
 from clyra_proxy.errors import CannotTellError
@@ -23,7 +23,7 @@ def genai_report(
     since: Annotated[str | None, typer.Option("--since", help="Age (15m, 2h, 7d) or ISO 8601 time.")] = None,
     agent: Annotated[list[str] | None, typer.Option("--agent", "-a", help="Agent id or pattern. Repeatable.")] = None,
     rule: Annotated[list[str] | None, typer.Option("--rule", "-r", help="Only these rules. Repeatable.")] = None,
-    log: Annotated[Path | None, typer.Option("--log", help="Another verdict log.", dir_okay=False)] = None,
+    log: LogOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -20,6 +20,12 @@ HomeOption = Annotated[
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="Policy file.", show_default="policy.yaml in the data folder")
+]
+
+LogOption = Annotated[Path | None, typer.Option("--log", help="Another verdict log.", dir_okay=False)]
+
 ProxyOption = Annotated[
     str | None, typer.Option("--proxy", metavar="HOST:PORT", help="A proxy other than this data folder's.")
 ]

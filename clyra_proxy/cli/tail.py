@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clyra_proxy.cli.options import HomeOption, JsonOption
+from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption
 from clyra_proxy.cli.output import print_json, wants_colour
 from clyra_proxy.cli.verdict_filter import VerdictFilter, parse_since
 from clyra_proxy.cli.verdict_text import one_line
@@ -42,7 +42,7 @@ def tail(
         int, typer.Option("--lines", "-n", min=0, help="Past lines to show first (all of them with --since).")
     ] = 10,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", "-f/-F", help="Wait for new verdicts.")] = True,
-    log: Annotated[Path | None, typer.Option("--log", help="Another verdict log.", dir_okay=False)] = None,
+    log: LogOption = None,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:

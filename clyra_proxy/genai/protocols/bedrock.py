@@ -6,6 +6,7 @@ to it when a request is recognised.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,25 +17,20 @@ from clyra_proxy.genai.protocols.bedrock_blocks import read_blocks, read_convers
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import parse_embedded, parse_object
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import AssembledStream, event_object, refuse_words
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, Envelope, StreamReader, UnreadableError
+from clyra_proxy.genai.protocols.streams import AssembledStream, Assembler, event_object, refuse_words
 from clyra_proxy.genai.protocols.turns import CallNames
 
 
-class ConverseReading:
-    """`POST /model/{id}/converse` and `/converse-stream`."""
+class BoundReading(ABC):
+    """What the APIs of Bedrock share: the model stands in the path, streams are messages with checksums."""
 
-    id = "bedrock-converse"
+    id: str
+    _envelope: Envelope = MessageEnvelope()
 
     def __init__(self, model: str = "", *, streamed: bool = False) -> None:
         self._model = model
         self._streamed = streamed
-
-    def request(self, body: bytes) -> Conversation:
-        draft = Draft(self.id, Direction.REQUEST, "chat", model=self._model)
-        draft.stream = self._streamed
-        read_converse(draft, parse_object(body))
-        return draft.conversation()
 
     def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
         return read_answer(self, status, body, request, self._answer)
@@ -45,11 +41,35 @@ class ConverseReading:
         return AssembledStream(
             self.id,
             EventMessageFraming(),
-            ConverseAssembler(),
+            self._assembler(),
             lambda value: self._answer(value, request),
             terminator=False,
-            envelope=MessageEnvelope(),
+            envelope=self._envelope,
         )
+
+    @abstractmethod
+    def request(self, body: bytes) -> Conversation: ...
+
+    @abstractmethod
+    def _assembler(self) -> Assembler: ...
+
+    @abstractmethod
+    def _answer(self, value: Any, request: Conversation | None) -> Conversation: ...
+
+
+class ConverseReading(BoundReading):
+    """`POST /model/{id}/converse` and `/converse-stream`."""
+
+    id = "bedrock-converse"
+
+    def request(self, body: bytes) -> Conversation:
+        draft = Draft(self.id, Direction.REQUEST, "chat", model=self._model)
+        draft.stream = self._streamed
+        read_converse(draft, parse_object(body))
+        return draft.conversation()
+
+    def _assembler(self) -> Assembler:
+        return ConverseAssembler()
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         draft = Draft(self.id, Direction.RESPONSE, request.operation if request else "chat", model=self._model)

@@ -15,14 +15,13 @@ from typing import Any
 import orjson
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
-from clyra_proxy.genai.protocols.answers import read_answer
 from clyra_proxy.genai.protocols.anthropic_messages import (
     MessagesAssembler,
     read_message_answer,
     read_messages_request,
 )
-from clyra_proxy.genai.protocols.aws_events import EventMessageFraming, MessageEnvelope
-from clyra_proxy.genai.protocols.bedrock import ConverseAssembler, is_event_messages, read_converse_answer
+from clyra_proxy.genai.protocols.aws_events import MessageEnvelope
+from clyra_proxy.genai.protocols.bedrock import BoundReading, ConverseAssembler, read_converse_answer
 from clyra_proxy.genai.protocols.bedrock_blocks import read_converse
 from clyra_proxy.genai.protocols.cohere import read_chat_v1
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
@@ -31,8 +30,8 @@ from clyra_proxy.genai.protocols.json_text import ROOT, parse_json, parse_object
 from clyra_proxy.genai.protocols.media import decode_base64
 from clyra_proxy.genai.protocols.openai_chat import read_completion, read_messages, read_settings
 from clyra_proxy.genai.protocols.openai_chat_stream import ChatAssembler
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import AssembledStream, Assembler, event_object
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
+from clyra_proxy.genai.protocols.streams import Assembler, event_object
 
 _PROMPTS = {"prompt": Provenance.USER, "inputText": Provenance.USER, "texts": Provenance.UNKNOWN,
             "system": Provenance.SYSTEM, "query": Provenance.USER, "documents": Provenance.DOCUMENT}  # fmt: skip
@@ -41,14 +40,26 @@ _GROWING = ("generation", "outputText", "completion", "text")
 _EVENTS = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata")
 
 
-class InvokeReading:
+_MESSAGE = MessageEnvelope()
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEnvelope:
+    """The JSON text that the payload of a `chunk` holds in base64."""
+
+    def opened(self, event: bytes) -> bytes:
+        return decode_base64(word(parse_object(_MESSAGE.opened(event)).get("bytes"))) or b""
+
+    def sealed(self, event: bytes, text: bytes) -> bytes:
+        payload = parse_object(_MESSAGE.opened(event)) | {"bytes": base64.b64encode(text).decode()}
+        return _MESSAGE.sealed(event, orjson.dumps(payload))
+
+
+class InvokeReading(BoundReading):
     """`POST /model/{id}/invoke` and `/invoke-with-response-stream`."""
 
     id = "bedrock-invoke"
-
-    def __init__(self, model: str = "", *, streamed: bool = False) -> None:
-        self._model = model
-        self._streamed = streamed
+    _envelope = ChunkEnvelope()
 
     def request(self, body: bytes) -> Conversation:
         value = parse_object(body)
@@ -57,20 +68,8 @@ class InvokeReading:
         draft.model, draft.stream = self._model, self._streamed
         return draft.conversation()
 
-    def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
-        return read_answer(self, status, body, request, self._answer)
-
-    def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
-        if not is_event_messages(media):
-            return None
-        return AssembledStream(
-            self.id,
-            EventMessageFraming(),
-            InvokeAssembler(),
-            lambda value: self._answer(value, request),
-            terminator=False,
-            envelope=ChunkEnvelope(),
-        )
+    def _assembler(self) -> Assembler:
+        return InvokeAssembler()
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         draft = Draft(self.id, Direction.RESPONSE, request.operation if request else "chat")
@@ -140,21 +139,6 @@ def _usage(value: dict[str, Any]) -> Usage:
         return Usage(whole(held.get("inputTokenCount")), whole(held.get("outputTokenCount")))
     said = whole(value.get("generation_token_count"))
     return Usage(max(whole(value.get("prompt_token_count")), whole(value.get("inputTextTokenCount"))), said)
-
-
-_MESSAGE = MessageEnvelope()
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkEnvelope:
-    """The JSON text that the payload of a `chunk` holds in base64."""
-
-    def opened(self, event: bytes) -> bytes:
-        return decode_base64(word(parse_object(_MESSAGE.opened(event)).get("bytes"))) or b""
-
-    def sealed(self, event: bytes, text: bytes) -> bytes:
-        payload = parse_object(_MESSAGE.opened(event)) | {"bytes": base64.b64encode(text).decode()}
-        return _MESSAGE.sealed(event, orjson.dumps(payload))
 
 
 class InvokeAssembler:
