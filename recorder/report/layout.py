@@ -5,6 +5,7 @@ The page is plain data. Each renderer escapes for its own format and knows nothi
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -199,9 +200,20 @@ def _traffic(title: str, column: str, store: Mapping[str, Traffic]) -> Table:
 
 
 def _approvals(review: Review) -> Table:
-    order = ("requested", "granted", "denied", "expired", "used")
+    order = ("requested", "escalated", "granted", "denied", "expired", "used")
     rows = tuple((name, f"{review.approvals[name]:,}") for name in order if review.approvals[name])
-    return Table("Approvals", ("what", "count"), rows, frozenset({1}))
+    return Table("Approvals", ("what", "count"), rows, frozenset({1}), _kept_time(review))
+
+
+def _kept_time(review: Review) -> str:
+    """How long people took, and whether that was in time; nothing where nobody decided."""
+    waits = sorted(review.waits_ms)
+    if not waits:
+        return f"{review.overdue:,} ran out of time." if review.overdue else ""
+    decided = review.approvals["granted"] + review.approvals["denied"]
+    middle, late = (waits[math.ceil(share * len(waits)) - 1] / 1000 for share in (0.5, 0.95))
+    share = 100 * decided / (decided + review.overdue)
+    return f"Decided in {middle:,.1f} s (median), {late:,.1f} s (95 %); {share:.1f} % before their deadline."
 
 
 def _genai(review: Review) -> tuple[Table, Table]:

@@ -72,7 +72,10 @@ class PolicyUse:
 
 @dataclass(slots=True)
 class Review:
-    """The counts of one day (or of all records when `day` is ""). proofs: record numbers behind a count."""
+    """The counts of one day (or of all records when `day` is ""). proofs: record numbers behind a count.
+
+    waits_ms: of decisions, from request to signature, the first ten thousand. overdue: requests whose time ran out.
+    """
 
     day: str
     records: int = 0
@@ -86,6 +89,8 @@ class Review:
     destinations: dict[str, Traffic] = field(default_factory=dict)
     agents: dict[str, Traffic] = field(default_factory=dict)
     approvals: Counter[str] = field(default_factory=Counter)
+    waits_ms: list[int] = field(default_factory=list)
+    overdue: int = 0
     policies: dict[str, PolicyUse] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     events_total: int = 0
@@ -128,7 +133,7 @@ def _count(review: Review, entry: Entry) -> None:
     if typ in EXCHANGES and entry.ends:
         _exchange(review, entry)
     elif typ in _APPROVALS:
-        review.approvals[_APPROVALS[typ]] += 1
+        _approval(review, typ, data)
     elif typ == "sys.anchor":
         review.anchored_size = max(review.anchored_size, data.get("size", 0))
         review.anchored_ts = entry.record["ts"]
@@ -138,6 +143,16 @@ def _count(review: Review, entry: Entry) -> None:
             review.lost += data["count"]
         if len(review.events) < MAX_EVENTS:
             review.events.append(Event(entry.item.seq, entry.record["ts"], NOTABLE[typ], _told(typ, data)))
+
+
+def _approval(review: Review, typ: str, data: dict[str, Any]) -> None:
+    """One step of an approval. A request that was told again is no second request."""
+    again = typ == "pef.approval.request" and data.get("escalation", 0) > 0
+    review.approvals["escalated" if again else _APPROVALS[typ]] += 1
+    if typ in ("pef.approval.grant", "pef.approval.deny") and "waited_ms" in data and len(review.waits_ms) < MAX_NAMES:
+        review.waits_ms.append(data["waited_ms"])
+    if typ == "pef.approval.expire" and data["reason"] == "expired":
+        review.overdue += 1
 
 
 def _exchange(review: Review, entry: Entry) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import Any
 
 import httpx
 import orjson
+import psutil
 import pytest
 
 from recorder import database
@@ -194,3 +197,46 @@ def test_identical_requests_that_wait_together_leave_once(waiting: Held, upstrea
 def _waiting_ids(held: Held) -> list[str]:
     every = desk(held.layout, "list")["approvals"]
     return [one["id"] for one in every if one["state"] == "requested"]
+
+
+def test_a_worker_killed_while_a_request_waits_loses_the_connection_and_nothing_else(
+    waiting: Held, upstream: Upstream
+) -> None:
+    url = f"{upstream.tls_url}/payments/killed"
+    ended = 0
+
+    def send() -> int:
+        with httpx.Client(proxy=waiting.proxy.url, verify=waiting.proxy.trust(), timeout=90) as http:
+            try:
+                return http.post(url, json=PAYMENT).status_code
+            except httpx.TransportError:
+                return ended
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send)
+        (packet,) = _wait_for(lambda: _waiting_ids(waiting))
+        before = waiting.proxy.state["workers"]
+        for worker in _worker_pids(waiting):
+            os.kill(worker, signal.SIGKILL)
+        assert sent.result(60) == ended
+    waiting.ann.decide(waiting.layout, packet)
+    assert not upstream.journal.requests("/payments/killed")
+
+    def again() -> int:
+        with httpx.Client(proxy=waiting.proxy.url, verify=waiting.proxy.trust(), timeout=30) as http:
+            try:
+                return http.post(url, json=PAYMENT, headers={"clyra-approval": packet}).status_code
+            except httpx.TransportError:
+                return ended
+
+    assert _wait_for(again) == 200
+    assert again() == 403
+    assert len(upstream.journal.requests("/payments/killed")) == 1
+    assert waiting.proxy.state["workers"] == before
+
+
+def _worker_pids(held: Held) -> list[int]:
+    """The worker processes of a running proxy."""
+    supervisor = psutil.Process(held.proxy.process.pid)
+    every = supervisor.children(recursive=True)
+    return [one.pid for one in every if "clyra_proxy.engine.worker" in " ".join(one.cmdline())]
