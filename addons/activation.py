@@ -14,7 +14,6 @@ from mitmproxy.http import HTTPFlow
 
 from addons.exchanges import exchange_of
 from addons.gate import judge
-from clyra_proxy.activation.attribution import OWN_HEADERS
 from clyra_proxy.activation.wire.ending import settle
 from clyra_proxy.activation.wire.state import ActivationState, state_of
 from clyra_proxy.activation.wire.steps import judge_answer, judge_request
@@ -35,11 +34,6 @@ class ActivationGateway:
 
     def __init__(self, runtime: Runtime) -> None:
         self._room = runtime.scanning
-
-    def requestheaders(self, flow: HTTPFlow) -> None:
-        """What a sender says to us of its run is not for the destination."""
-        for name in OWN_HEADERS:
-            flow.request.headers.pop(name, None)
 
     def request(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The request's body is here whole, and nothing of it has left."""

@@ -16,7 +16,6 @@ from addons.exchanges import exchange_of
 from addons.gate import deny, judge
 from clyra_proxy.activation.wire.state import state_of as writes_of
 from clyra_proxy.approvals.answer import pending_answer
-from clyra_proxy.approvals.call import OWN_HEADERS
 from clyra_proxy.approvals.facts import ActionFacts, facts_of_batches
 from clyra_proxy.approvals.outcome import STATE, Outcome, Standing
 from clyra_proxy.approvals.payload import KEY, payload_of
@@ -35,10 +34,6 @@ class Approve:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._late = runtime.approvals
-
-    def requestheaders(self, flow: HTTPFlow) -> None:
-        for name in OWN_HEADERS:
-            flow.request.headers.pop(name, None)
 
     def clyra_approve(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The request is judged and nothing has left; may wait as long as policy says."""

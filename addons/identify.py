@@ -18,6 +18,8 @@ from addons.callers import PROCESS, resolve_caller
 from addons.exchanges import begin, exchange_of
 from addons.guard import attempt
 from addons.tunnels import refuse_tunnel
+from clyra_proxy.activation import attribution
+from clyra_proxy.approvals import call as approvals
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.identity.process import Process
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
 
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
-_REPLACED = frozenset({b"proxy-authorization", b"proxy-connection", b"traceparent", b"tracestate"})
+_FOR_US = frozenset(name.encode() for name in (*approvals.OWN_HEADERS, *attribution.OWN_HEADERS))
+_REPLACED = _FOR_US | {b"proxy-authorization", b"proxy-connection", b"traceparent", b"tracestate"}
 """Fields that end here, or go on in our own words."""
 
 
