@@ -99,7 +99,7 @@ class Place:
             )
         if len(target) > LONGEST_TARGET or not target.isprintable():
             raise UsageError("The target is no name.", f"At most {LONGEST_TARGET} printable characters.", "")
-        return cls(Scope(scope), target.lower() if scope == Scope.DESTINATION else target)
+        return cls(Scope(scope), target.rstrip(".").lower() if scope == Scope.DESTINATION else target)
 
 
 EVERYTHING = Place(Scope.GLOBAL)

@@ -191,9 +191,12 @@ class HaltOffice:
 
     async def _stop(self, changes: Sequence[Change], began: float, *, share: bool = True) -> Message:
         """Workers first; then disk, evidence and the others."""
+        # A worker that does not answer must hold up neither the file nor the other replicas.
+        sharing = self._share(changes) if share else None
+        keeping = asyncio.ensure_future(self._ledger.keep(self._book.all, ()))
         acks, cut = await self._hand_out()
         took_ms = round((time.perf_counter() - began) * 1000)
-        sharing = self._share(changes) if share else None
+        await keeping
         told = [
             event
             for change in changes

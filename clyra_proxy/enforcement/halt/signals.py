@@ -7,8 +7,10 @@ counts too. Exchanges that a halt refused say nothing, or a halt would feed itse
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
+from clyra_proxy.egress.hosts import InvalidHostError, normalise_host
 from clyra_proxy.egress.names import named_host
 from clyra_proxy.enforcement.halt.model import EVERYTHING, Place, Scope
 from clyra_proxy.enforcement.halt.state import Subject
@@ -53,7 +55,7 @@ EVENTS: Mapping[Reason, str] = MappingProxyType(
 
 def subject_of(exchange: Exchange, tools: tuple[str, ...] = ()) -> Subject:
     """What the exchange is about: its caller, its destination by name and by host."""
-    identity, host = exchange.identity, named_host(exchange.destination)
+    identity, host = exchange.identity, _plain(named_host(exchange.destination))
     name = exchange.route.destination
     return Subject(identity.agent, identity.tenant, (name, host) if name else (host,), tools)
 
@@ -98,6 +100,15 @@ def went_well(exchange: Exchange) -> bool | None:
     if exchange.denial is not None or exchange.response is None:
         return None
     return True
+
+
+@lru_cache(maxsize=4096)
+def _plain(host: str) -> str:
+    """A host in the one form that policy compares, so that no other spelling of it goes round a halt."""
+    try:
+        return normalise_host(host)
+    except InvalidHostError:
+        return host.lower()
 
 
 def _failed_upstream(exchange: Exchange) -> bool:
