@@ -28,12 +28,14 @@ class Endpoint(Protocol):
     amends: its answer is given to `merged` even when nothing of this request was refused, because it tells of rows
     that were refused earlier (bulk jobs), or says the id of a job.
     answers_always: clients of the destination understand no refusal but its own, whatever it is for.
+    takes_none: the request makes sense without any row (a bulk upload whose job tells later what became of them).
     """
 
     id: str
     writes: bool
     amends: bool
     answers_always: bool
+    takes_none: bool
 
     def read(self, head: RequestHead, body: bytes) -> Batch:
         """The batch in a request. Raises UnreadableError."""

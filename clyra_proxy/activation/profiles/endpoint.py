@@ -37,6 +37,7 @@ class DeclaredEndpoint:
         self.id = f"{compiled.destination.id}.{self.shape.id}"
         self.writes = self.shape.writes
         self.amends = False  # whether answers to it are told anew for rows refused earlier (`merged` with none now)
+        self.takes_none = False
         self.answers_always = compiled.answer is not None and compiled.answer.always
         self.sent = Sent()
         self.media = self.shape.media

@@ -82,6 +82,10 @@ class Creation(BulkEndpoint):
 class Upload(BulkEndpoint):
     """The rows of a job. In Bulk API 1.0 the answer names a batch, whose results are asked for by its id."""
 
+    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str], jobs: Jobs) -> None:
+        super().__init__(compiled, call, captures, jobs)
+        self.takes_none = True
+
     def delimiter(self) -> str:
         return DELIMITERS.get(self.job().facts.get("columnDelimiter", "").upper(), "")
 

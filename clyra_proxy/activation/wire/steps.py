@@ -95,7 +95,8 @@ def _take_out(exchange: Exchange, state: ActivationState, report: Report) -> lis
     if not rejections or state.mode is not Mode.ENFORCE:
         return []
     bad = frozenset(rejection.index for rejection in rejections)
-    edited = state.endpoint.without(body, batch, bad) if len(bad) < len(batch.rows) else None
+    some = len(bad) < len(batch.rows) or state.endpoint.takes_none
+    edited = state.endpoint.without(body, batch, bad) if some else None
     state.rejections = rejections
     if edited is not None:
         exchange.request_rewrite = edited

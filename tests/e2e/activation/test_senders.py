@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.activation.conftest import Gateway
 
+pytestmark = pytest.mark.timeout(600)  # the first test may have to make the senders' environment
 _fresh = count(1)
 
 
@@ -132,6 +133,17 @@ def test_a_run_of_bad_rows_alone_is_answered_without_the_destination(name: str, 
     assert told["taken"] == 0
     assert told["failed"] == [sender.name_of(row) for row in rows]
     assert gateway.servers[sender.profile].journal == []
+
+
+@pytest.mark.parametrize("name", ["salesforce_bulk", "drt_salesforce"])
+def test_a_job_of_bad_rows_alone_ends_as_a_job_of_failed_rows(name: str, gateway: Gateway) -> None:
+    sender = SENDERS[name]
+    rows = _rows(sender, {0, 1, 2, 3, 4})
+    told = gateway.send(name, sender.profile, rows)
+    assert told["taken"] == 0
+    assert told["failed"] == (5 if sender.counted else [sender.name_of(row) for row in rows])
+    assert gateway.servers[sender.profile].destination.rows == []
+    assert _counts(gateway, sender) == sender.writes
 
 
 def test_all_or_none_means_none(gateway: Gateway) -> None:

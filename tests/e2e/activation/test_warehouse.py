@@ -18,6 +18,7 @@ from tests.support.activation.environments import WAREHOUSE, python_with
 from tests.support.processes import Running, run
 from tests.support.proxy import RunningProxy, local_policy
 
+pytestmark = pytest.mark.timeout(900)  # the first test may have to make dbt's environment
 _SENDERS = Path(__file__).parent / "senders"
 _PERMISSIONS = [{"name": "dbt", "rules": ["sql.definition"], "objects": ["db1.s1.*"]}]
 
@@ -62,14 +63,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
             yield made
 
 
-@pytest.mark.timeout(240)
 def test_a_run_that_may_do_what_it_does(warehouse: Warehouse) -> None:
     told = warehouse.dbt("delete from db1.s1.kept where id = 7")
     assert told["success"], told
     assert [one["status"] for one in told["told"]] == ["success"]
 
 
-@pytest.mark.timeout(240)
 def test_a_run_that_would_empty_a_table_fails_at_once(warehouse: Warehouse) -> None:
     at_first = warehouse.queries()
     assert warehouse.dbt("")["success"]
