@@ -20,8 +20,9 @@ from recorder.approval_terms import DENY, GRANT, Approver, Certificate, Challeng
 from recorder.approvals import challenges, errors, proofs, records
 from recorder.approvals import packets as wire
 from recorder.approvals.book import GRANTED, REFUSED, WAITING
-from recorder.approvals.desk import Desk, request_of
+from recorder.approvals.desk import Desk
 from recorder.approvals.errors import Refusal
+from recorder.approvals.holding import request_of
 from recorder.approvals.letters import write_letters
 from recorder.approvals.people import Voice, commitment, duties_of, voice_of
 from recorder.approvals.settings import Person
@@ -174,40 +175,47 @@ class Deciding:
         before = [one for one in desk.book.decisions(row["id"]) if one["decision"] == GRANT]
         have = len(before) + grant
         complete = have >= request.need
+        state = (GRANTED if complete else WAITING) if grant else REFUSED
         limit = min([now + request.valid_s, made.challenge.expires, *(one["expires"] for one in before)])
-        delegator = voice.delegator
-        more: dict[str, Any] = {
-            "waited_ms": max(0, int((now - row["created"]) * 1000)),
-            "have": have,
-            "delegated_from_c": commitment(desk.salt, delegator) if delegator else "",
-            **({"expires": timestamp(made.challenge.expires * 1_000_000)} if grant else {"reason": REASON}),
-        }
         with desk.book.change() as run:
-            used = run.execute("UPDATE challenges SET used=1 WHERE nonce=? AND used=0", (asked["nonce"],)).rowcount
-            moved = run.execute(
-                "UPDATE packets SET state=?, decided=?, expires=?, ended=? WHERE id=? AND state=?",
-                (
-                    (GRANTED if complete else WAITING) if grant else REFUSED,
-                    now if complete or not grant else None,
-                    limit if grant and complete else None,
-                    None if grant else now,
-                    row["id"],
-                    WAITING,
-                ),
-            ).rowcount
-            if used != 1 or moved != 1:
-                raise Refusal(errors.STATE)
+            self._move(run, row, asked["nonce"], state, limit)
             run.execute(
                 "INSERT INTO decisions VALUES(?,?,?,?,?,?,?,?)",
                 (
                     *(row["id"], voice.person.iss, voice.person.sub, asked["decision"], signed.digest, now),
-                    *(float(made.challenge.expires), delegator.name if delegator else ""),
+                    *(float(made.challenge.expires), voice.delegator.name if voice.delegator else ""),
                 ),
             )
-            if complete or not grant:
-                write_letters(
-                    run, row["id"], "granted" if grant else "refused", desk.settings.current(), request.role, now
-                )
-            desk.record([records.decided(row["id"], request, asked["decision"], signed.digest, predicate, **more)])
-        state = (GRANTED if complete else WAITING) if grant else REFUSED
+            if state != WAITING:
+                write_letters(run, row["id"], state, desk.settings.current(), request.role, now)
+            more = self._told(row, made, voice, grant=grant)
+            event = records.decided(row["id"], request, asked["decision"], signed.digest, predicate, have=have, **more)
+            desk.record([event])
         return {"id": row["id"], "state": state, "cert_sha256": signed.digest, "have": have, "need": request.need}
+
+    def _move(self, run: sqlite3.Connection, row: sqlite3.Row, nonce: str, state: str, limit: float) -> None:
+        """The packet's new state; the challenge is used up. Raises Refusal when either was moved meanwhile."""
+        now = self.desk.clock()
+        used = run.execute("UPDATE challenges SET used=1 WHERE nonce=? AND used=0", (nonce,)).rowcount
+        moved = run.execute(
+            "UPDATE packets SET state=?, decided=?, expires=?, ended=? WHERE id=? AND state=?",
+            (
+                state,
+                None if state == WAITING else now,
+                limit if state == GRANTED else None,
+                now if state == REFUSED else None,
+                *(row["id"], WAITING),
+            ),
+        ).rowcount
+        if used != 1 or moved != 1:
+            raise Refusal(errors.STATE)
+
+    def _told(self, row: sqlite3.Row, made: Certificate, voice: Voice, *, grant: bool) -> dict[str, Any]:
+        """What the record says besides."""
+        waited = max(0, int((self.desk.clock() - row["created"]) * 1000))
+        told: dict[str, Any] = {"waited_ms": waited}
+        if voice.delegator is not None:
+            told["delegated_from_c"] = commitment(self.desk.salt, voice.delegator)
+        if grant:
+            return told | {"expires": timestamp(made.challenge.expires * 1_000_000)}
+        return told | {"reason": REASON}

@@ -13,7 +13,7 @@ import hmac
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -34,6 +34,7 @@ from recorder.approvals.book import (
     Book,
 )
 from recorder.approvals.errors import Refusal, Unavailable
+from recorder.approvals.holding import hold_against, request_of
 from recorder.approvals.letters import write_letters
 from recorder.approvals.people import duties_of, eligible
 from recorder.approvals.settings import SettingsFile
@@ -239,28 +240,6 @@ _CODES_OF_STATES: Mapping[str, str] = {
     EXPIRED: errors.EXPIRED,
     CONSUMED: errors.REUSED,
 }
-
-
-def request_of(row: sqlite3.Row) -> wire.Request:
-    """The request of a packet, as it was handed in."""
-    return wire.parse(wire.Request, row["request"])
-
-
-def hold_against(claims: wire.Claims, request: wire.Request) -> None:
-    """Raise Refusal at the first thing in which a call differs from the one that is, or was, to be approved."""
-    for code, same in _differences(claims, request):
-        if not same:
-            raise Refusal(code)
-
-
-def _differences(claims: wire.Claims, request: wire.Request) -> Iterable[tuple[str, bool]]:
-    yield errors.TENANT, claims.tenant == request.tenant
-    yield errors.REQUESTER, claims.asker == request.asker
-    yield errors.AUDIENCE, claims.audience == request.audience
-    yield errors.POLICY, claims.policy_sha256 == request.policy_sha256
-    yield errors.PAYLOAD, claims.payload == request.payload and claims.body_sha256 == request.body_sha256
-    yield errors.ACTION, claims.action_sha256 == request.action_sha256 and claims.action() == request.action()
-    yield errors.HEADERS, claims.headers_sha256 == request.headers_sha256
 
 
 def _has_id(raw: bytes) -> bool:

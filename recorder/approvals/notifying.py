@@ -23,7 +23,7 @@ import httpx
 import orjson
 
 from recorder import __version__
-from recorder.approvals.settings import Channel, EmailChannel, SlackChannel, WebhookChannel, is_safe_url
+from recorder.approvals.channels import Channel, EmailChannel, SlackChannel, WebhookChannel, is_safe_url
 from recorder.errors import RecorderError
 from recorder.keys import read_private
 

@@ -20,6 +20,7 @@ from recorder import approval_binding
 from recorder.approvals import errors, figures, proofs
 from recorder.approvals.credentials import trust_entry
 from recorder.approvals.errors import Refusal, Unavailable
+from recorder.approvals.jwk import key_of
 from recorder.approvals.notifying import DeliveryError
 from recorder.approvals.office import Office, refused
 from recorder.approvals.rounds import send_code
@@ -202,7 +203,7 @@ def _archived(office: Office) -> list[dict[str, Any]]:
         for jwk in json.loads(path.read_bytes()).get("keys", []):
             for provider in office.settings.current().providers:
                 try:
-                    entry = trust_entry(oidc.key_of(jwk, provider.issuer))
+                    entry = trust_entry(key_of(jwk, provider.issuer))
                 except Refusal:
                     continue
                 found[entry["keyid"]] = entry | {"name": provider.name}

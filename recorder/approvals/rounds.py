@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from recorder.approvals import records
 from recorder.approvals.book import GRANTED, WAITING
-from recorder.approvals.desk import request_of
+from recorder.approvals.channels import Channel, EmailChannel
+from recorder.approvals.holding import request_of
 from recorder.approvals.letters import write_letters
 from recorder.approvals.notifying import PAUSES_S, DeliveryError, Letter, deliver, mail_code
 from recorder.approvals.office import Office
 from recorder.approvals.people import duties_of, eligible
-from recorder.approvals.settings import Channel, EmailChannel, Person
+from recorder.approvals.settings import Person
 from recorder.errors import RecorderError
 
 log = logging.getLogger("recorder.approvals")

@@ -7,55 +7,26 @@ lets nobody approve anything.
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from recorder.approvals.channels import Channel, Name, Part, Text, safe_url
 from recorder.errors import RecorderError
 
 OWN_ISSUER = "urn:clyra:approvers"
 """Issuer of people who have no identity provider here: they are known by their authenticator alone."""
-
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$")]
-_Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class ApprovalSettingsError(RecorderError):
     """`approvals.json` cannot be used."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def is_safe_url(url: str) -> bool:
-    """Whether a URL is https, or http to this very machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https" and host:
-        return True
-    return parts.scheme == "http" and (host == "localhost" or _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _safe(url: str) -> str:
-    if not is_safe_url(url):
-        raise ValueError("https is needed, or http to localhost")
-    return url
-
-
-class PageSettings(_Part):
+class PageSettings(Part):
     """Where people decide. listen: loopback HOST:PORT ("" for no page). url: how browsers reach it from outside, "" for
     http://localhost:PORT; a TLS proxy in front of it makes the difference."""
 
@@ -67,54 +38,54 @@ class PageSettings(_Part):
     def _is_origin(cls, url: str) -> str:
         if url and (urlsplit(url).path not in ("", "/") or urlsplit(url).query):
             raise ValueError("an origin without path is needed")
-        return _safe(url).rstrip("/") if url else url
+        return safe_url(url).rstrip("/") if url else url
 
 
-class Provider(_Part):
+class Provider(Part):
     """An OpenID provider. acr, amr: any one of these values shows a second factor. max_age_s: a login this old is asked
     for again. domains: of approvers, empty: any. authority: PEM file of a private TLS authority."""
 
-    name: _Name
-    issuer: _Text
-    client_id: _Text
+    name: Name
+    issuer: Text
+    client_id: Text
     client_secret_file: Path | None = None
     scopes: str = Field(default="openid email", max_length=200)
-    amr: tuple[_Text, ...] = ("mfa",)
-    acr: tuple[_Text, ...] = ()
+    amr: tuple[Text, ...] = ("mfa",)
+    acr: tuple[Text, ...] = ()
     max_age_s: int = Field(default=300, ge=0, le=86_400)
-    domains: tuple[_Text, ...] = ()
+    domains: tuple[Text, ...] = ()
     authority: Path | None = None
 
-    _is_safe = field_validator("issuer")(_safe)
+    _is_safe = field_validator("issuer")(safe_url)
 
 
-class Person(_Part):
+class Person(Part):
     """One approver. iss, sub: as the identity provider names him. roles: what he may approve. email: for letters."""
 
-    name: _Name
-    sub: _Text
-    iss: _Text = OWN_ISSUER
+    name: Name
+    sub: Text
+    iss: Text = OWN_ISSUER
     domain: str = Field(default="", max_length=253)
     email: str = Field(default="", max_length=254)
-    roles: tuple[_Name, ...] = ()
+    roles: tuple[Name, ...] = ()
     disabled: bool = False
 
 
-class AgentDuty(_Part):
+class AgentDuty(Part):
     """Whose agents these are. agents: name with `*`. owner, deployer: names of people, who then may not approve."""
 
-    agents: _Text
+    agents: Text
     owner: str = ""
     deployer: str = ""
 
 
-class Delegation(_Part):
+class Delegation(Part):
     """For some time `to` may decide what `by` may. roles: empty for all of them."""
 
-    by: _Name
-    to: _Name
+    by: Name
+    to: Name
     until: datetime
-    roles: tuple[_Name, ...] = ()
+    roles: tuple[Name, ...] = ()
 
     @field_validator("until")
     @classmethod
@@ -124,53 +95,7 @@ class Delegation(_Part):
         return until
 
 
-class _Channel(_Part):
-    name: _Name
-    roles: tuple[_Name, ...] = ()
-    escalation: bool = False
-
-
-class WebhookChannel(_Channel):
-    """Signed as Standard Webhooks say. secret_file: `whsec_` and base64, or the raw secret. authority: PEM file."""
-
-    kind: Literal["webhook"] = "webhook"
-    url: _Text
-    secret_file: Path
-    authority: Path | None = None
-
-    _is_safe = field_validator("url")(_safe)
-
-
-class SlackChannel(_Channel):
-    """A Slack incoming webhook. url_file: its address is the secret, so it stands in a 0600 file."""
-
-    kind: Literal["slack"] = "slack"
-    url_file: Path
-
-
-class EmailChannel(_Channel):
-    """A mail server. to: addresses besides those of the approvers concerned."""
-
-    kind: Literal["email"] = "email"
-    host: _Text
-    port: int = Field(default=587, ge=1, le=65_535)
-    tls: Literal["starttls", "tls", "none"] = "starttls"
-    sender: _Text
-    to: tuple[_Text, ...] = ()
-    user: str = ""
-    password_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _plain_only_here(self) -> EmailChannel:
-        if self.tls == "none" and not (self.host == "localhost" or _is_loopback(self.host)):
-            raise ValueError("mail without TLS goes to this machine only")
-        return self
-
-
-Channel = WebhookChannel | SlackChannel | EmailChannel
-
-
-class ApprovalSettings(_Part):
+class ApprovalSettings(Part):
     """All of it. grade: `bec` takes only what a person signed; `operator` also takes a code that was told to him.
 
     mfa: every decision needs a second factor. phishing_resistant: classes that need an authenticator. challenge_s: time

@@ -8,8 +8,8 @@ import time
 
 from recorder import approval_binding
 from recorder.approvals import errors, proofs
-from recorder.approvals.desk import request_of
 from recorder.approvals.errors import Refusal
+from recorder.approvals.holding import request_of
 from recorder.approvals.people import duties_of, voice_of
 from recorder.approvals.settings import ApprovalSettings, Person, Provider
 from recorder.approvals.web import html, oidc, passkeys

@@ -20,12 +20,13 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from recorder import public_key, trust
+from recorder import trust
 from recorder.approval_binding import BindingError, signed_payload
 from recorder.approvals import errors
+from recorder.approvals.channels import is_safe_url
 from recorder.approvals.errors import Refusal, Unavailable
-from recorder.approvals.proofs import trusted_key
-from recorder.approvals.settings import Provider, is_safe_url
+from recorder.approvals.jwk import key_of
+from recorder.approvals.settings import Provider
 from recorder.keys import read_private
 from recorder.web_encoding import WebEncodingError, decode_base64url, read_object, to_base64url
 
@@ -172,34 +173,6 @@ class OpenIdClient:
 
 def new_verifier() -> str:
     return secrets.token_urlsafe(48)
-
-
-def key_of(jwk: dict[str, Any], issuer: str) -> trust.TrustedKey:
-    """A JSON Web Key (RFC 7517, RFC 7518, RFC 8037) as the verifier takes it. Raises Refusal."""
-    try:
-        kind = jwk.get("kty")
-        if kind == "EC" and jwk.get("crv") == "P-256":
-            point = b"\x04" + _field(jwk, "x").rjust(32, b"\0") + _field(jwk, "y").rjust(32, b"\0")
-            return trusted_key(public_key.P256, point, iss=issuer)
-        if kind == "OKP" and jwk.get("crv") == "Ed25519":
-            return trusted_key(public_key.ED25519, _field(jwk, "x"), iss=issuer)
-        if kind == "RSA":
-            return trusted_key(public_key.RSA, rsa_key(_field(jwk, "n"), _field(jwk, "e")), iss=issuer)
-    except (WebEncodingError, ValueError, KeyError, TypeError):
-        pass
-    raise Refusal(errors.APPROVER, "The identity provider's key is of no usable kind.")
-
-
-def rsa_key(modulus: bytes, exponent: bytes) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    public = rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus)).public_key()
-    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _field(jwk: dict[str, Any], name: str) -> bytes:
-    return decode_base64url(jwk[name])
 
 
 def _check_claims(claims: dict[str, Any], provider: Provider, nonce: str, now: float) -> None:

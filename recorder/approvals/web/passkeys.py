@@ -90,7 +90,7 @@ def _cose(raw: bytes) -> tuple[str, bytes]:
     if key[3] == _EDDSA and key[1] == 1 and key[-1] == 6:
         return public_key.ED25519, key[-2]
     if key[3] == _RS256 and key[1] == 3:
-        from recorder.approvals.web.oidc import rsa_key
+        from recorder.approvals.jwk import rsa_key
 
         return public_key.RSA, rsa_key(key[-1], key[-2])
     raise ValueError("another kind of key")
