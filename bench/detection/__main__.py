@@ -94,7 +94,11 @@ def write(measured: Measured) -> Iterator[str]:
     yield from page.by_source(measured.all_at[1])
     yield from page.misses(measured.all_at[1])
     yield from page_peers.same_texts(
-        {"Clyra, rules": measured.rules, "Clyra, rules and classifier": measured.all_at[1]}
+        {
+            "Clyra, rules": measured.rules,
+            "Clyra, rules and classifier": measured.all_at[1],
+            "Clyra, with the embedding layer": measured.layered,
+        }
     )
     yield from page_peers.elsewhere()
     yield from page.time_taken()

@@ -51,7 +51,7 @@ def same_texts(ours: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
     for peer in read_field():
         if peer.task == "injection" and (told := kept.get(peer.name)):
             left_out = f", without {', '.join(peer.own)}" if peer.own else ""
-            times = " / ".join(f"{told['ms'][size]:.3g}" for size in ("1000", "10000", "100000"))
+            times = " / ".join(_brief(told["ms"][size]) for size in ("1000", "10000", "100000"))
             yield f"| {peer.shown} {told['version']}{left_out} | {_cells(told)} | {times} |"
     yield ""
     yield from _not_run()
@@ -76,6 +76,10 @@ def secrets(rows: Sequence[Row]) -> Iterator[str]:
         if peer.task == "secrets" and (told := _kept_of(texts).get(peer.name)):
             yield f"| {peer.shown} {told['version']} | {_secret_cells(told)} |"
     yield ""
+
+
+def _brief(milliseconds: float) -> str:
+    return f"{milliseconds:.0f}" if milliseconds >= 100 else f"{milliseconds:.2g}"
 
 
 def _secret_cells(told: Mapping[str, Any]) -> str:
