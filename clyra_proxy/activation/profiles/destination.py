@@ -14,7 +14,7 @@ from clyra_proxy.activation.profiles.compiled import CompiledEndpoint, compile_e
 from clyra_proxy.activation.profiles.declaration import DestinationShape, EndpointShape, Media
 from clyra_proxy.activation.profiles.detection import ASKING, KEYS
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
-from clyra_proxy.activation.profiles.generic import GenericEndpoint
+from clyra_proxy.activation.profiles.generic import OTHER, GenericEndpoint
 from clyra_proxy.activation.profiles.jobs import Jobs
 from clyra_proxy.activation.profiles.json_body import Tokens
 from clyra_proxy.activation.profiles.paths import Call, Template, call_of
@@ -25,7 +25,7 @@ GENERIC = "generic"
 """`special` of endpoints that answer as generic APIs do."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 _OTHER = EndpointShape(
-    id="other",
+    id=OTHER,
     request="* /{path...}",
     media=Media.DETECTED,
     key=[f"/{name}" for name in KEYS],

@@ -27,6 +27,10 @@ from clyra_proxy.schemalock.media import Kind, parse_media
 REJECTED = "clyra-rejected-rows"
 """Header of answers to generic APIs: positions of the refused rows."""
 _MOST_LISTED = 100
+OTHER = "other"
+"""Id of the endpoint of writes to paths that a destination's file does not name."""
+_FILES = ("image/", "audio/", "video/", "font/")
+_FILE_TYPES = frozenset({"application/octet-stream", "application/pdf", "application/zip"})
 _RESULTS = ("results", "result", "records", "rows", "items", "data", "responses", "outcomes")
 _KINDS = {
     Kind.JSON: Media.JSON,
@@ -46,10 +50,13 @@ class GenericEndpoint(DeclaredEndpoint):
         declared = super()._media(head)
         if declared is not Media.DETECTED:
             return declared
-        kind = parse_media(head.get("content-type") or "").kind
-        if kind not in _KINDS:
-            raise unreadable(Unreadable.MEDIA_TYPE)
-        return _KINDS[kind]
+        media = parse_media(head.get("content-type") or "")
+        kind, essence = media.kind, media.essence
+        if kind in _KINDS:
+            return _KINDS[kind]
+        if self.shape.id == OTHER and _is_file(essence):
+            return Media.NONE
+        raise unreadable(Unreadable.MEDIA_TYPE)
 
     def elements(self, document: Any) -> list[Element]:
         if self.media in (Media.CSV, Media.NDJSON):
@@ -147,3 +154,8 @@ def _listed(rejections: Sequence[Rejection]) -> Mapping[str, str]:
         return {}
     more = ",..." if len(rejections) > _MOST_LISTED else ""
     return {REJECTED: ",".join(str(one.index) for one in rejections[:_MOST_LISTED]) + more}
+
+
+def _is_file(essence: str) -> bool:
+    """Whether a body is a file, which is one thing that is written and has no fields."""
+    return essence in _FILE_TYPES or essence.startswith(_FILES)

@@ -50,7 +50,9 @@ def _method(head: RequestHead, parameters: Mapping[str, str]) -> str:
     for name in _OVERRIDES:
         if value := head.get(name):
             return value.strip().upper()
-    return parameters.get("_HttpMethod", method).upper()
+    return parameters.get(
+        "_HttpMethod", "DELETE" if parameters.get("method", "").lower() == "delete" else method
+    ).upper()
 
 
 @dataclass(frozen=True, slots=True)

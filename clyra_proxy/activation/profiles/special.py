@@ -13,12 +13,14 @@ from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.rpc import RpcEndpoint
 from clyra_proxy.activation.profiles.salesforce_bulk import BatchResults, Creation, FailedResults, Information, Upload
 from clyra_proxy.activation.profiles.salesforce_composite import CompositeEndpoint
+from clyra_proxy.activation.profiles.soap import SoapEndpoint
 from clyra_proxy.activation.profiles.statements import StatementEndpoint, TableEndpoint, TextStatementEndpoint
 
 type Maker = Callable[[CompiledEndpoint, Call, Mapping[str, str], Jobs], DeclaredEndpoint]
 
 SPECIAL: Mapping[str, Maker] = {
     "salesforce-composite": CompositeEndpoint,
+    "salesforce-soap": SoapEndpoint,
     "salesforce-job": Creation,
     "salesforce-upload": Upload,
     "salesforce-information": Information,

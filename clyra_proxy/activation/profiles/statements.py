@@ -7,10 +7,11 @@ a statement is changed here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.activation.model import Attribution, Batch, Operation, Row
 from clyra_proxy.activation.profile import UnreadableError
@@ -24,8 +25,8 @@ from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.replacing import put
 from clyra_proxy.exchange import RequestHead
 
-_DBT = re.compile(r'/\*\s*(\{[^*]{0,2000}"app"\s*:\s*"dbt"[^*]{0,2000}\})\s*\*/')
-_DRT = re.compile(r"/\*\s*drt\s+sync=([\w.:-]{1,128})(?:\s+run_id=([\w.:-]{1,128}))?")
+_DBT = re2.compile(r'/\*\s*(\{[^*]{0,900}"app"\s*:\s*"dbt"[^*]{0,900}\})\s*\*/')
+_DRT = re2.compile(r"/\*\s*drt\s+sync=([\w.:-]{1,128})(?:\s+run_id=([\w.:-]{1,128}))?")
 _EDGE = 4096
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from clyra_proxy.activation.model import Operation
+from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles import compile_catalogue, profiles, recognise
 from clyra_proxy.errors import PolicyError
 from tests.activation.profiles.support import destination_of, endpoint_of, head_of
@@ -78,6 +80,52 @@ def test_what_only_asks_is_nobodys(line: str) -> None:
     profile = recognise(head_of(line), destination_of(line), "auto")
     assert profile is not None
     assert profile.endpoint(head_of(line), destination_of(line)) is None
+
+
+SOAP = "POST https://login.salesforce.com/services/Soap/u/59.0"
+
+
+@pytest.mark.parametrize(
+    ("body", "reads"),
+    [
+        (b"<e:Envelope><e:Body><n1:login><n1:username>u</n1:username></n1:login></e:Body></e:Envelope>", True),
+        (b'<Envelope>\n<soapenv:Body a="b">\n  <describeSObject/></soapenv:Body></Envelope>', True),
+        (b"<e:Envelope><e:Body><n1:delete><ids>1</ids></n1:delete></e:Body></e:Envelope>", False),
+        (b"<e:Envelope><!-- <e:Body><login> --><e:Body><delete/></e:Body></e:Envelope>", False),
+        (b"<e:Envelope><e:Body><login/></e:Body><e:Body><delete/></e:Body></e:Envelope>", False),
+        (b"<e:Envelope><e:Header/></e:Envelope>", False),
+        (b"", False),
+    ],
+)
+def test_soap_may_sign_in_and_read(body: bytes, reads: bool) -> None:
+    head = head_of(SOAP, "text/xml; charset=UTF-8")
+    endpoint = endpoint_of(SOAP, head)
+    if reads:
+        assert endpoint.read(head, body).rows == ()
+        return
+    with pytest.raises(UnreadableError, match="opaque"):
+        endpoint.read(head, body)
+
+
+def test_a_message_by_get_is_a_message() -> None:
+    line = "GET https://slack.com/api/chat.postMessage?channel=C1&text=hi"
+    head = head_of(line, "")
+    (row,) = endpoint_of(line, head).read(head, b"").rows
+    assert dict(row.values) == {"channel": "C1", "text": "hi"}
+
+
+@pytest.mark.parametrize(
+    ("line", "operation"),
+    [
+        ("DELETE https://acme.snowflakecomputing.com/api/v2/databases/prod", Operation.DELETE),
+        ("PUT https://dbc-1.cloud.databricks.com/api/2.0/fs/files/Volumes/a.bin", Operation.UPSERT),
+        ("POST https://graph.facebook.com/v25.0/123?method=delete", Operation.DELETE),
+    ],
+)
+def test_other_writes_of_a_known_destination_count_as_one_row(line: str, operation: Operation) -> None:
+    head = head_of(line, "application/octet-stream")
+    (row,) = endpoint_of(line, head).read(head, b"\0\1").rows
+    assert row.operation is operation
 
 
 def test_declared_profiles() -> None:

@@ -9,6 +9,7 @@ from clyra_proxy.activation.profiles.reasons import Unreadable
 from tests.activation.profiles.support import endpoint_of, head_of
 
 HUBSPOT = "POST https://api.hubapi.com/crm/v3/objects/contacts/batch/upsert"
+IMPORT = "POST https://api.hubapi.com/crm/v3/imports"
 BULK = "PUT https://acme.my.salesforce.com/services/data/v59.0/jobs/ingest/750x/batches"
 COMPOSITE = "POST https://acme.my.salesforce.com/services/data/v59.0/composite"
 GOOGLE = "POST https://googleads.googleapis.com/v21/customers/1/campaigns:mutate"
@@ -34,7 +35,8 @@ CASES = [
     (HUBSPOT, JSON, b'{"inputs":[1]}', Unreadable.WRONG_TYPE),
     (HUBSPOT, JSON, b'{"inputs":[{"id":"1"},null]}', Unreadable.WRONG_TYPE),
     (HUBSPOT, "multipart/form-data; boundary=x", b"--x--", Unreadable.MEDIA_TYPE),
-    (HUBSPOT.replace("batch/upsert", "unheard/of"), "application/octet-stream", b"\0", Unreadable.MEDIA_TYPE),
+    (HUBSPOT.replace("batch/upsert", "unheard/of"), "text/xml", b"<a/>", Unreadable.MEDIA_TYPE),
+    (IMPORT, "multipart/form-data; boundary=x", b"--x--", Unreadable.MEDIA_TYPE),
     (BULK, CSV, b"", Unreadable.NO_ROWS),
     (BULK, CSV, b"a,b\n1\n", Unreadable.RAGGED),
     (BULK, CSV, b"a,b\n1,2,3\n", Unreadable.RAGGED),

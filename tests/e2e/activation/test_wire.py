@@ -54,10 +54,13 @@ def test_a_body_in_chunks(client: httpx.Client, gateway: Gateway) -> None:
     assert len(gateway.servers["hubspot"].destination.rows) == 3
 
 
-def test_headers_for_us_do_not_leave(client: httpx.Client, gateway: Gateway) -> None:
-    assert _post(client, _inputs(set()), X_Clyra_Run="r1", X_Clyra_Sync="s1").status_code == 200
+def test_headers_for_us_stand_in_the_record_and_do_not_leave(client: httpx.Client, gateway: Gateway) -> None:
+    assert _post(client, _inputs({1}), X_Clyra_Run="run-of-headers", X_Clyra_Sync="s1").status_code == 207
     (asked,) = gateway.servers["hubspot"].journal
     assert not [name for name in asked.headers if name.startswith("x-clyra")]
+    said = b'"run":"run-of-headers","sync":"s1"'
+    log = gateway.proxy.home.recorder
+    gateway.proxy.process.wait_until(lambda: any(said in file.read_bytes() for file in log.glob("log.db*")), "a record")
 
 
 def test_rows_that_nobody_can_tell_do_not_leave(client: httpx.Client, gateway: Gateway) -> None:
