@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mitmproxy.http import HTTPFlow
 
+from addons.callers import resolve_caller
 from addons.exchanges import exchange_of
 from addons.gate import deny, judge
 from clyra_proxy.activation.wire.state import state_of as writes_of
@@ -42,9 +43,11 @@ class Approve:
             return None
         if KEY not in exchange.extensions and not _held(exchange):
             return None
-        return self._ask(exchange)
+        return self._ask(flow, exchange)
 
-    async def _ask(self, exchange: Exchange) -> None:
+    async def _ask(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        if exchange.identity.auth == "none":  # the process behind the connection may have been found meanwhile
+            exchange.identity = resolve_caller(flow.client_conn, self._runtime, flow.request.headers).identity
         payload = payload_of(exchange)
         findings = collect_findings(exchange)
         if payload is None or self._late is None:
