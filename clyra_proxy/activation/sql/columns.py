@@ -68,11 +68,23 @@ def sources_in(query: exp.Expr) -> Iterable[tuple[str, TableName]]:
 def source_pairs(node: object) -> Iterable[tuple[str, TableName]]:
     """(alias, table) of a table expression with what is joined to it."""
     if isinstance(node, exp.Table | exp.Subquery | exp.Lateral | exp.Unnest | exp.Values):
-        name = name_of(node) if isinstance(node, exp.Table) else UNKNOWN
+        name = name_of(node) if isinstance(node, exp.Table) else _behind(node)
         alias = node.alias_or_name.casefold()
         yield (alias or "?", name)
         for join in node.args.get("joins") or ():
             yield from source_pairs(join.this)
+
+
+def _behind(node: exp.Expr) -> TableName:
+    """The one table that a derived table gives back as it is; UNKNOWN for any other."""
+    query = node.unnest() if isinstance(node, exp.Subquery) else None
+    if not isinstance(query, exp.Select) or any(query.args.get(part) for part in _CHANGING):
+        return UNKNOWN
+    names = [name for _, name in sources_in(query)]
+    return names[0] if len(names) == 1 else UNKNOWN
+
+
+_CHANGING = ("where", "limit", "having", "qualify", "group", "joins", "fetch", "sample")
 
 
 def columns_of(node: exp.Expr | None, sources: Sources) -> set[ColumnKey]:

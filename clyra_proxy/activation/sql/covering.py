@@ -14,7 +14,9 @@ from sqlglot import exp
 from clyra_proxy.activation.sql.columns import Sources
 from clyra_proxy.activation.sql.names import is_same, name_of
 
-_HOLDING_BACK = ("limit", "having", "qualify", "sample", "fetch")
+_HOLDING_BACK = ("having", "qualify", "sample", "fetch")
+_LARGE = 10_000
+"""A LIMIT above this holds nothing back."""
 _DEEPEST = 20
 
 
@@ -33,13 +35,40 @@ def gives_all_of(
     if not isinstance(query, exp.Select):
         return False
     from_ = query.args.get("from_")
-    if from_ is None or any(query.args.get(name) for name in _HOLDING_BACK):
+    if from_ is None or any(query.args.get(name) for name in _HOLDING_BACK) or _is_limited(query):
         return False
-    if any(not _is_outer(join) for join in query.args.get("joins") or ()):
+    if any(not _is_outer(join) and not _is_itself(join, sources) for join in query.args.get("joins") or ()):
         return False
     if not _is_target(from_.this, sources, strength, weak, depth):
         return False
     return bool(strength(query.args.get("where"), sources.inside(query)) <= weak)
+
+
+def gives_nothing(query: exp.Expr) -> bool:
+    """Whether a query plainly gives no row of a table back: it reads none, or holds everything back."""
+    query = query.unnest() if isinstance(query, exp.Subquery) else query
+    if not isinstance(query, exp.Select):
+        return False
+    limit = _limit(query)
+    where = query.args.get("where")
+    constant = where is not None and where.this.find(exp.Column) is None
+    return query.args.get("from_") is None or limit == 0 or constant
+
+
+def _is_limited(query: exp.Expr) -> bool:
+    limit = _limit(query)
+    return query.args.get("limit") is not None and (limit is None or limit <= _LARGE)
+
+
+def _limit(query: exp.Expr) -> int | None:
+    limit = query.args.get("limit")
+    value = limit.args.get("expression") if isinstance(limit, exp.Expr) else None
+    return int(value.name) if isinstance(value, exp.Literal) and value.name.isdigit() else None
+
+
+def _is_itself(join: exp.Join, sources: Sources) -> bool:
+    """Whether a table is joined to itself, which drops no row of it."""
+    return isinstance(join.this, exp.Table) and is_same(name_of(join.this), sources.target)
 
 
 def _is_outer(join: exp.Join) -> bool:

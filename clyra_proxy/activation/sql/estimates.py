@@ -7,8 +7,8 @@ above the table, and a LIMIT bounds it.
 
 from __future__ import annotations
 
+from clyra_proxy.activation.sql.constants import Strength
 from clyra_proxy.activation.sql.fact import Fact
-from clyra_proxy.activation.sql.strength import Strength
 
 _RANGE = 1 / 3
 _EQUAL = 0.005

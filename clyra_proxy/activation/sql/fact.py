@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clyra_proxy.activation.sql.constants import Strength
 from clyra_proxy.activation.sql.names import TableName
-from clyra_proxy.activation.sql.strength import Strength
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from sqlglot import exp
 from clyra_proxy.activation.sql import outside
 from clyra_proxy.activation.sql.columns import Sources, source_pairs, sources_in
 from clyra_proxy.activation.sql.commands import command_facts, permission_words
+from clyra_proxy.activation.sql.constants import Strength
 from clyra_proxy.activation.sql.definitions import definition_facts
 from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.names import UNKNOWN, TableName, is_same, name_of
 from clyra_proxy.activation.sql.parsing import Statement
-from clyra_proxy.activation.sql.strength import Strength, strength_of
+from clyra_proxy.activation.sql.strength import strength_of
 
 _READS = (
     exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Show, exp.Describe, exp.Transaction, exp.Commit,

@@ -15,6 +15,7 @@ from functools import lru_cache
 from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.rows.tables import TableSizes
 from clyra_proxy.activation.sql.circumstances import Circumstances
+from clyra_proxy.activation.sql.constants import Strength
 from clyra_proxy.activation.sql.estimates import estimate
 from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.facts import Reading, facts_of
@@ -22,7 +23,6 @@ from clyra_proxy.activation.sql.fingerprints import Form, fingerprint, form_of
 from clyra_proxy.activation.sql.names import TableName, shown
 from clyra_proxy.activation.sql.parsing import GENERIC, Bounds, read, tokens_of
 from clyra_proxy.activation.sql.permitting import Allowed, Permission
-from clyra_proxy.activation.sql.strength import Strength
 from clyra_proxy.activation.sql.tokens import OpaqueError
 from clyra_proxy.genai.selecting import Names
 from clyra_proxy.policy.sql import SqlSafety

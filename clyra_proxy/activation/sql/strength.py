@@ -9,24 +9,12 @@ holds nothing back in that table. What is not known to hold back does not.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntEnum
 
 from sqlglot import exp
 
 from clyra_proxy.activation.sql.columns import Sources, columns_of, is_repeated, overlap
-from clyra_proxy.activation.sql.covering import gives_all_of
-
-
-class Strength(IntEnum):
-    """What a predicate leaves of the rows."""
-
-    ALWAYS = 0  # all
-    WEAK = 1  # nearly all, or it cannot be told
-    RANGE = 2  # some
-    JOINED = 3  # those that another source names
-    KEYED = 4  # those that values name
-    NEVER = 5  # none
-
+from clyra_proxy.activation.sql.constants import PATTERNS, Strength, of_constant, of_pattern
+from clyra_proxy.activation.sql.covering import gives_all_of, gives_nothing
 
 _WEAKEST = Strength.WEAK
 _WRAPPERS = (
@@ -36,8 +24,9 @@ _WRAPPERS = (
     exp.Coalesce, exp.ToChar, exp.Round, exp.Abs, exp.Neg,
 )  # fmt: skip
 _CONSTANT_EFFECT = (exp.Case, exp.If, exp.Mod, exp.BitwiseAnd, exp.BitwiseOr, exp.Nullif, exp.Mul, exp.Left, exp.Right)
-_PATTERNS = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.Glob)
-_ANYTHING = frozenset({"", ".", ".*", ".+", "^", "$", "^.*", ".*$", "^.*$", "^.+$", "(.*)", "*", "%", "?*"})
+_ARITHMETIC = (
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.Neg,
+)  # fmt: skip
 _ORDERINGS = (exp.GT, exp.GTE, exp.LT, exp.LTE)
 
 
@@ -68,7 +57,10 @@ def _any_of(parts: Iterable[exp.Expr], sources: Sources) -> Strength:
 
 
 def _together_all(parts: list[exp.Expr], sources: Sources) -> bool:
-    """Whether two parts of an OR cover each other's gaps: `a < 5 OR a >= 5`, `a IS NULL OR a > 0`."""
+    """Whether two parts of an OR cover each other's gaps: `a < 5 OR a >= 5`, `p OR NOT p`."""
+    positive = {part.unnest().sql() for part in parts}
+    if any(isinstance(one := part.unnest(), exp.Not) and one.this.unnest().sql() in positive for part in parts):
+        return True
     lower: dict[str, bool] = {}
     for part in parts:
         node = part.unnest()
@@ -125,9 +117,9 @@ def _flip(found: Strength, node: exp.Expr) -> Strength:
         return Strength.ALWAYS
     if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
         return Strength.WEAK
-    if isinstance(node, exp.In) and node.args.get("query") is not None:
-        return Strength.RANGE
-    if isinstance(node, _PATTERNS):
+    if isinstance(node, exp.In) and (query := node.args.get("query")) is not None:
+        return Strength.WEAK if found <= _WEAKEST or gives_nothing(query) else Strength.RANGE
+    if isinstance(node, PATTERNS):
         return Strength.WEAK
     return Strength.WEAK if found in (Strength.KEYED, Strength.WEAK) else Strength.RANGE
 
@@ -145,7 +137,7 @@ def _of_one(node: exp.Expr, sources: Sources) -> Strength:
     if isinstance(node, exp.In):
         return _of_in(node, sources)
     if not columns_of(node, sources):
-        return _constant(node)
+        return of_constant(node)
     if isinstance(node, exp.EQ | exp.NullSafeEQ):
         return _of_equality(node, sources)
     if isinstance(node, _COMPARISONS):
@@ -153,11 +145,23 @@ def _of_one(node: exp.Expr, sources: Sources) -> Strength:
     if isinstance(node, exp.Between):
         bounds = (node.args["low"], node.args["high"])
         return Strength.WEAK if any(overlap(node.this, bound, sources) for bound in bounds) else Strength.RANGE
-    if isinstance(node, _PATTERNS):
-        return _of_pattern(node, sources)
-    if isinstance(node, exp.Case | exp.If | exp.Coalesce):
+    if isinstance(node, PATTERNS):
+        return Strength.WEAK if overlap(node.this, node.expression, sources) else of_pattern(node)
+    if isinstance(node, (exp.Case, exp.If, exp.Coalesce, exp.Xor, *_ARITHMETIC)):
         return Strength.WEAK
-    return Strength.RANGE
+    if isinstance(node, exp.Is) and _holds_predicate(node.this):
+        return Strength.WEAK
+    return Strength.WEAK if isinstance(node, exp.Column) and _is_key_name(node.name) else Strength.RANGE
+
+
+def _is_key_name(name: str) -> bool:
+    """Whether a column that stands alone as a predicate is a number or a key, which is true of nearly all rows."""
+    return name.casefold().endswith(("id", "key", "uuid", "no", "num", "number", "count"))
+
+
+def _holds_predicate(node: exp.Expr) -> bool:
+    """Whether an expression is the outcome of a predicate, as in `(id = 1) = false`."""
+    return any(isinstance(part, exp.Predicate | exp.Connector | exp.Not) for part in node.walk())
 
 
 _COMPARISONS = (exp.NEQ, exp.NullSafeNEQ, *_ORDERINGS)
@@ -192,6 +196,8 @@ def _of_value(side: exp.Expr, sources: Sources) -> Strength:
     """A side that holds columns, compared for equality with a value."""
     if any(isinstance(part, _CONSTANT_EFFECT) for part in side.walk()) or is_repeated(side, sources):
         return Strength.WEAK
+    if _holds_predicate(side):
+        return Strength.WEAK
     if isinstance(side, exp.Column):
         return Strength.KEYED
     nodes = (part for part in side.walk() if not isinstance(part, exp.Column | exp.Identifier | exp.Literal))
@@ -203,14 +209,14 @@ def _of_in(node: exp.Expr, sources: Sources) -> Strength:
     query = node.args.get("query")
     mine = columns_of(node.this, sources)
     if query is not None:
-        return _of_query(query, sources) if mine else Strength.ALWAYS
+        return _of_query(query, sources) if mine else Strength.WEAK
     if node.args.get("unnest") is not None or node.args.get("field") is not None:
-        return Strength.JOINED if mine else Strength.ALWAYS
+        return Strength.JOINED if mine else Strength.WEAK
     listed = node.expressions
     if len(listed) == 1 and isinstance(listed[0], exp.Subquery | exp.Select):
         return _of_query(listed[0], sources)
     if not mine:
-        return Strength.RANGE if any(columns_of(one, sources) for one in listed) else Strength.ALWAYS
+        return Strength.RANGE if any(columns_of(one, sources) for one in listed) else Strength.WEAK
     if any(overlap(node.this, one, sources) for one in listed):
         return Strength.WEAK
     return _of_value(node.this, sources)
@@ -230,39 +236,9 @@ def _of_query(node: exp.Expr, sources: Sources) -> Strength:
 def _of_exists(node: exp.Expr, sources: Sources) -> Strength:
     query = node.this.unnest() if isinstance(node.this, exp.Subquery) else node.this
     if not isinstance(query, exp.Select):
-        return Strength.ALWAYS
+        return Strength.WEAK
     inner = sources.inside(query)
     where = query.args.get("where")
     if where is None or not inner.reaches_out(where):
-        return Strength.ALWAYS
-    return strength_of(where, inner)
-
-
-def _of_pattern(node: exp.Expr, sources: Sources) -> Strength:
-    if overlap(node.this, node.expression, sources):
         return Strength.WEAK
-    pattern = node.expression
-    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
-        return Strength.RANGE
-    text = pattern.name
-    if isinstance(node, exp.Like | exp.ILike):
-        if not text.strip("%_"):
-            return Strength.WEAK if text else Strength.KEYED
-        return Strength.RANGE if {"%", "_"} & set(text) else Strength.KEYED
-    return Strength.WEAK if text in _ANYTHING or not text.strip("%_.*^$") else Strength.RANGE
-
-
-def _constant(node: exp.Expr) -> Strength:
-    """A predicate that names no column: it holds for all rows, unless it plainly holds for none."""
-    if isinstance(node, exp.Boolean):
-        return Strength.ALWAYS if node.this else Strength.NEVER
-    if isinstance(node, exp.Null):
-        return Strength.NEVER
-    if isinstance(node, exp.Literal):
-        return Strength.NEVER if node.name.strip() in ("0", "") else Strength.ALWAYS
-    left, right = node.args.get("this"), node.args.get("expression")
-    if isinstance(node, exp.EQ) and isinstance(left, exp.Literal) and isinstance(right, exp.Literal):
-        alike = left.is_string is right.is_string and not left.is_string
-        if alike and left.name.isdigit() and right.name.isdigit() and int(left.name) != int(right.name):
-            return Strength.NEVER
-    return Strength.ALWAYS
+    return strength_of(where, inner)
