@@ -32,7 +32,19 @@ class CanaryScanner:
         self._hashes = {canary.sha256: canary.name for canary in canaries if canary.sha256}
         # RE2 of what no token is without, without regard to case; of a token kept as a hash nothing is known.
         self.signs = "" if self._hashes else any_of(list(self._names))
+        self._longest = max(map(len, self._names), default=1)
         self._lengths = sorted({canary.length for canary in canaries if canary.length})
+
+    def open_from(self, text: str) -> int | None:
+        """Where a token may have begun that the next characters complete; None where any word may be one.
+
+        Costs the longest form of a token times their number, not the text.
+        """
+        if self._hashes:
+            return None
+        tail = text[-self._longest :].lower()
+        begun = (at for at in range(len(tail)) if any(form.startswith(tail[at:]) for form in self._names))
+        return len(text) - len(tail) + next(begun, len(tail))
 
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:
         """data: a byte a character."""

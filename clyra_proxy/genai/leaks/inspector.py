@@ -92,7 +92,7 @@ class LeakInspector:
     def open_stream_scanner(self, inspection: Inspection) -> StreamScanner | None:
         """A scanner for one streamed answer. inspection: of the answer, with its request."""
         redaction = self._redaction(inspection)
-        always = bool(self._settings.canaries)
+        open_from = self._scanner.open_from
         scan = self._scanner.growing(links=True, around=_surroundings(inspection))
 
         def report(block: str, value: str, leak: Leak) -> Sequence[Signal | TextEdit]:
@@ -104,9 +104,9 @@ class LeakInspector:
             return [_moved(signal, leak.start) for signal in made]
 
         if self._vault is None:
-            return LeakStream(scan, report, always=always)
+            return LeakStream(scan, report, open_from=open_from)
         return LeakStream(
-            lambda window: without_overlaps([*scan(window), *_placeholders(window)]), report, always=always
+            lambda window: without_overlaps([*scan(window), *_placeholders(window)]), report, open_from=open_from
         )
 
 

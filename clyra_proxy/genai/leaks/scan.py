@@ -20,7 +20,7 @@ from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 from clyra_proxy.genai.leaks.pack import load_packs
 from clyra_proxy.genai.leaks.people import PeopleScanner
 from clyra_proxy.genai.leaks.vendors import VendorScanner
-from clyra_proxy.genai.leaks.windows import ScanWindow, scan_whole
+from clyra_proxy.genai.leaks.windows import OpenFrom, ScanWindow, scan_whole
 from clyra_proxy.policy.genai.leaks import DEFAULT_PII, Leaks
 
 _LONGEST_VALUE = 4096  # characters of a bare value
@@ -70,6 +70,11 @@ class Scanner:
         """Scans one window of a text that still grows: a secret reversed together with its name, so that the name comes
         after it, is not found."""
         return lambda window: self._window(window, self._vendors.scan, links, around)
+
+    @property
+    def open_from(self) -> OpenFrom | None:
+        """For growing texts: where a canary token may have begun; None where there are none."""
+        return None if self._canaries is None else self._canaries.open_from
 
     def _window(self, text: str, mirrored: Scan, links: bool, around: Surroundings | None) -> list[Leak]:
         data = as_bytes(text)

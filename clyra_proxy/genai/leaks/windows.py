@@ -19,6 +19,7 @@ _BEFORE, _MOST_BEFORE = 1024, 16_384
 _BLANKS = " \t\n\r\f\v"
 
 type ScanWindow = Callable[[str], list[Leak]]
+type OpenFrom = Callable[[str], int | None]
 
 
 def next_border(text: str, start: int) -> int | None:
@@ -39,12 +40,12 @@ def next_border(text: str, start: int) -> int | None:
 class GrowingText:
     """One text as it grows. decided: characters from its start that no later text can make part of a leak.
 
-    scan: gives the leaks of one window, without overlaps, in order. always: scan at every word, because a leak may be
-    words alone (a canary token, say).
+    scan: gives the leaks of one window, without overlaps, in order. open_from: where something that is words alone (a
+    canary token, say) may have begun, None where any word may be; with it, every word is scanned.
     """
 
     scan: ScanWindow
-    always: bool = False
+    open_from: OpenFrom | None = None
     decided: int = 0
     _text: str = ""  # the window: the end of what was before and what there is of this piece
     _base: int = 0  # where the window begins in the whole
@@ -67,12 +68,14 @@ class GrowingText:
 
     def _early(self) -> list[Leak]:
         """What is certain already. Nothing is scanned while no word is complete that a leak could end with."""
-        held = held_from(self._text, plain_words=not self.always)
+        open_from = self.open_from(self._text) if self.open_from is not None else len(self._text)
+        held = held_from(self._text, plain_words=open_from is not None)
+        held = held if open_from is None else min(held, open_from)
         seen = max(self.decided - self._base, 0)
         if held <= seen:
             return []
         found: list[Leak] = []
-        if self.always or may_end_leak(self._text, seen, held):
+        if self.open_from is not None or may_end_leak(self._text, seen, held):
             leaks = self.scan(self._text)
             held = min([held, *(leak.start for leak in leaks if leak.end > held)])
             found = self._own(leaks, held)

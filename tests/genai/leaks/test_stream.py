@@ -87,3 +87,29 @@ def test_a_long_text_in_small_pieces() -> None:
     words = [chance.choice(TOKENS) if chance.random() < 0.02 else chance.choice(WORDS) for _ in range(4000)]
     text = " ".join(words)
     assert_as_whole(text, told(text, sorted(chance.sample(range(len(text)), 500))), told(text, []))
+
+
+WATCHING = LeakInspector(
+    Leaks.model_validate({"canaries": [{"name": "planted", "value": "northern lights over bergen"}]})
+)
+
+
+@given(st.lists(st.sampled_from(["northern ", "lights ", "over ", "bergen", "NORTH", "ern ", "x ", "."]), max_size=12))
+def test_a_canary_of_plain_words_is_held_from_its_first_letter(pieces: list[str]) -> None:
+    scanner = WATCHING.open_stream_scanner(ANSWER)
+    assert scanner is not None
+    text, decided, found = "", 0, []
+    for piece in pieces:
+        text += piece
+        decided, some = scanner.feed("0", piece)
+        found += some
+        if not found:
+            assert "northern lights over bergen" not in text[:decided].lower()
+    found += scanner.end("0")
+    assert bool(found) == ("northern lights over bergen" in text.lower())
+
+
+def test_words_that_begin_no_canary_leave_at_once() -> None:
+    scanner = WATCHING.open_stream_scanner(ANSWER)
+    assert scanner is not None
+    assert [scanner.feed("0", piece)[0] for piece in ("It ", "rains ", "and ", "north")] == [3, 9, 13, 13]
