@@ -100,7 +100,9 @@ async def test_commands_are_for_the_owner_alone(tmp_path: Path) -> None:
     async with await serve_commands(path, answer):
         assert path.stat().st_mode & 0o777 == 0o600
         reply = await asyncio.to_thread(ask_supervisor, path, {"command": "status"}, 5)
-        assert reply == {"ok": True, "got": {"command": "status"}}
+        assert reply == {"ok": True, "got": {"command": "status", "peer_uid": os.geteuid()}}
+        forged = await asyncio.to_thread(ask_supervisor, path, {"command": "halt", "peer_uid": 4711}, 5)
+        assert forged["got"]["peer_uid"] == os.geteuid()
         with socket.socket(socket.AF_UNIX) as broken:
             broken.connect(str(path))
             broken.sendall(b"not json\n")
