@@ -20,10 +20,9 @@ from clyra_proxy.genai.injection.mention import MENTION, is_mention, is_source_c
 from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, rules_folder
 from clyra_proxy.genai.injection.sieve import Scan
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
+from clyra_proxy.genai.injection.windows import worst_window
 from clyra_proxy.genai.model import Provenance
 
-WINDOW = 1000
-"""Bytes of the plain view in which scores add up."""
 THRESHOLD = 5.0
 CORROBORATING = 2.0
 """Points of the classifier from which rules above the level count: broad ones, which it vets."""
@@ -44,6 +43,8 @@ _LONG = 1000
 _AROUND = 150
 """Bytes before and after what rules found that the classifier is asked about, and the points it must give."""
 _HINT = 1.0
+_PLAINLY = 2.0
+"""Times the threshold that the plain words alone must weigh to settle it."""
 _STRICT = 3
 """Level from which a mention counts like a use."""
 
@@ -100,18 +101,31 @@ class Detector:
         key = self._memory.key(text, provenance)
         known = self._memory.get(key)
         if known is None:
-            known = self._judge(list(looks(text, self._folder)), provenance)
+            known = self._judge(looks(text, self._folder), provenance)
             self._memory.put(key, known)
         return replace(known, ms=(time.perf_counter() - begun) * 1000)
 
-    def _judge(self, views: Sequence[Look], provenance: Provenance) -> Assessment:
-        """Whether anything is merely mentioned is only asked when it matters: when the text would be flagged."""
-        plain = views[0].content
+    def _judge(self, views: Iterator[Look], provenance: Provenance) -> Assessment:
+        """Disguises are looked for only where the plain words do not settle it."""
+        plain = next(views)
         scans: dict[bytes, Scan] = {}
-        hits = [(look, hit) for look in views for hit in self._hits(look, scans)]
-        if any(look.view is View.DESPACED for look, _ in hits) and is_source_code(plain):
-            hits = [(look, hit) for look, hit in hits if look.view is not View.DESPACED]
-        points, size, weighed = self._points(views), len(plain), provenance
+        hits, points = self._hits(plain, scans), self._points([plain])
+        said = self._weighed(plain.content, [(plain, hit) for hit in hits], _trusted(points, plain), provenance)
+        if said.score >= _PLAINLY * self.threshold:
+            return said
+        others = list(views)
+        found = [(plain, hit) for hit in hits]
+        found += [(look, hit) for look in others for hit in self._hits(look, scans)]
+        if any(look.view is View.DESPACED for look, _ in found) and is_source_code(plain.content):
+            found = [(look, hit) for look, hit in found if look.view is not View.DESPACED]
+        undone = self._points([look for look in others if _is_undone(look)])
+        return self._weighed(plain.content, found, _trusted(max(points, undone), plain), provenance)
+
+    def _weighed(
+        self, plain: bytes, hits: Sequence[tuple[Look, Hit]], points: float, provenance: Provenance
+    ) -> Assessment:
+        """Whether anything is merely mentioned is only asked when it matters: when the text would be flagged."""
+        size, weighed = len(plain), provenance
         found = [_found(look, hit, weighed, mention=False) for look, hit in hits]
         judged = self._judged(found, points, size, provenance)
         if judged.flagged and provenance.foreign and size > _LONG and not self._suspects(plain, found):
@@ -142,13 +156,11 @@ class Detector:
         return frozenset(hit.rule.id for look in looks(text, self._folder) for hit in self._hits(look, {}))
 
     def _points(self, views: Sequence[Look]) -> float:
-        """What the classifier gives: for the text as it reads, and as it reads once undone, the more of them."""
-        if self._classifier is None:
+        """The most that the classifier gives for any of the views."""
+        if self._classifier is None or not views:
             return 0.0
-        texts = [look.content.decode() for look in views if look.view is View.PLAIN or _is_undone(look)]
-        logits = self._classifier.score(texts)
-        points = max((float(self._classifier.points(float(logit))) for logit in logits), default=0.0)
-        return points if points >= _SURE or len(views[0].content) <= _LONG else 0.0
+        logits = self._classifier.score([look.content.decode() for look in views])
+        return max(float(self._classifier.points(float(logit))) for logit in logits)
 
     def _hits(self, look: Look, scans: dict[bytes, Scan]) -> list[Hit]:
         """scans: texts that have been read for words; a Latin text often reads as the plain one does."""
@@ -211,30 +223,14 @@ class _Mentions:
         return self._known[place]
 
 
+def _trusted(points: float, plain: Look) -> float:
+    """What counts of the classifier's points."""
+    return points if points >= _SURE or len(plain.content) <= _LONG else 0.0
+
+
 def _is_undone(look: Look) -> bool:
     return look.hidden and look.view in (View.DECODED, View.FOLDED)
 
 
 def _applies(rule: Rule, look: Look) -> bool:
     return look.view in rule.views or (look.view in TEXTS and View.PLAIN in rule.views)
-
-
-def worst_window(found: Iterable[Found]) -> list[Found]:
-    """The heaviest set of rules (each once) whose matches begin within WINDOW of one another, in one view or more."""
-    places = sorted((item for item in found if item.worth > 0), key=lambda item: item.start)
-    best: list[Found] = []
-    low = 0
-    best_score = score = 0.0
-    counts: dict[tuple[str, float], int] = {}
-    for high, item in enumerate(places):
-        counts[item.kind] = counts.get(item.kind, 0) + 1
-        score += item.worth if counts[item.kind] == 1 else 0.0
-        while item.start - places[low].start > WINDOW:
-            left = places[low]
-            counts[left.kind] -= 1
-            score -= left.worth if counts[left.kind] == 0 else 0.0
-            low += 1
-        if score > best_score:
-            best_score = score
-            best = list({entry.kind: entry for entry in reversed(places[low : high + 1])}.values())
-    return best

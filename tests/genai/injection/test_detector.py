@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from clyra_proxy.genai.injection.detector import CLASSIFIER, WINDOW, Detector
+from clyra_proxy.genai.injection.detector import CLASSIFIER, Detector
 from clyra_proxy.genai.injection.inspector import InjectionInspector, compile_detector
 from clyra_proxy.genai.injection.memory import Memory
 from clyra_proxy.genai.injection.packs import Rule
+from clyra_proxy.genai.injection.windows import WINDOW
 from clyra_proxy.genai.inspection import Inspection
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment
 from clyra_proxy.policy.genai.injection import Injection
