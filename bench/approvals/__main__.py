@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from recorder.approvals.credentials import trust_entry
+from recorder.approvals.enrolled import trust_entry
 from recorder.approvals.validate import Validator
 from recorder.layout import Layout
 from recorder.main import prepare

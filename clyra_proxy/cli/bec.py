@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import time
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from clyra_proxy.errors import CannotTellError, UsageError
 from clyra_proxy.home import Home
 from recorder.approval import MAX_BYTES, SUFFIX
 from recorder.approval_payload import digest_payload
+from recorder.approvals.enrolled import enrolled_entries
 from recorder.approvals.validate import Expectations, Finding, Validator
 from recorder.layout import Layout
 from recorder.record import micros_of
@@ -70,6 +72,8 @@ def validate(
     expected = Expectations(digest, policy, tenant, _moment(at))
     raw = [file.read_bytes()[: MAX_BYTES + 1] for file in files]
     validator = _validator(trust or _own_trust(home), keys, expected)
+    if trust is None:
+        _lend(validator, Layout(Home.locate(home).root))
     validator.announce(raw)
     found = [(file, _named(file, validator.validate(one))) for file, one in zip(files, raw, strict=True)]
     good = all(_holds(finding, operator) for _, finding in found)
@@ -102,7 +106,9 @@ def _tell(found: list[tuple[Path, Finding]], *, operator: bool) -> None:
         word = painted("valid" if good else "invalid", "green" if good else "red", colour)
         reason = finding.code or ("" if good else "W_APPROVAL_OPERATOR_ASSERTED")
         notes = " ".join(
-            part for part in (finding.decision, "+".join(finding.bindings), reason, finding.detail) if part
+            part
+            for part in (finding.decision, "+".join(finding.bindings), reason, finding.detail, *finding.warnings)
+            if part
         )
         typer.echo(f"{word}  {file.name}  {notes}")
 
@@ -138,6 +144,15 @@ def _validator(trust: Path, keys: Path | None, expected: Expectations) -> Valida
             f"A key in {keys} cannot be used.", "", "Write them with `clyra approvals keys`."
         ) from None
     return validator
+
+
+def _lend(validator: Validator, layout: Layout) -> None:
+    """On the recorder's own machine its registry counts too; what needs it is marked. Raises CannotTellError."""
+    try:
+        for entry in enrolled_entries(layout):
+            validator.trust_also(entry, lent=True)
+    except (sqlite3.Error, ValueError) as error:
+        raise CannotTellError("The keys of this recorder cannot be read.", f"{type(error).__name__}.") from None
 
 
 def _moment(text: str) -> int | None:

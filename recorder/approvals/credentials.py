@@ -2,7 +2,7 @@
 
 Rule. A link is made by who runs the recorder, for one person that settings name, is good once and for a short time;
 only its digest is kept. A credential belongs to one person for good; it is revoked, never changed. That a key is
-enrolled here says nothing to a verifier: for that its entry goes into the trust file (`trust_entry`).
+enrolled here says nothing to a verifier: for that its entry goes into the trust file (`enrolled`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from recorder import approval_binding, trust
 from recorder.approvals import errors
@@ -133,13 +132,6 @@ class Credentials:
         if self.desk.clock() > row["expires"]:
             raise Refusal(errors.EXPIRED, "The link is too old.")
         return row
-
-
-def trust_entry(key: trust.TrustedKey) -> dict[str, Any]:
-    """A key as a trust file lists it, for `clyra keys trust --key`."""
-    entry = {"keyid": key.key_id, "alg": key.alg, "pub": key.public.hex(), "role": "approver_idp"}
-    named = {name: getattr(key, name) for name in ("iss", "sub_c", "rp_id") if getattr(key, name)}
-    return {**entry, "valid_from_size": 0, "state": "active", **named}
 
 
 def _digest(token: str) -> str:

@@ -21,6 +21,7 @@ from recorder.approvals.book import Book
 from recorder.approvals.credentials import Credentials
 from recorder.approvals.deciding import Deciding
 from recorder.approvals.desk import Desk
+from recorder.approvals.enrolled import key_set_folder
 from recorder.approvals.errors import Refusal, Unavailable
 from recorder.approvals.settings import SettingsFile
 from recorder.commit import Writer
@@ -63,9 +64,9 @@ class Office:
         await self.run(self.book.close)
         self._thread.shutdown(wait=True)
 
-    def archive_keys(self, jwks: bytes) -> None:
-        """Keep an identity provider's key set as it was when a token came, named by its digest. Raises OSError."""
-        path = self.layout.key_sets / f"{sha256(jwks).hexdigest()}.json"
+    def archive_keys(self, issuer: str, jwks: bytes) -> None:
+        """Keep an identity provider's key set as it was when a token came, named by digests. Raises OSError."""
+        path = key_set_folder(self.layout, issuer) / f"{sha256(jwks).hexdigest()}.json"
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             durable.replace(path, jwks)

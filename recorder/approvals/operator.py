@@ -18,9 +18,8 @@ from typing import Any
 
 from recorder import approval_binding
 from recorder.approvals import errors, figures, proofs
-from recorder.approvals.credentials import trust_entry
+from recorder.approvals.enrolled import enrolled_entries
 from recorder.approvals.errors import Refusal, Unavailable
-from recorder.approvals.jwk import key_of
 from recorder.approvals.notifying import DeliveryError
 from recorder.approvals.office import Office, refused
 from recorder.approvals.rounds import send_code
@@ -99,15 +98,7 @@ class Operator:
     async def _keys(self, _: dict[str, Any]) -> dict[str, object]:
         """Entries for the trust file: of all authenticators, and of all archived keys of identity providers."""
 
-        def find() -> dict[str, object]:
-            entries = []
-            for person in self.office.settings.current().approvers:
-                for row in self.office.credentials.of(person):
-                    key = self.office.credentials.key(row["id"], person)
-                    entries.append(trust_entry(key) | {"name": person.name})
-            return {"keys": entries + _archived(self.office)}
-
-        return await self.office.run(find)
+        return {"keys": await self.office.run(lambda: enrolled_entries(self.office.layout))}
 
     async def _challenge(self, wanted: dict[str, Any]) -> dict[str, object]:
         """What a person must sign, with whatever can sign it; or a code that is sent to him."""
@@ -169,7 +160,7 @@ class Operator:
         oidc.check_fresh(signed.claims, provider, time.time())
 
         def decide() -> dict[str, object]:
-            self.office.archive_keys(signed.jwks)
+            self.office.archive_keys(provider.issuer, signed.jwks)
             binding = approval_binding.oidc_binding(
                 *(signed.key.key_id, signed.token, signed.jwks, self.office.desk.salt)
             )
@@ -194,17 +185,3 @@ def _person(office: Office, wanted: dict[str, Any]) -> Person:
     if person is None:
         raise Refusal(errors.APPROVER, "Settings name no such approver.")
     return person
-
-
-def _archived(office: Office) -> list[dict[str, Any]]:
-    """Keys of key sets that were archived, each once, under the issuers that settings name."""
-    found: dict[str, dict[str, Any]] = {}
-    for path in sorted(office.layout.key_sets.glob("*.json")):
-        for jwk in json.loads(path.read_bytes()).get("keys", []):
-            for provider in office.settings.current().providers:
-                try:
-                    entry = trust_entry(key_of(jwk, provider.issuer))
-                except Refusal:
-                    continue
-                found[entry["keyid"]] = entry | {"name": provider.name}
-    return list(found.values())

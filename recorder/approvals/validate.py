@@ -75,10 +75,11 @@ class Finding:
 
 @dataclass(slots=True)
 class Validator:
-    """keys: those of the trust file, by id. group: other certificates that may count for a quorum."""
+    """keys: those of the trust file, by id. lent: ids of keys that are only their recorder's word."""
 
     keys: dict[str, trust.TrustedKey]
     expected: Expectations = field(default_factory=Expectations)
+    lent: set[str] = field(default_factory=set)
     _groups: dict[str, dict[str, approval.Parsed]] = field(default_factory=dict)
     _known: dict[bytes, Finding] = field(default_factory=dict)
 
@@ -88,8 +89,11 @@ class Validator:
         keys = {key.key_id: key for key in trust.load(raw).keys}
         return cls(keys, expected or Expectations())
 
-    def trust_also(self, entry: Mapping[str, Any]) -> None:
-        """One more approver's key, as `trust_entry` of `credentials` writes it. Raises ValueError."""
+    def trust_also(self, entry: Mapping[str, Any], *, lent: bool = False) -> None:
+        """One more approver's key, as `trust_entry` of `enrolled` writes it. Raises ValueError.
+
+        lent: it is the recorder's word alone; a certificate that needs it says so (`W_KEYS_OF_RECORDER`).
+        """
         try:
             alg, public, role = entry["alg"], bytes.fromhex(entry["pub"]), entry["role"]
             named = {name: str(entry.get(name, "")) for name in ("iss", "sub_c", "rp_id")}
@@ -98,6 +102,8 @@ class Validator:
         if role != "approver_idp" or alg not in public_key.KNOWN or public_key.is_weak(alg, public):
             raise ValueError("not an approver's key")
         key_id = public_key.key_id(alg, public)
+        if lent and key_id not in self.keys:
+            self.lent.add(key_id)
         self.keys.setdefault(key_id, trust.TrustedKey(key_id, alg, public, role, 0, **named))  # type: ignore[arg-type]
         self._known.clear()
 
@@ -136,6 +142,8 @@ class Validator:
         except FailedError as error:
             return Finding(**told, code=error.code, detail=error.detail)
         warnings = tuple(warnings_of(parsed, proofs))
+        if any(binding.get("key") in self.lent for binding in predicate["binding"]):
+            warnings += ("W_KEYS_OF_RECORDER",)
         signed = any(proof.kind in _BY_PEOPLE for proof in proofs)
         return Finding(**told, warnings=warnings, bec=signed and predicate["decision"] == approval.GRANT)
 

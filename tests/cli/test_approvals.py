@@ -100,9 +100,13 @@ def test_enrol_revoke_keys_and_validate(layout: Layout, ann: SoftAuthenticator, 
     keys = tmp_path / "keys"
     assert _run(layout, "keys", "--out", str(keys)).exit_code == 0
     words = ["validate", "--certificate-path", str(layout.approvals), "--home", str(layout.root)]
-    assert CliRunner().invoke(bec, words).exit_code == 1
-    good = CliRunner().invoke(bec, [*words, "--keys", str(keys), "--json"])
+    assert CliRunner().invoke(bec, [*words, "--trust", str(layout.trust)]).exit_code == 1
+    good = CliRunner().invoke(bec, [*words, "--trust", str(layout.trust), "--keys", str(keys), "--json"])
     assert good.exit_code == 0, good.output
+    own = CliRunner().invoke(bec, [*words, "--json"])
+    assert own.exit_code == 0, own.output
+    marked = json.loads(own.stdout)["certificates"]
+    assert all(one["warnings"] == ["W_KEYS_OF_RECORDER"] for one in marked)
     assert _json(layout, "enrol", "ann", "--revoke")["revoked"] >= 1
     late = open_packet(layout, headers_sha256="7" * 64)["id"]
     with pytest.raises(AssertionError):

@@ -129,7 +129,7 @@ async def decide_by_token(visit: Visit, nonce: str, provider: Provider, signed: 
     office = visit.site.office
 
     def decide() -> dict[str, object]:
-        office.archive_keys(signed.jwks)
+        office.archive_keys(provider.issuer, signed.jwks)
         binding = approval_binding.oidc_binding(signed.key.key_id, signed.token, signed.jwks, office.desk.salt)
         return office.deciding.answer(nonce, proofs.Answer(binding, signed.key, provider))
 

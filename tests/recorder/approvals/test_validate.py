@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from clyra_proxy.cli.bec import app
 from recorder import approval
-from recorder.approvals.credentials import trust_entry
+from recorder.approvals.enrolled import trust_entry
 from recorder.approvals.proofs import Answer
 from recorder.approvals.validate import Expectations, Validator
 from tests.support.approval_desk import ApprovalRoom
