@@ -108,7 +108,7 @@ class EndpointShape(Section):
     special: Identifier | None = None
     media: Media = Media.JSON
     embedded: str = Field("", description="Form field that holds the JSON document, when the body is a form.")
-    split: str = Field("", description="Query parameter that is a list with commas.")
+    split: str = Field("", description="Query parameter that lists ids with commas: rows, or what one row is done to.")
     target: Place = ""
     operation: Operation | Match = Operation.UNKNOWN
     list_operations: dict[str, Operation] = Field(default_factory=dict, description="Name of an array -> operation.")

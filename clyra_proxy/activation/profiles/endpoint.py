@@ -7,6 +7,7 @@ answers are told from. `without` reads its own result again and gives nothing un
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from clyra_proxy.activation.model import Answer, Attribution, Batch, Operation, Rejection, Reply
@@ -50,12 +51,16 @@ class DeclaredEndpoint:
         operation = self.operation()
         rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
         self.sent.elements = {row.index: element.value for row, element in zip(rows, self._elements, strict=True)}
+        if len(rows) > 1 and self._elements[0].whole:
+            rows = tuple(replace(row, key=id_) for row, id_ in zip(rows, self._listed(self.shape.split), strict=True))
         return self._batch(head, rows=rows)
 
     def _open(self, head: RequestHead, body: bytes) -> None:
         self.media = self._media(head)
         self.sent.document = self._document(body)
         self._elements = self.elements(self.sent.document)
+        if self.shape.split in self.call.query and len(self._elements) == 1 and self._elements[0].whole:
+            self._elements *= len(self._listed(self.shape.split))  # the same change to each of them
 
     def elements(self, document: Any) -> list[Element]:
         """The rows in a document."""
@@ -86,10 +91,15 @@ class DeclaredEndpoint:
         return parse(body)
 
     def _query(self) -> dict[str, Any]:
-        query: dict[str, Any] = dict(self.call.query)
+        query: dict[str, Any] = {**self.call.query, **self.call.all_values}
         if (name := self.shape.split) and name in query:
-            query[name] = query[name].split(",")
+            query[name] = self._listed(name)
         return query
+
+    def _listed(self, name: str) -> list[str]:
+        """The values of a parameter that is a list with commas, and may stand several times."""
+        given = self.call.all_values.get(name) or [self.call.query[name]]
+        return [word for text in given for word in text.split(",")]
 
     def delimiter(self) -> str:
         """Of CSV; "" when the header must tell."""

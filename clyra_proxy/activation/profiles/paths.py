@@ -20,11 +20,15 @@ _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request line, taken apart. segments: decoded, empty ones dropped. query: first value of each parameter."""
+    """A request line, taken apart. segments: decoded, without empty, `.` and `..` ones.
+
+    query: first value of each parameter; all_values: every one, where a parameter stands several times.
+    """
 
     method: str
     segments: tuple[str, ...]
     query: Mapping[str, str] = field(default_factory=dict)
+    all_values: Mapping[str, list[str]] = field(default_factory=dict)
 
     def without_suffix(self, suffix: str) -> Call:
         """The same call with an end of its path dropped that makes no difference there."""
@@ -37,10 +41,24 @@ def call_of(head: RequestHead) -> Call:
     """What a head calls."""
     path, _, query = head.path[:LONGEST].partition("?")
     parameters: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
-        parameters.setdefault(name, value)
-    segments = tuple(unquote(part) if "%" in part else part for part in path.split("/") if part not in ("", "."))
-    return Call(_method(head, parameters), segments, parameters)
+        if name in parameters:
+            repeated.setdefault(name, [parameters[name]]).append(value)
+        else:
+            parameters[name] = value
+    return Call(_method(head, parameters), _segments(path), parameters, repeated)
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    segments: list[str] = []
+    for part in path.split("/"):
+        segment = unquote(part) if "%" in part else part
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return tuple(segments)
 
 
 def _method(head: RequestHead, parameters: Mapping[str, str]) -> str:

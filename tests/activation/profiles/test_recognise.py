@@ -41,6 +41,7 @@ def test_by_host_and_by_paths_no_other_api_has(line: str, profile: str) -> None:
         (f"POST {SALESFORCE}/composite/sobjects", "salesforce.collection-insert"),
         (f"POST {SALESFORCE}//composite/./sobjects/", "salesforce.collection-insert"),
         (f"POST {SALESFORCE}/comp%6Fsite/sObjects", "salesforce.collection-insert"),
+        (f"POST {SALESFORCE}/query/../composite/%2e%2e/composite/sobjects", "salesforce.collection-insert"),
         (f"POST {SALESFORCE}/composite/sobjects?_HttpMethod=PATCH", "salesforce.collection-update"),
         (f"POST {SALESFORCE}/sobjects/Contact/003?_HttpMethod=DELETE", "salesforce.delete"),
         (f"PATCH {SALESFORCE}/composite/sobjects/Contact/Ext__c", "salesforce.collection-upsert"),
@@ -72,6 +73,7 @@ def test_a_method_override_header_counts() -> None:
         "POST https://acme.my.salesforce.com/services/oauth2/token",
         "POST https://api.hubapi.com/crm/v3/objects/contacts/search",
         "POST https://slack.com/api/users.list",
+        f"POST {SALESFORCE}/composite/sobjects/Account",
         "POST https://acme.snowflakecomputing.com/session/v1/login-request",
         "POST https://acme.zendesk.com/oauth/tokens",
     ],
@@ -105,6 +107,21 @@ def test_soap_may_sign_in_and_read(body: bytes, reads: bool) -> None:
         return
     with pytest.raises(UnreadableError, match="opaque"):
         endpoint.read(head, body)
+
+
+def test_one_change_to_many_ids_is_many_rows() -> None:
+    line = "PUT https://acme.zendesk.com/api/v2/users/update_many.json?ids=1,2&ids=3"
+    head = head_of(line)
+    endpoint = endpoint_of(line, head)
+    batch = endpoint.read(head, b'{"user":{"role":"agent"}}')
+    assert [(row.key, dict(row.values)) for row in batch.rows] == [(id_, {"role": "agent"}) for id_ in ("1", "2", "3")]
+    assert endpoint.without(b'{"user":{"role":"agent"}}', batch, frozenset({1})) is None
+
+
+def test_ids_in_several_parameters_are_all_rows() -> None:
+    line = "DELETE https://acme.my.salesforce.com/services/data/v59.0/composite/sobjects?ids=a,b&ids=c"
+    head = head_of(line, "")
+    assert [row.key for row in endpoint_of(line, head).read(head, b"").rows] == ["a", "b", "c"]
 
 
 def test_a_message_by_get_is_a_message() -> None:
