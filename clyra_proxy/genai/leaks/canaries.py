@@ -16,6 +16,7 @@ from clyra_proxy.policy.genai.leaks import Canary
 
 _WEIGHT = 300
 _WORDS = Pattern(r"[A-Za-z0-9._~+/=@:-]{8,}")
+_TELLING = 4  # characters of a token; fewer are in any text and give nothing away
 _MOST_HASHED = 65_536  # runs hashed in one window
 
 
@@ -43,7 +44,8 @@ class CanaryScanner:
         if self._hashes:
             return None
         tail = text[-self._longest :].lower()
-        begun = (at for at in range(len(tail)) if any(form.startswith(tail[at:]) for form in self._names))
+        shortest = len(tail) - _TELLING + 1
+        begun = (at for at in range(shortest) if any(form.startswith(tail[at:]) for form in self._names))
         return len(text) - len(tail) + next(begun, len(tail))
 
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:

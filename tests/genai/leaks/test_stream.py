@@ -95,7 +95,7 @@ WATCHING = LeakInspector(
 
 
 @given(st.lists(st.sampled_from(["northern ", "lights ", "over ", "bergen", "NORTH", "ern ", "x ", "."]), max_size=12))
-def test_a_canary_of_plain_words_is_held_from_its_first_letter(pieces: list[str]) -> None:
+def test_a_canary_of_plain_words_is_held_before_it_is_whole(pieces: list[str]) -> None:
     scanner = WATCHING.open_stream_scanner(ANSWER)
     assert scanner is not None
     text, decided, found = "", 0, []
