@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.anchoring.keeper import Keeper
-from recorder.approvals.opening import open_approvals
+from recorder.approvals.late import LateApprovals
 from recorder.errors import SocketError
 from recorder.evidence_orders import evidence_orders
 from recorder.interface import ANCHOR_PATH, SNAPSHOTS_PATH
@@ -70,12 +70,12 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
         SNAPSHOTS_PATH: snapshot_order(service.writer),
     }
     service.orders |= evidence_orders(layout, service.writer)
-    approvals = await open_approvals(layout, service)
+    approvals = LateApprovals(layout, service)
+    await approvals.begin()
     tasks = [
         loop.create_task(sealer.keep_sealing(service.writer), name="sealing"),
         loop.create_task(renewal.keep_renewing(), name="renewal"),
         loop.create_task(keeper.run(), name="anchoring"),
-        loop.create_task(approvals.rounds.run(), name="approvals"),
     ]
     try:
         if settings.tcp:

@@ -19,7 +19,6 @@ from email.message import EmailMessage
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
 import orjson
 
 from recorder import __version__
@@ -96,7 +95,7 @@ def deliver(letter: Letter, channel: Channel, recipients: Sequence[str]) -> None
             _slack(letter, channel)
         else:
             _email(letter, channel, recipients)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError, smtplib.SMTPException, RecorderError) as error:
+    except (OSError, ssl.SSLError, smtplib.SMTPException, RecorderError) as error:
         raise DeliveryError(type(error).__name__) from None
 
 
@@ -145,11 +144,16 @@ def _slack(letter: Letter, channel: SlackChannel) -> None:
 
 
 def _post(url: str, body: bytes, headers: dict[str, str], authority: str) -> None:
+    import httpx  # slow to load
+
     local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
     verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=authority) if authority else True
     headers = {**headers, "user-agent": f"clyra/{__version__}"}
-    with httpx.Client(timeout=TIMEOUT_S, verify=verify, trust_env=not local, follow_redirects=False) as http:
-        answer = http.post(url, content=body, headers=headers)
+    try:
+        with httpx.Client(timeout=TIMEOUT_S, verify=verify, trust_env=not local, follow_redirects=False) as http:
+            answer = http.post(url, content=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DeliveryError(type(error).__name__) from None
     if not 200 <= answer.status_code < 300:
         raise DeliveryError(f"status {answer.status_code}")
 

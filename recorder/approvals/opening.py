@@ -1,4 +1,4 @@
-"""Putting the approvals room into a running recorder: its orders, its page, its rounds.
+"""Opening the approvals room of a running recorder: its orders, its page, its rounds.
 
 Rule: settings that cannot be used, or a page that cannot listen, stop no recorder: records go on, and approvals say
 that they cannot be had.
@@ -6,6 +6,7 @@ that they cannot be had.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -14,10 +15,11 @@ from recorder.approvals.operator import Operator
 from recorder.approvals.rounds import Rounds
 from recorder.approvals.settings import ApprovalSettingsError
 from recorder.approvals.web.listener import PageListener
+from recorder.commit import Writer
 from recorder.errors import SocketError
 from recorder.interface import APPROVAL_DESK_PATH
 from recorder.layout import Layout
-from recorder.service import Service
+from recorder.service import Order
 
 log = logging.getLogger("recorder.approvals")
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses, and some of them are secrets
@@ -25,21 +27,24 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses, and 
 
 @dataclass(slots=True)
 class OpenApprovals:
-    """What is running of it."""
+    """What is running of it. orders: by path."""
 
     office: Office
     listener: PageListener
-    rounds: Rounds
+    orders: dict[str, Order]
+    keeping: asyncio.Task[None]
 
     async def close(self) -> None:
         """Before the writer stops."""
+        self.keeping.cancel()
+        await asyncio.gather(self.keeping, return_exceptions=True)
         await self.listener.close()
         await self.office.close()
 
 
-async def open_approvals(layout: Layout, service: Service) -> OpenApprovals:
+async def open_approvals(layout: Layout, writer: Writer) -> OpenApprovals:
     """Set right what the last run left, listen, and take orders."""
-    office = Office(layout, service.writer)
+    office = Office(layout, writer)
     listener = PageListener(office)
     await office.open()
     try:
@@ -50,6 +55,6 @@ async def open_approvals(layout: Layout, service: Service) -> OpenApprovals:
     except (ApprovalSettingsError, SocketError) as error:
         log.error("approvals: %s", error)  # noqa: TRY400 - told, and the recorder goes on
     office.desk.has_page = bool(listener.url)
-    service.signed |= office.signed_orders()
-    service.orders[APPROVAL_DESK_PATH] = Operator(office, lambda: listener.url).order()
-    return OpenApprovals(office, listener, Rounds(office, listener.url))
+    orders = office.signed_orders() | {APPROVAL_DESK_PATH: Operator(office, lambda: listener.url).order()}
+    keeping = asyncio.create_task(Rounds(office, listener.url).run(), name="approvals")
+    return OpenApprovals(office, listener, orders, keeping)

@@ -18,8 +18,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx
-
 from recorder import trust
 from recorder.approval_binding import BindingError, signed_payload
 from recorder.approvals import errors
@@ -151,6 +149,8 @@ class OpenIdClient:
         return found
 
     async def _fetch(self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None = None) -> bytes:
+        import httpx  # slow to load
+
         local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
         authority = self.provider.authority
         try:
