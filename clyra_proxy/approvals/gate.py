@@ -87,7 +87,6 @@ class ApprovalGate:
         """
         facts = facts if facts.tool else replace(facts, tool=tool_called(payload))
         needed = approvals.requirement(exchange, payload, findings, facts)
-        claimed = exchange.request.get(HEADER)
         if needed is None:
             return _keep(exchange, Outcome(Standing.FREE))
         if not needed.asked_by and not _is_enforced(exchange, needed):
@@ -95,7 +94,7 @@ class ApprovalGate:
         if needed.forbidden:
             return _keep(exchange, Outcome(Standing.FORBIDDEN, requirement=needed))
         call = call_of(exchange, payload, approvals.settings, facts.tool, facts.rows)
-        if claimed:
+        if claimed := exchange.request.get(HEADER):
             document: dict[str, Any] = {**call.claims(), "id": claimed[:64]}
         else:
             lines = await asyncio.to_thread(summary, exchange, call, needed, facts, payload)

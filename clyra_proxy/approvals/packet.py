@@ -43,14 +43,20 @@ def packet_document(
         "wait": "inline" if settings.wait_seconds else "deferred",
         "verdict": _verdict(exchange, requirement),
     }
+    return document | _more(exchange, requirement)
+
+
+def _more(exchange: Exchange, requirement: Requirement) -> dict[str, Any]:
+    """Amount, trace, and what is taken back, where there are such."""
+    found: dict[str, Any] = {}
     if requirement.amount is not None:
-        document["amount"] = {"value": requirement.amount[0], "currency": requirement.amount[1]}
+        found["amount"] = {"value": requirement.amount[0], "currency": requirement.amount[1]}
     if exchange.trace is not None:
         trace = exchange.trace
-        document["trace"] = {"trace_id": trace.trace_id, "span_id": trace.span_id, "flags": trace.flags}
+        found["trace"] = {"trace_id": trace.trace_id, "span_id": trace.span_id, "flags": trace.flags}
     if superseded := exchange.request.get(SUPERSEDES):
-        document["supersedes"] = superseded[:64]
-    return document
+        found["supersedes"] = superseded[:64]
+    return found
 
 
 def summary(exchange: Exchange, call: Call, requirement: Requirement, facts: ActionFacts, payload: bytes) -> list[Line]:

@@ -39,18 +39,8 @@ def receipt_event(
         "finished": timestamp(int(time.time() * 1_000_000)),
         "attempts": 1,
     }
-    if outcome.id:
-        data["packet"] = outcome.id
-    if outcome.requirement is not None:
-        data["action_class"] = outcome.requirement.action_class.value
-    if exchange.verdict is not None:
-        data["verdict_id"] = exchange.verdict.id[:64]
-    if exchange.response is not None:
-        data["status"] = min(max(exchange.response.status, 0), 999)
-    if rows:
-        data["rows"] = rows
-    if query_id:
-        data["query_id"] = query_id[:128]
+    data |= _links(exchange, outcome)
+    data |= {name: value for name, value in (("rows", rows), ("query_id", query_id[:128])) if value}
     event: dict[str, Any] = {"typ": TYPE, "agent": agent_of(exchange.identity), "act": _act(exchange, outcome)}
     event["data"] = data
     if exchange.trace is not None:
@@ -59,6 +49,18 @@ def receipt_event(
     if outcome.standing is Standing.CONSUMED and outcome.certificates:
         event["appr"] = appr_of(outcome)
     return orjson.dumps(event)
+
+
+def _links(exchange: Exchange, outcome: Outcome) -> dict[str, Any]:
+    """Packet, class, verdict and status, where there are such."""
+    found: dict[str, Any] = {"packet": outcome.id} if outcome.id else {}
+    if outcome.requirement is not None:
+        found["action_class"] = outcome.requirement.action_class.value
+    if exchange.verdict is not None:
+        found["verdict_id"] = exchange.verdict.id[:64]
+    if exchange.response is not None:
+        found["status"] = min(max(exchange.response.status, 0), 999)
+    return found
 
 
 def appr_of(outcome: Outcome) -> dict[str, str]:

@@ -188,8 +188,8 @@ class Deciding:
             )
             if state != WAITING:
                 write_letters(run, row["id"], state, desk.settings.current(), request.role, now)
-            more = self._told(row, made, voice, grant=grant)
-            event = records.decided(row["id"], request, asked["decision"], signed.digest, predicate, have=have, **more)
+            more = {"have": have, **self._told(row, made, voice, grant=grant)}
+            event = records.decided(row["id"], request, asked["decision"], signed.digest, predicate, **more)
             desk.record([event])
         return {"id": row["id"], "state": state, "cert_sha256": signed.digest, "have": have, "need": request.need}
 
