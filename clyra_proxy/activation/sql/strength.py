@@ -12,18 +12,12 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from clyra_proxy.activation.sql.columns import Sources, columns_of, is_repeated, overlap
+from clyra_proxy.activation.sql.columns import Sources, columns_of, overlap, sources_in
 from clyra_proxy.activation.sql.constants import PATTERNS, Strength, of_constant, of_pattern
 from clyra_proxy.activation.sql.covering import gives_all_of, gives_nothing
+from clyra_proxy.activation.sql.sides import holds_predicate, is_key_name, may_be_constant, of_value
 
 _WEAKEST = Strength.WEAK
-_WRAPPERS = (
-    exp.Lower, exp.Upper, exp.Trim, exp.Cast, exp.TryCast, exp.Paren, exp.Date, exp.TsOrDsToDate, exp.DateTrunc,
-    exp.TimestampTrunc, exp.MD5, exp.SHA, exp.SHA2, exp.JSONExtract, exp.JSONExtractScalar, exp.Bracket, exp.Dot,
-    exp.Year, exp.Month, exp.Day, exp.Extract, exp.Collate, exp.Tuple, exp.Concat, exp.DPipe, exp.Hex, exp.Unhex,
-    exp.Coalesce, exp.ToChar, exp.Round, exp.Abs, exp.Neg,
-)  # fmt: skip
-_CONSTANT_EFFECT = (exp.Case, exp.If, exp.Mod, exp.BitwiseAnd, exp.BitwiseOr, exp.Nullif, exp.Mul, exp.Left, exp.Right)
 _ARITHMETIC = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.Neg,
 )  # fmt: skip
@@ -118,10 +112,19 @@ def _flip(found: Strength, node: exp.Expr) -> Strength:
     if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
         return Strength.WEAK
     if isinstance(node, exp.In) and (query := node.args.get("query")) is not None:
-        return Strength.WEAK if found <= _WEAKEST or gives_nothing(query) else Strength.RANGE
-    if isinstance(node, PATTERNS):
+        few = gives_nothing(query) or _names_rows(query)
+        return Strength.WEAK if found <= _WEAKEST or few else Strength.RANGE
+    if isinstance(node, PATTERNS) or (isinstance(node, exp.EQ | exp.NullSafeEQ | exp.Is) and found is Strength.RANGE):
         return Strength.WEAK
     return Strength.WEAK if found in (Strength.KEYED, Strength.WEAK) else Strength.RANGE
+
+
+def _names_rows(query: exp.Expr) -> bool:
+    """Whether a subquery gives back what values name: few rows, so that NOT IN leaves nearly all."""
+    query = query.unnest() if isinstance(query, exp.Subquery) else query
+    where = query.args.get("where")
+    inner = Sources((), dict(sources_in(query)))
+    return where is not None and strength_of(where, inner) in (Strength.KEYED, Strength.NEVER)
 
 
 def _weakest(found: Iterable[Strength]) -> Strength:
@@ -138,7 +141,9 @@ def _of_one(node: exp.Expr, sources: Sources) -> Strength:
         return _of_in(node, sources)
     if not columns_of(node, sources):
         return of_constant(node)
-    if isinstance(node, exp.EQ | exp.NullSafeEQ):
+    if isinstance(node, exp.EQ | exp.NullSafeEQ) or (
+        isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null | exp.Boolean)
+    ):
         return _of_equality(node, sources)
     if isinstance(node, _COMPARISONS):
         return _of_comparison(node, sources)
@@ -149,19 +154,9 @@ def _of_one(node: exp.Expr, sources: Sources) -> Strength:
         return Strength.WEAK if overlap(node.this, node.expression, sources) else of_pattern(node)
     if isinstance(node, (exp.Case, exp.If, exp.Coalesce, exp.Xor, *_ARITHMETIC)):
         return Strength.WEAK
-    if isinstance(node, exp.Is) and _holds_predicate(node.this):
+    if isinstance(node, exp.Is) and holds_predicate(node.this):
         return Strength.WEAK
-    return Strength.WEAK if isinstance(node, exp.Column) and _is_key_name(node.name) else Strength.RANGE
-
-
-def _is_key_name(name: str) -> bool:
-    """Whether a column that stands alone as a predicate is a number or a key, which is true of nearly all rows."""
-    return name.casefold().endswith(("id", "key", "uuid", "no", "num", "number", "count"))
-
-
-def _holds_predicate(node: exp.Expr) -> bool:
-    """Whether an expression is the outcome of a predicate, as in `(id = 1) = false`."""
-    return any(isinstance(part, exp.Predicate | exp.Connector | exp.Not) for part in node.walk())
+    return Strength.WEAK if isinstance(node, exp.Column) and is_key_name(node.name) else Strength.RANGE
 
 
 _COMPARISONS = (exp.NEQ, exp.NullSafeNEQ, *_ORDERINGS)
@@ -170,8 +165,9 @@ _COMPARISONS = (exp.NEQ, exp.NullSafeNEQ, *_ORDERINGS)
 def _of_comparison(node: exp.Expr, sources: Sources) -> Strength:
     same = overlap(node.this, node.expression, sources)
     if isinstance(node, exp.NEQ | exp.NullSafeNEQ):
-        apart = columns_of(node.this, sources) and columns_of(node.expression, sources) and not same
-        return Strength.RANGE if apart else Strength.WEAK
+        mine, theirs = columns_of(node.this, sources), columns_of(node.expression, sources)
+        apart = {table for table, _ in mine}.isdisjoint(table for table, _ in theirs)
+        return Strength.RANGE if mine and theirs and apart and sources.many and not same else Strength.WEAK
     if same == "across" and isinstance(node, exp.GT | exp.LT):
         return Strength.RANGE
     return Strength.WEAK if same else Strength.RANGE
@@ -187,22 +183,11 @@ def _of_equality(node: exp.Expr, sources: Sources) -> Strength:
         return Strength.WEAK
     mine, theirs = columns_of(left, sources), columns_of(right, sources)
     if mine and theirs:
+        if any(may_be_constant(side, sources) for side in (left, right)):
+            return Strength.WEAK
         apart = {table for table, _ in mine} != {table for table, _ in theirs}
         return Strength.JOINED if apart and sources.many else Strength.RANGE
-    return _of_value(left if mine else right, sources)
-
-
-def _of_value(side: exp.Expr, sources: Sources) -> Strength:
-    """A side that holds columns, compared for equality with a value."""
-    if any(isinstance(part, _CONSTANT_EFFECT) for part in side.walk()) or is_repeated(side, sources):
-        return Strength.WEAK
-    if _holds_predicate(side):
-        return Strength.WEAK
-    if isinstance(side, exp.Column):
-        return Strength.KEYED
-    nodes = (part for part in side.walk() if not isinstance(part, exp.Column | exp.Identifier | exp.Literal))
-    plain = (exp.DataType, exp.DataTypeParam, exp.Var, exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.Null)
-    return Strength.KEYED if all(isinstance(part, (*_WRAPPERS, *plain)) for part in nodes) else Strength.RANGE
+    return of_value(left if mine else right, sources)
 
 
 def _of_in(node: exp.Expr, sources: Sources) -> Strength:
@@ -219,7 +204,7 @@ def _of_in(node: exp.Expr, sources: Sources) -> Strength:
         return Strength.RANGE if any(columns_of(one, sources) for one in listed) else Strength.WEAK
     if any(overlap(node.this, one, sources) for one in listed):
         return Strength.WEAK
-    return _of_value(node.this, sources)
+    return of_value(node.this, sources)
 
 
 def _of_query(node: exp.Expr, sources: Sources) -> Strength:
