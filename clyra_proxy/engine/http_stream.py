@@ -39,6 +39,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from clyra_proxy.engine.commands import AwaitHook, AwaitRoom
+from clyra_proxy.engine.dispatch import is_denied
 from clyra_proxy.engine.framing import fit_length, has_length, request_problem, strip_h2c
 from clyra_proxy.engine.http_events import Cut, Informational
 from clyra_proxy.engine.http_request_head import RequestHead
@@ -83,7 +84,7 @@ class GuardedHttpStream(RequestHead):
     def _stop_waiting(self) -> None:
         """The exchange was denied while a hook is pending (a person is being asked, say): the answer is known."""
         waiting = self._paused.command if self._paused is not None else None
-        if isinstance(waiting, AwaitHook) and self.stopped():
+        if isinstance(waiting, AwaitHook) and is_denied(self.flow):  # `self.exchange` may not be known yet
             waiting.task.cancel()
 
     def _on_cut(self, _: Cut) -> layer.CommandGenerator[None]:
