@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from clyra_proxy.cli.activation_remedies import ACTIVATION_REMEDIES
 from clyra_proxy.cli.genai_remedies import GENAI_REMEDIES
 from clyra_proxy.verdict.reasons import Reason
 
@@ -51,6 +52,7 @@ REMEDIES: Mapping[Reason, str] = MappingProxyType(
         Reason.HALTED: "Somebody halted this traffic; ask them, then resume it.",
         Reason.SHUTTING_DOWN: _LATER,
         **GENAI_REMEDIES,
+        **ACTIVATION_REMEDIES,
     }
 )
 

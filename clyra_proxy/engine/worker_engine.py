@@ -37,7 +37,7 @@ from clyra_proxy.telemetry.verdict_log import VerdictLog
 
 SELFTEST_AGAIN_S = 2.0
 RETIRE_S = 600.0
-HOOK_TIMEOUT_S = 9.0
+HOOK_TIMEOUT_S = 20.0
 """Longer than the first conversation may wait for its inspectors, its look included."""
 _RECORDER_STATES = {
     "down": "the recorder is not reachable",

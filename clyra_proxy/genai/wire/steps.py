@@ -27,7 +27,7 @@ from clyra_proxy.verdict.rules import RULES
 
 CHECK = "genai"
 DETECTORS = "detector"
-LOADING_S = 4.5
+LOADING_S = 12.0
 """The first conversation waits so long for what is made late, in seconds; it is no part of the budget of a look."""
 _TOOL_SERVERS = frozenset({"mcp", "a2a"})
 
