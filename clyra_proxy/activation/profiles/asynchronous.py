@@ -74,7 +74,7 @@ class ZendeskStatus(Asked):
 
     def told(self, document: dict[str, Any], job: Job) -> dict[str, Any] | None:
         status = document.get("job_status")
-        if not isinstance(status, dict) or status.get("status") not in _FINISHED:
+        if not isinstance(status, dict) or text_of(status.get("status")) not in _FINISHED:
             return None
         results = status.get("results")
         given = results if isinstance(results, list) else []
@@ -85,7 +85,7 @@ class ZendeskStatus(Asked):
             {"index": one.index, "error": "RecordInvalid", "details": one.message, "success": False}
             for one in job.refused
         ]
-        every.sort(key=lambda result: result.get("index", 0) if isinstance(result, dict) else 0)
+        every.sort(key=_index)
         changed = {**status, "results": every}
         if isinstance(status.get("total"), int):
             changed["total"] = status["total"] + len(job.refused)
@@ -119,6 +119,11 @@ class KlaviyoErrors(Asked):
             for one in job.refused
         ]
         return {**document, "data": [*given, *made]}
+
+
+def _index(result: Any) -> int:
+    at = result.get("index") if isinstance(result, dict) else None
+    return at if isinstance(at, int) else 0
 
 
 def _recounted(result: Any, kept: Sequence[int]) -> Any:

@@ -85,15 +85,16 @@ def _errors(status: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         error
         for detail in (details if isinstance(details, list) else [])
-        if isinstance(detail, dict)
-        for error in detail.get("errors", [])
+        if isinstance(detail, dict) and isinstance(detail.get("errors"), list)
+        for error in detail["errors"]
         if isinstance(error, dict)
     ]
 
 
 def _index(error: Mapping[str, Any]) -> int | None:
     found = look(error, tokens_of("/location/fieldPathElements/0/index"))
-    return found if isinstance(found, int) else None
+    listed = isinstance(look(error, tokens_of("/location/fieldPathElements")), list)
+    return found if listed and isinstance(found, int) else None
 
 
 def _recounted(error: dict[str, Any], kept: Sequence[int]) -> dict[str, Any]:

@@ -115,7 +115,12 @@ class Information(BulkEndpoint):
     def merged(self, answer: Answer, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
         refused = len(self.job().refused)
         document = document_of(answer)
-        if not refused or answer.status != 200 or not isinstance(document, dict) or document.get("state") not in _OVER:
+        if (
+            not refused
+            or answer.status != 200
+            or not isinstance(document, dict)
+            or text_of(document.get("state")) not in _OVER
+        ):
             return answer
         for name in ("numberRecordsProcessed", "numberRecordsFailed"):
             document[name] = _number(document.get(name)) + refused
