@@ -10,6 +10,7 @@ policy's rules and ask nobody.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from clyra_proxy.approvals.outcome import STATE, Outcome, Standing
 from clyra_proxy.approvals.packet import packet_document, summary
 from clyra_proxy.approvals.receipts import appr_of, receipt_event
 from clyra_proxy.approvals.waiting import WAITING, State, Waiters
+from clyra_proxy.errors import PolicyError
 from clyra_proxy.evidence.event import APPROVAL
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.home import Home
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from clyra_proxy.state.store import StateStore
 
 _NOTHING_KNOWN = ActionFacts()
+REUSED = "E_APPROVAL_REUSED"
 _STANDINGS = {
     "granted": Standing.GRANTED,
     "refused": Standing.REFUSED,
@@ -138,17 +141,17 @@ class ApprovalGate:
     async def _ask(
         self, document: dict[str, Any], needed: Requirement, call: Call, approvals: CompiledApprovals
     ) -> Outcome:
-        desk, waiters = self._desk(approvals)
         began = time.monotonic()
         try:
+            desk, waiters = self._desk(approvals)
             state = await desk.open(document)
             if state.get("state") == WAITING and waiters.count < approvals.settings.waiting:
                 changed = await waiters.wait(str(state["id"]), approvals.settings.wait_seconds)
                 state = state if changed is None else {**state, **changed}
         except DeskRefusal as refusal:
             return Outcome(Standing.INVALID, code=refusal.code, requirement=needed, call=call)
-        except (DeskError, KeyError) as error:
-            why = error.why if isinstance(error, DeskError) else "no id"
+        except (DeskError, PolicyError, KeyError) as error:
+            why = error.why if isinstance(error, DeskError) else type(error).__name__
             return Outcome(Standing.UNREACHABLE, code=why[:64], requirement=needed, call=call)
         return _outcome(state, needed, call, approvals, time.monotonic() - began)
 
@@ -161,12 +164,13 @@ class ApprovalGate:
             document["trace"] = {"trace_id": trace.trace_id, "span_id": trace.span_id, "flags": trace.flags}
         try:
             if self.shared is not None and not await asyncio.to_thread(self._claim, outcome.id, attempt):
-                return replace(outcome, standing=Standing.INVALID, code="E_APPROVAL_REUSED", token="")
+                return replace(outcome, standing=Standing.INVALID, code=REUSED, token="")
             answer = await self._desk(approvals)[0].consume(document)
             certificates = tuple(str(one) for one in answer["certificates"])
         except DeskRefusal as refusal:
+            await self._give_back(outcome.id, refusal.code)
             return replace(outcome, standing=Standing.INVALID, code=refusal.code, token="")
-        except (DeskError, StateError, KeyError, TypeError) as error:
+        except (DeskError, PolicyError, StateError, KeyError, TypeError) as error:
             return replace(outcome, standing=Standing.UNREACHABLE, code=type(error).__name__, token="")
         if not certificates:
             return replace(outcome, standing=Standing.UNREACHABLE, code="no certificate", token="")
@@ -176,6 +180,12 @@ class ApprovalGate:
         """Whether this attempt is the first one of all replicas. Raises StateError."""
         assert self.shared is not None  # noqa: S101 - asked only then
         return self.shared.put_new(f"approval:{packet}", attempt, time.time(), 7 * 86_400) == attempt
+
+    async def _give_back(self, packet: str, code: str) -> None:
+        """A clear no spent nothing, so the claim goes too; the recorder still lets only one attempt through."""
+        if self.shared is not None and code != REUSED:
+            with contextlib.suppress(StateError):
+                await asyncio.to_thread(self.shared.delete, f"approval:{packet}")
 
     def _desk(self, approvals: CompiledApprovals) -> tuple[Desk, Waiters]:
         """The recorder that this policy names. Raises PolicyError for TLS files that have gone since it was loaded."""
@@ -214,7 +224,7 @@ def _outcome(state: State, needed: Requirement, call: Call, approvals: CompiledA
         return Outcome(Standing.PENDING, packet, retry, requirement=needed, call=call, waited_s=waited)
     standing = _STANDINGS.get(str(state.get("state")), Standing.UNREACHABLE)
     if state.get("state") == "consumed":
-        return Outcome(Standing.INVALID, packet, code="E_APPROVAL_REUSED", requirement=needed, call=call)
+        return Outcome(Standing.INVALID, packet, code=REUSED, requirement=needed, call=call)
     token = str(state.get("token", ""))
     if standing is Standing.GRANTED and not token:
         standing = Standing.UNREACHABLE

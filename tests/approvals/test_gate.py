@@ -148,6 +148,16 @@ async def test_replicas_with_a_shared_store_claim_there_first(layout: Layout, an
         await gate.close()
 
 
+async def test_a_refused_attempt_gives_its_claim_back(layout: Layout, ann: SoftAuthenticator) -> None:
+    gate = ApprovalGate(Home(layout.root), Path(), shared=MemoryState())
+    exchange = await _granted(gate, layout, ann, "/given-back")
+    twin = _exchange("/given-back", packet=exchange.extensions[STATE].id)
+    await gate.decide(twin, BODY, (), _policy())
+    assert (await gate.consume(exchange, BODY + b" ", _policy())).code == "E_APPROVAL_PAYLOAD"
+    assert (await gate.consume(twin, BODY, _policy())).standing is Standing.CONSUMED
+    await gate.close()
+
+
 async def test_a_shared_store_that_is_away_releases_nothing(
     layout: Layout, ann: SoftAuthenticator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,5 +66,5 @@ def waiting(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> I
     """The same, where requests wait inline; two workers."""
     folder = tmp_path_factory.mktemp("waiting")
     settle(folder)
-    with RunningProxy.start(folder, approvals_policy(authority, wait_seconds=60), workers=2, seconds=180) as running:
+    with RunningProxy.start(folder, approvals_policy(authority, wait_seconds=45), workers=2, seconds=180) as running:
         yield Held(running)

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -175,7 +176,7 @@ def test_a_request_waits_inline_and_goes_on_when_approved(waiting: Held, upstrea
         ThreadPoolExecutor(1) as pool,
     ):
         sent = pool.submit(http.post, url, json=PAYMENT)
-        (packet,) = _wait_for(lambda: _waiting_ids(waiting))
+        (packet,) = _wait_for(lambda: _waiting_ids(waiting, "/payments/inline"))
         assert http.post(f"{upstream.tls_url}/free", json={}).status_code == 200  # nobody else waits
         waiting.ann.decide(waiting.layout, packet)
         assert sent.result(60).status_code == 200
@@ -184,24 +185,28 @@ def test_a_request_waits_inline_and_goes_on_when_approved(waiting: Held, upstrea
 
 def test_identical_requests_that_wait_together_leave_once(waiting: Held, upstream: Upstream) -> None:
     url = f"{upstream.tls_url}/payments/twins"
+    ready = threading.Barrier(4)
 
     def send(_: int) -> int:
-        with httpx.Client(proxy=waiting.proxy.url, verify=waiting.proxy.trust(), timeout=90) as http:
+        with httpx.Client(proxy=waiting.proxy.url, verify=waiting.proxy.trust(), timeout=100) as http:
+            assert http.get(f"{upstream.tls_url}/free").status_code == 200  # the connection stands
+            ready.wait(60)
             return http.post(url, json=PAYMENT).status_code
 
-    with ThreadPoolExecutor(6) as pool:
-        sent = [pool.submit(send, one) for one in range(6)]
-        (packet,) = _wait_for(lambda: _waiting_ids(waiting))
-        threading.Event().wait(1.0)  # let all of them join
+    with ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(send, one) for one in range(4)]
+        (packet,) = _wait_for(lambda: _waiting_ids(waiting, "/payments/twins"))
+        threading.Event().wait(2.0)  # let all of them join
         waiting.ann.decide(waiting.layout, packet)
-        statuses = sorted(one.result(80) for one in sent)
+        statuses = Counter(one.result(100) for one in sent)
     assert len(upstream.journal.requests("/payments/twins")) == 1
-    assert statuses == [200, *[403] * 5]
+    assert statuses[200] == 1
+    assert statuses[403] + statuses[202] == 3  # 202: one that came when all was over is a new question
 
 
-def _waiting_ids(held: Held) -> list[str]:
+def _waiting_ids(held: Held, path: str) -> list[str]:
     every = desk(held.layout, "list")["approvals"]
-    return [one["id"] for one in every if one["state"] == "requested"]
+    return [one["id"] for one in every if one["state"] == "requested" and one["action"].endswith(path)]
 
 
 def test_a_worker_killed_while_a_request_waits_loses_the_connection_and_nothing_else(
@@ -219,7 +224,7 @@ def test_a_worker_killed_while_a_request_waits_loses_the_connection_and_nothing_
 
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(send)
-        (packet,) = _wait_for(lambda: _waiting_ids(waiting))
+        (packet,) = _wait_for(lambda: _waiting_ids(waiting, "/payments/killed"))
         before = waiting.proxy.state["workers"]
         for worker in _worker_pids(waiting):
             os.kill(worker, signal.SIGKILL)
