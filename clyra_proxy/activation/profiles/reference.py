@@ -34,10 +34,10 @@ path is no way round. Calls that only read, sign in or search pass.
 The row is taken out of the body and every other byte stays as it was. What the destination answers to the rest is told
 to the sender for all rows, in the destination's own shape, with its own positions counted as the sender counts. A
 refusal of everything by the destination is told as it is. Where single rows cannot be taken out (all or none, one
-record, a form, ids in the query, SQL) the whole request is refused in the destination's shape.
+record, a form, ids in the query) the whole request is refused in the destination's shape.
 
-What is about a whole request (limits, hours, a freeze) is said in Clyra's own denial: 403 ends a sync, 429 makes it come
-later. Clients of {always} take such a status for trouble on the way and try again, or misread it, so they
+What is about a whole request (limits, hours, a statement) is said in Clyra's own denial: 403 ends a sync, 429 makes it
+come later. Clients of {always} take such a status for trouble on the way and try again, or misread it, so they
 get the destination's own refusal for that too. Rules and ids of verdicts are in every message.
 
 Destinations that take a batch at once and tell of its rows later (bulk jobs) are remembered for a week, sealed, so that
