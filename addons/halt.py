@@ -17,6 +17,7 @@ from clyra_proxy.enforcement.halt.calls import tools_called
 from clyra_proxy.enforcement.halt.desk import PASSED, HaltDesk
 from clyra_proxy.enforcement.halt.model import Halt as Halted
 from clyra_proxy.enforcement.halt.signals import is_halted, subject_of
+from clyra_proxy.enforcement.halt.state import HaltState
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.model import Phase
@@ -103,6 +104,12 @@ class Halt:
     def _is_selftest(self, exchange: Exchange) -> bool:
         selftest = self._runtime.selftest
         return selftest is not None and selftest.owns(exchange.route)
+
+
+def refuse_unread(exchange: Exchange, state: HaltState) -> None:
+    """A connection that nobody reads: a half-open halt stops it too, because it is no trial of anything."""
+    if state.table and (halt := state.standing(subject_of(exchange))) is not None:
+        refuse(exchange, halt, Phase.CONNECT)
 
 
 def _answers_by_id(exchange: Exchange) -> bool:

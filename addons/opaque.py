@@ -18,6 +18,8 @@ from addons.callers import resolve_caller
 from addons.egress import CHECK, judge_addresses, judge_claim
 from addons.gate import judge
 from addons.guard import attempt
+from addons.halt import OPAQUE as _OPAQUE
+from addons.halt import refuse_unread
 from addons.record import intend
 from addons.tunnels import opaque_exchange, settle
 from clyra_proxy.egress.dial import claims_a_name
@@ -31,9 +33,6 @@ from clyra_proxy.verdict.model import Finding, Phase
 
 if TYPE_CHECKING:
     from clyra_proxy.engine.runtime import Runtime
-
-_OPAQUE = "opaque"
-"""Note on a connection: the exchange of what it carries unread."""
 
 
 class Opaque:
@@ -72,6 +71,7 @@ class Opaque:
     def _admit(self, client: Client, exchange: Exchange) -> bool:
         """Ask who calls and decide; an admitted exchange ends with its connection, a refused one ends now."""
         attempt(exchange, "identity", Phase.CONNECT, lambda it: self._identify(client, it))
+        refuse_unread(exchange, self._runtime.halts.state)
         judge(exchange)
         if exchange.denial is not None:
             settle(exchange, self._runtime)

@@ -72,6 +72,11 @@ class HaltState:
                 return halt
         return None
 
+    def standing(self, subject: Subject) -> Halt | None:
+        """The widest halt of the subject, half open or not."""
+        found = (self.table.get(place) for place in subject.places())
+        return next((halt for halt in found if halt is not None), None)
+
     def holds(self, subject: Subject) -> Halt | None:
         """The widest full halt of the subject: what must be cut when it is on its way already."""
         found = (self.table.get(place) for place in subject.places())

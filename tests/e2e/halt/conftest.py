@@ -28,7 +28,8 @@ TRIGGERS = {
 
 @pytest.fixture(scope="package")
 def switched(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RunningProxy]:
-    policy = local_policy(authority, enforcement={"halt": TRIGGERS})
+    unread = {"hosts": ["127.0.0.8"], "ports": "any", "allow_private": True, "tls": "passthrough"}
+    policy = local_policy(authority, enforcement={"halt": TRIGGERS}, destinations={"unread": unread})
     with RunningProxy.start(tmp_path_factory.mktemp("switched"), policy, workers=2) as running:
         yield running
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ import websockets.exceptions
 
 from clyra_proxy.home import Home
 from recorder import signature
-from tests.support.certificates import Authority
+from tests.support.certificates import Authority, client_context
 from tests.support.halting import Switch, wait_for
 from tests.support.proxy import RunningProxy, local_policy
 from tests.support.raw import Http1Client, Http2Client, dial
@@ -207,6 +208,24 @@ def test_a_websocket_is_closed(switch: Switch, upstream: Upstream) -> None:
             return closed.value.rcvd.code
 
     assert asyncio.run(talk()) == 1013
+
+
+def test_what_is_passed_on_unread_is_cut_and_refused(switch: Switch, authority: Authority) -> None:
+    with Upstream(authority.leaf("127.0.0.8"), host="127.0.0.8") as sealed:
+        address, tls = (sealed.host, sealed.tls_port), client_context(authority.certificate)
+
+        def connect() -> Http1Client:
+            return Http1Client(dial(address, proxy=switch.proxy.address, tls=tls, timeout=60))
+
+        with connect() as client:
+            assert client.request("GET", "/json", sealed.host).status == 200
+            switch.halt("destination:unread")
+            assert client.rest() == b""
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            connect()
+        switch.resume("destination:unread")
+        with connect() as client:
+            assert client.request("GET", "/json", sealed.host).status == 200
 
 
 def test_what_another_scope_halts_goes_on(switch: Switch, upstream: Upstream) -> None:

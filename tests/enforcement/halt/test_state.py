@@ -76,6 +76,7 @@ def test_half_open_lets_one_pass_at_a_time() -> None:
     assert [halt.phase for halt in taken] == [Phase.PROBING]
     assert state.active(SUBJECT) is not None
     assert state.holds(SUBJECT) is None
+    assert state.standing(SUBJECT) is not None
     state.leave(taken, "second")
     assert state.active(SUBJECT) is not None
     state.leave(taken, "first")
