@@ -31,7 +31,10 @@ class Home:
 
     def create(self) -> Home:
         """Make all folders (0700). Raises StartupError when the place is not writable."""
-        folders = (self.root, self.ca, self.recorder, self.recorder_keys, self.spool, self.verdicts, self.run, self.halts)
+        folders = (
+            *(self.root, self.ca, self.recorder, self.recorder_keys),
+            *(self.spool, self.verdicts, self.run, self.halts),
+        )
         for folder in folders:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

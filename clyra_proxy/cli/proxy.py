@@ -67,8 +67,8 @@ def proxy(
 ) -> None:
     """Run the proxy in the foreground until Ctrl-C (drains first; twice stops at once).
 
-    Signals: HUP reloads policy and certificates, USR1 halts everything (see 'clyra halt'), USR2 replaces the workers one
-    by one, TERM drains and ends.
+    Signals: HUP reloads policy and certificates, USR1 halts everything (see 'clyra halt'), USR2 replaces the workers
+    one by one, TERM drains and ends.
     """
     place = Home.locate(home)
     if context.invoked_subcommand is not None:
