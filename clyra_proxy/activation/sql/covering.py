@@ -44,15 +44,14 @@ def gives_all_of(
     return bool(strength(query.args.get("where"), sources.inside(query)) <= weak)
 
 
-def gives_nothing(query: exp.Expr) -> bool:
-    """Whether a query plainly gives no row of a table back: it reads none, or holds everything back."""
+def gives_few(query: exp.Expr) -> bool:
+    """Whether a query plainly gives few rows back: it reads no table, has a LIMIT, or a constant for a predicate."""
     query = query.unnest() if isinstance(query, exp.Subquery) else query
     if not isinstance(query, exp.Select):
         return False
-    limit = _limit(query)
     where = query.args.get("where")
     constant = where is not None and where.this.find(exp.Column) is None
-    return query.args.get("from_") is None or limit == 0 or constant
+    return query.args.get("from_") is None or query.args.get("limit") is not None or constant
 
 
 def _is_limited(query: exp.Expr) -> bool:

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from clyra_proxy.activation.sql.columns import Sources, columns_of, overlap, sources_in
 from clyra_proxy.activation.sql.constants import PATTERNS, Strength, of_constant, of_pattern
-from clyra_proxy.activation.sql.covering import gives_all_of, gives_nothing
+from clyra_proxy.activation.sql.covering import gives_all_of, gives_few
 from clyra_proxy.activation.sql.sides import holds_predicate, is_key_name, may_be_constant, of_value
 
 _WEAKEST = Strength.WEAK
@@ -112,7 +112,7 @@ def _flip(found: Strength, node: exp.Expr) -> Strength:
     if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
         return Strength.WEAK
     if isinstance(node, exp.In) and (query := node.args.get("query")) is not None:
-        few = gives_nothing(query) or _names_rows(query)
+        few = gives_few(query) or _names_rows(query)
         return Strength.WEAK if found <= _WEAKEST or few else Strength.RANGE
     if isinstance(node, PATTERNS) or (isinstance(node, exp.EQ | exp.NullSafeEQ | exp.Is) and found is Strength.RANGE):
         return Strength.WEAK
