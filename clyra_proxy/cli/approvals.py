@@ -35,11 +35,9 @@ ByOption = Annotated[
 ProviderOption = Annotated[str, typer.Option("--provider", help="Identity provider, with --by oidc.")]
 NonceOption = Annotated[str, typer.Option("--nonce", help="Of the challenge that is answered.")]
 AssertionOption = Annotated[
-    Path | None, typer.Option("--assertion", exists=True, dir_okay=False, help="JSON of navigator.credentials.get.")
+    Path | None, typer.Option("--assertion", dir_okay=False, help="JSON of navigator.credentials.get.")
 ]
-TokenOption = Annotated[
-    Path | None, typer.Option("--id-token", exists=True, dir_okay=False, help="File with the ID token.")
-]
+TokenOption = Annotated[Path | None, typer.Option("--id-token", dir_okay=False, help="File with the ID token.")]
 CodeOption = Annotated[str, typer.Option("--code", help="The code that the person was told.")]
 
 
@@ -204,12 +202,19 @@ def _proof(answered: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("One answer at a time.", "", f"Leave out --{given[1].replace('_', '-')}.")
     if answered["assertion"]:
         try:
-            return {"assertion": json.loads(answered["assertion"].read_text())}
+            return {"assertion": json.loads(_read(answered["assertion"]))}
         except ValueError:
             raise UsageError("The assertion is not JSON.") from None
     if answered["id_token"]:
-        return {"id_token": answered["id_token"].read_text().strip()}
+        return {"id_token": _read(answered["id_token"]).strip()}
     return {"code": answered["code"]} if answered["code"] else {}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read.", f"{type(error).__name__}.", "Check the path.") from None
 
 
 def _ask(home: Path | None, **order: Any) -> dict[str, Any]:

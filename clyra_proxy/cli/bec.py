@@ -42,21 +42,17 @@ def _group() -> None:
 def validate(
     certificate_path: Annotated[
         Path,
-        typer.Option("--certificate-path", exists=True, metavar="DIR", help="Folder of certificates, or one file."),
+        typer.Option("--certificate-path", metavar="DIR", help="Folder of certificates, or one file."),
     ],
     trust: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Trust file.", show_default="that of the data folder"),
+        typer.Option(dir_okay=False, help="Trust file.", show_default="that of the data folder"),
     ] = None,
     keys: Annotated[
         Path | None,
-        typer.Option(
-            exists=True, file_okay=False, help="Also trust these approver keys (`clyra approvals keys --out DIR`)."
-        ),
+        typer.Option(file_okay=False, help="Also trust these approver keys (`clyra approvals keys --out DIR`)."),
     ] = None,
-    payload: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The payload they must be about.")
-    ] = None,
+    payload: Annotated[Path | None, typer.Option(dir_okay=False, help="The payload they must be about.")] = None,
     at: Annotated[str, typer.Option(help="Moment at which they must hold: `now`, seconds, or as in records.")] = "",
     policy: Annotated[str, typer.Option(help="SHA-256 of the policy they must be given under.")] = "",
     tenant: Annotated[str | None, typer.Option(help="Tenant they must be for.")] = None,
@@ -68,9 +64,9 @@ def validate(
 ) -> None:
     """Exit 0 when every certificate is valid and of BEC grade (refusals count), 1 when not, 2 when nobody can tell."""
     files = _files(certificate_path)
-    digest = digest_payload(payload.read_bytes()).sha256 if payload else ""
+    digest = digest_payload(_read(payload)).sha256 if payload else ""
     expected = Expectations(digest, policy, tenant, _moment(at))
-    raw = [file.read_bytes()[: MAX_BYTES + 1] for file in files]
+    raw = [_read(file)[: MAX_BYTES + 1] for file in files]
     validator = _validator(trust or _own_trust(home), keys, expected)
     if trust is None:
         _lend(validator, Layout(Home.locate(home).root))
@@ -122,6 +118,15 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CannotTellError(
+            f"{path} cannot be read.", f"The system says: {error.strerror}.", "Check the path."
+        ) from None
+
+
 def _own_trust(home: Path | None) -> Path:
     """Never a file beside the certificates: whoever made those could have put it there."""
     own = Layout(Home.locate(home).root).trust
@@ -134,9 +139,9 @@ def _own_trust(home: Path | None) -> Path:
 
 def _validator(trust: Path, keys: Path | None, expected: Expectations) -> Validator:
     try:
-        validator = Validator.of_trust(trust.read_bytes(), expected)
+        validator = Validator.of_trust(_read(trust), expected)
         for file in sorted(keys.glob("*.json")) if keys is not None else ():
-            validator.trust_also(json.loads(file.read_bytes()))
+            validator.trust_also(json.loads(_read(file)))
     except TrustError as error:
         raise CannotTellError(f"{trust} cannot be used.", f"{error.code}: {error.detail}.", "Get it anew.") from None
     except ValueError:
