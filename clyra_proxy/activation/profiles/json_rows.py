@@ -14,6 +14,7 @@ from clyra_proxy.activation.model import Operation, Row
 from clyra_proxy.activation.profiles.declaration import EndpointShape, Match
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of, text_of, tokens_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+from clyra_proxy.activation.profiles.row_fields import RowFields
 
 
 class Element(NamedTuple):
@@ -67,12 +68,10 @@ class RowReading:
     """How an endpoint's rows are read; made once from its declaration."""
 
     __slots__ = (
-        "_above",
-        "_envelope",
-        "_envelope_and_only",
+        "_fields",
+        "_known",
         "_lists",
         "_members",
-        "_nested",
         "_only",
         "_operation",
         "_plain",
@@ -85,17 +84,14 @@ class RowReading:
         self._shape = shape
         self.containers = tuple(tokens_of(pointer) for pointer in shape.rows)
         self.single = None if shape.single is None else tokens_of(shape.single)
-        self._nested = frozenset(tokens_of(pointer) for pointer in shape.values)
-        self._above = frozenset(way[:size] for way in self._nested for size in range(1, len(way) + 1))
-        self._envelope = frozenset(shape.envelope)
+        self._fields = RowFields(tuple(tokens_of(pointer) for pointer in shape.values), frozenset(shape.envelope))
         self._members = shape.members
         self._lists = shape.list_operations
         self._operation = shape.row_operation
-        nested = next(iter(self._nested)) if len(self._nested) == 1 else ()
+        self._plain = not (shape.members or shape.row_operation)
+        nested = tokens_of(shape.values[0]) if len(shape.values) == 1 else ()
         self._only = nested[0] if len(nested) == 1 else None
-        self._envelope_and_only = self._envelope | {self._only}
-        special = shape.members or shape.list_operations or shape.row_operation or shape.columns or shape.scalar
-        self._plain = not special
+        self._known = frozenset(shape.envelope) | {self._only}
 
     def rows(
         self, document: Any, elements: list[Element], operation: Operation, captures: Mapping[str, str]
@@ -104,23 +100,28 @@ class RowReading:
         columns = self._columns(document)
         keys = self._keys(document, captures)
         if self._plain:
-            return tuple(self._plain_rows(elements, operation, keys))
+            return tuple(self._plain_rows(elements, operation, columns, keys))
         return tuple(self._row(index, element, operation, columns, keys) for index, element in enumerate(elements))
 
-    def _plain_rows(self, elements: list[Element], operation: Operation, keys: tuple[Tokens | str, ...]) -> list[Row]:
-        """What `_row` makes, for rows that all are objects with fields in one place: most batches, so it is quick."""
-        only, known = self._only, self._envelope_and_only
+    def _plain_rows(
+        self, elements: list[Element], operation: Operation, columns: list[str], keys: tuple[Tokens | str, ...]
+    ) -> list[Row]:
+        """What `_row` makes, where nothing in a row says what is done to it: most batches, so it is quick."""
+        only, known, lists, fields = self._only, self._known, self._lists, self._fields
         name = keys[0][0] if keys and not isinstance(keys[0], str) and len(keys[0]) == 1 else ""
         rows: list[Row] = []
-        for index, (_, _, value, member, _, pointer) in enumerate(elements):
+        for index, element in enumerate(elements):
+            container, _, value, member, _, pointer = element
             if type(value) is not dict:
-                raise unreadable(Unreadable.WRONG_TYPE)
+                rows.append(self._row(index, element, operation, columns, keys))
+                continue
             inner = None if only is None else value.get(only)
-            values = inner if type(inner) is dict and value.keys() <= known else self._flattened(value)
+            values = inner if type(inner) is dict and value.keys() <= known else fields.of(value)
             key = member or value.get(name)
             if type(key) is not str or not key:
                 key = _key(value, values, keys)
-            rows.append(Row(index, values, operation, key, pointer))
+            done = lists.get(container[-1], operation) if lists and container else operation
+            rows.append(Row(index, values, done, key, pointer))
         return rows
 
     def _row(
@@ -133,7 +134,7 @@ class RowReading:
             operation = word_of(value, self._operation, operation)
         if self._members:
             value, operation = self._member(value)
-        values = self._fields(value, columns)
+        values = self._values_of(value, columns)
         key = element.name or _key(value, values, keys)
         return Row(index, values, operation, key, element.pointer)
 
@@ -166,9 +167,9 @@ class RowReading:
             raise unreadable(Unreadable.OPERATION)
         return value[names[0]], self._members[names[0]]
 
-    def _fields(self, value: Any, columns: list[str]) -> Mapping[str, object]:
+    def _values_of(self, value: Any, columns: list[str]) -> Mapping[str, object]:
         if isinstance(value, dict):
-            return self._flattened(value) if self._nested or self._envelope else value
+            return self._fields.of(value)
         if isinstance(value, list) and columns:
             if len(value) != len(columns):
                 raise unreadable(Unreadable.RAGGED)
@@ -177,59 +178,13 @@ class RowReading:
             return {name: value}
         raise unreadable(Unreadable.WRONG_TYPE)
 
-    def _flattened(self, value: dict[str, Any]) -> Mapping[str, object]:
-        if not self._nested:
-            if self._envelope.isdisjoint(value):
-                return value
-            return {name: each for name, each in value.items() if name not in self._envelope}
-        fields = _Fields()
-        for name, each in value.items():
-            if name not in self._envelope:
-                self._collect(fields, (name,), each)
-            elif (name,) in self._above:
-                self._collect(_Fields(), (name,), each, inner=fields)
-        return fields.values
-
-    def _collect(self, fields: _Fields, way: Tokens, value: Any, inner: _Fields | None = None) -> None:
-        """A member and what is nested in it. inner: takes the nested fields alone, where the member is no field."""
-        if not isinstance(value, dict) or way not in self._above:
-            fields.put(way, value)
-            return
-        if way in self._nested:
-            for name, each in value.items():
-                self._collect(inner or fields, (*way, name), each)
-            return
-        rest = {name: each for name, each in value.items() if (*way, name) not in self._above}
-        for name in value.keys() - rest.keys():
-            self._collect(inner or fields, (*way, name), value[name])
-        if rest:
-            fields.put(way, rest)
-
-
-class _Fields:
-    """Fields by name. Where two of a row have one name, the deeper keeps it and the other becomes `/name`."""
-
-    __slots__ = ("_depths", "values")
-
-    def __init__(self) -> None:
-        self.values: dict[str, object] = {}
-        self._depths: dict[str, int] = {}
-
-    def put(self, way: Tokens, value: object) -> None:
-        name, depth = way[-1], len(way)
-        if name in self.values and self.values[name] != value:
-            if depth < self._depths[name]:
-                self.values["/" + name] = value
-                return
-            self.values["/" + name] = self.values[name]
-        self.values[name] = value
-        self._depths[name] = depth
-
 
 def _key(value: Any, values: Mapping[str, object], keys: tuple[Tokens | str, ...]) -> str:
     for place in keys:
         if isinstance(place, str):
             return place
+        if len(place) == 1 and place[0] not in values and (type(value) is not dict or place[0] not in value):
+            continue
         found = text_of(look(value, place)) or (text_of(values.get(place[0])) if len(place) == 1 else "")
         if found:
             return found
@@ -237,7 +192,7 @@ def _key(value: Any, values: Mapping[str, object], keys: tuple[Tokens | str, ...
 
 
 def word_of(value: Any, match: Match, unsaid: Operation | None = None) -> Operation:
-    """What a place means: its word; `unsaid` (else `otherwise`) when nothing is there, `otherwise` for other words."""
+    """What a place means; `unsaid` (else `otherwise`) when nothing is there, `otherwise` for other words."""
     found = text_of(look(value, tokens_of(match.at)))
     if not found and unsaid is not None:
         return unsaid
