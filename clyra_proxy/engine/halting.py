@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pwd
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clyra_proxy.enforcement.halt.book import Order
 from clyra_proxy.enforcement.halt.model import EVERYTHING, NOBODY, Actor, Cause, Channel, Place
 from clyra_proxy.enforcement.halt.office import HaltOffice, Push
-from clyra_proxy.enforcement.halt.shared import SharedHalts
 from clyra_proxy.engine.control import Message
 from clyra_proxy.engine.launch import Launch
 from clyra_proxy.engine.signed_orders import SignedOrders
@@ -24,7 +23,9 @@ from clyra_proxy.evidence.changes import ChangeRecorder
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.sharing import Store
 from clyra_proxy.state.opening import open_state
-from clyra_proxy.state.server import find_server
+
+if TYPE_CHECKING:
+    from clyra_proxy.enforcement.halt.shared import SharedHalts
 
 ORDER_S = 30.0
 """How long a signed order may take to be carried out."""
@@ -47,7 +48,10 @@ class Halting:
         self._state = open_state(state, home, folder)
         self.signed = SignedOrders(home.halts / "keys", self._state, self._carry)
         self._shared: SharedHalts | None = None
-        if state.store is Store.REDIS:
+        if state.store is Store.REDIS:  # its client is a large thing to import for who has none
+            from clyra_proxy.enforcement.halt.shared import SharedHalts
+            from clyra_proxy.state.server import find_server
+
             self._shared = SharedHalts(find_server(state, folder), lambda: self.office.halts, self.office.merge)
             self.office.shared = self._shared.tell
             self.office.clock = self._shared.now

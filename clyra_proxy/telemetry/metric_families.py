@@ -54,6 +54,8 @@ _ALL = (
     Family("clyra_worker_exchanges", Kind.GAUGE, "Exchanges in flight.", ("worker",)),
     Family("clyra_worker_resident_bytes", Kind.GAUGE, "Resident memory.", ("worker",)),
     Family("clyra_policy_generation", Kind.GAUGE, "Generation of the policy in force.", ("worker",)),
+    Family("clyra_halts", Kind.GAUGE, "Halts in force, half-open ones included.", ("worker",)),
+    Family("clyra_state_lost", Kind.GAUGE, "1 while the shared store of state does not answer.", ("worker",)),
     Family("clyra_recorder_ready", Kind.GAUGE, "1 when the recorder takes records.", ("worker",)),
     Family("clyra_evidence_queue_records", Kind.GAUGE, "Records waiting for the recorder.", ("worker",)),
     Family("clyra_verdict_lines_pending", Kind.GAUGE, "Verdict lines waiting to be written.", ("worker",)),

@@ -217,8 +217,8 @@ def test_password_and_tls(tmp_path: Path, tmp_path_factory: pytest.TempPathFacto
     authority = Authority(tmp_path_factory.mktemp("authority"))
     other = Authority(tmp_path_factory.mktemp("other"))
     leaf, port = authority.leaf(), free_port()
-    tls = ("--tls-port", str(port), "--tls-cert-file", str(leaf.certificate), "--tls-key-file", str(leaf.key))
-    tls += ("--tls-ca-cert-file", str(authority.certificate), "--tls-auth-clients", "no")
+    tls = ["--tls-port", str(port), "--tls-cert-file", str(leaf.certificate), "--tls-key-file", str(leaf.key)]
+    tls += ["--tls-ca-cert-file", str(authority.certificate), "--tls-auth-clients", "no"]
     with running_redis(tmp_path / "redis", *tls, password="s3cret"):
         url = f"rediss://:s3cret@127.0.0.1:{port}/0"
         trusted = Server(url, timeout_s=PATIENT_S, ca=str(authority.certificate))

@@ -140,7 +140,7 @@ def test_what_ended_is_forgotten_in_time() -> None:
     book.tick(10.0 + REMEMBERED_S)
     assert len(book.all) == 1
     book.tick(11.0 + REMEMBERED_S)
-    assert book.all == ()
+    assert not book.all
 
 
 STEPS = st.lists(

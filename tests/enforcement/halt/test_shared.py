@@ -16,6 +16,8 @@ from clyra_proxy.enforcement.halt.book import HaltBook, Order
 from clyra_proxy.enforcement.halt.model import EVERYTHING, Actor, Cause, Channel, Halt, Phase, Place
 from clyra_proxy.enforcement.halt.shared import SharedHalts, decode, encode
 from clyra_proxy.state.server import Server
+from tests.support.certificates import Authority
+from tests.support.processes import free_port
 from tests.support.redis import RedisServer, running_redis
 
 ANN = Actor("ann", "os")
@@ -162,6 +164,28 @@ def test_without_a_store_nothing_is_shared_and_nothing_is_stopped() -> None:
         assert there.phase() is None
 
     together("redis://127.0.0.1:1/0", work)
+
+
+def test_tls_and_passwords(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    authority, other = (Authority(tmp_path_factory.mktemp(name)) for name in ("authority", "other"))
+    leaf, port = authority.leaf(), free_port()
+    words = ["--tls-port", str(port), "--tls-cert-file", str(leaf.certificate), "--tls-key-file", str(leaf.key)]
+    words += ["--tls-ca-cert-file", str(authority.certificate), "--tls-auth-clients", "no"]
+
+    async def told(password: str, trusted: Authority) -> bool:
+        server = Server(f"rediss://:{password}@127.0.0.1:{port}/0", timeout_s=10.0, ca=str(trusted.certificate))
+        shared = SharedHalts(server, tuple, lambda _: asyncio.sleep(0))
+        change = HaltBook().halt(BOT, BY_HAND, 1.0)
+        assert change is not None
+        try:
+            return await shared.tell([change.halt])
+        finally:
+            await shared.close()
+
+    with running_redis(tmp_path / "redis", *words, password="s3cret"):
+        assert asyncio.run(told("s3cret", authority))
+        assert not asyncio.run(told("guess", authority))
+        assert not asyncio.run(told("s3cret", other))
 
 
 @given(st.lists(st.text(max_size=60), max_size=5))

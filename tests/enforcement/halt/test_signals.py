@@ -90,7 +90,8 @@ def test_another_spelling_of_a_host_is_the_same_place() -> None:
 
 def reports(*made: Exchange, halts: HaltBook | None = None) -> list[dict[str, Any]]:
     async def inside() -> list[dict[str, Any]]:
-        desk, told = HaltDesk(), []
+        desk = HaltDesk()
+        told: list[dict[str, Any]] = []
         desk.tell = told.append
         for one in made:
             desk.ended(one)
@@ -118,7 +119,8 @@ def test_trials_are_reported_with_their_result_and_give_their_place_back() -> No
     book.tick(1.0)
 
     async def inside() -> None:
-        desk, told = HaltDesk(), []
+        desk = HaltDesk()
+        told: list[dict[str, Any]] = []
         desk.tell = told.append
         snapshot = {"version": 1, "halts": [halt.to_json() for halt in book.standing], "scopes": []}
         assert desk.take(snapshot)
