@@ -16,7 +16,7 @@ MARK = "@@@@@@@@@@@@"
 LIMIT = 1 << 50
 PATHS = {
     "hubspot": "/crm/v3/objects/contacts/batch/upsert",
-    "salesforce": "/services/data/v59.0/composite/sobjects/Contact/External_Id__c",
+    "salesforce": "/services/data/v59.0/composite/sobjects",
     "braze": "/users/track",
     "generic-json": "/v1/rows",
 }
