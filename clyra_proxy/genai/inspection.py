@@ -36,6 +36,11 @@ class Caller:
         """Whether one agent stands behind the name; otherwise many programs may share it."""
         return self.auth not in ("none", "process")
 
+    @property
+    def proven(self) -> str:
+        """The agent as a key of what is remembered: "" for a guess, which the next exchange may go without."""
+        return self.agent if self.named else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Inspection:

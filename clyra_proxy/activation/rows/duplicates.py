@@ -81,7 +81,7 @@ class Duplicates:
 
     def _key(self, inspection: RowInspection, key: str) -> str:
         caller, batch = inspection.caller, inspection.batch
-        who = (caller.tenant, caller.agent, run_of(inspection))
+        who = (caller.tenant, caller.proven, run_of(inspection))
         return f"outcome/{self._salt.of('write', *who, inspection.destination, inspection.endpoint, batch.target, key)}"
 
     def _hash_rows(self, inspection: RowInspection) -> str:

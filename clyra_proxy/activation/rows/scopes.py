@@ -37,7 +37,7 @@ UNNAMED_RUN_S = 3600
 def sync_scope(salt: Salt, inspection: RowInspection) -> str:
     """Key of what one sync writes into one target, over all of its runs."""
     batch, caller = inspection.batch, inspection.caller
-    return salt.of("sync", caller.tenant, caller.agent, batch.attribution.sync, inspection.destination, batch.target)
+    return salt.of("sync", caller.tenant, caller.proven, batch.attribution.sync, inspection.destination, batch.target)
 
 
 def run_of(inspection: RowInspection) -> str:

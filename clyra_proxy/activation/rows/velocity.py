@@ -67,7 +67,7 @@ class Pace:
 
     def _sync(self, inspection: RowInspection) -> str:
         attribution = inspection.batch.attribution
-        return self._salt.of("pace", inspection.caller.agent, attribution.tool, attribution.sync)
+        return self._salt.of("pace", inspection.caller.proven, attribution.tool, attribution.sync)
 
     def _count_active(self, scope: str, sync: str, now: float) -> int:
         known = self._active.get((scope, sync))

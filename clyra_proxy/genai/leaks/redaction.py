@@ -53,7 +53,7 @@ class Vault:
     def session(self, inspection: Inspection) -> SessionRedaction:
         """Redactions of the session of this exchange: the named one, else the run, else the agent."""
         caller = inspection.caller
-        scope = "\0".join((caller.tenant, caller.agent, caller.session or caller.run))
+        scope = "\0".join((caller.tenant, caller.proven, caller.session or caller.run))
         return SessionRedaction(self, scope, inspection.now)
 
     def fingerprint(self, *parts: str) -> str:

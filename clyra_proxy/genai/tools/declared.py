@@ -79,7 +79,7 @@ class DeclaredTools:
     def _scope(self, inspection: Inspection) -> str:
         caller = inspection.caller
         place = caller.session or _endpoint(inspection)
-        return f"declared/{self._salt.of(inspection.destination, caller.tenant, caller.agent, place)}"
+        return f"declared/{self._salt.of(inspection.destination, caller.tenant, caller.proven, place)}"
 
     def _key(self, scope: str, kind: str, name: str) -> str:
         return f"{scope}/{kind}/{self._salt.of(name)}"
