@@ -20,6 +20,7 @@ from clyra_proxy.approvals.answer import pending_answer
 from clyra_proxy.approvals.facts import ActionFacts, facts_of_batches
 from clyra_proxy.approvals.outcome import STATE, Outcome, Standing
 from clyra_proxy.approvals.payload import KEY, payload_of
+from clyra_proxy.evidence.event import ROWS
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.decide import collect_findings
 from clyra_proxy.verdict.model import Phase
@@ -89,10 +90,9 @@ class Approve:
         gate = self._late.known if self._late is not None else None
         if exchange is None or gate is None:
             return
-        state = writes_of(exchange)
-        body = state.answer if state is not None else None
-        rows = len(state.forwarded) if state is not None else 0
-        gate.receipt(exchange, self._runtime.recorder, body, rows=rows)
+        rows = exchange.extensions.get(ROWS, {})  # what is left of the batch once it was settled
+        taken = rows.get("forwarded", 0) - rows.get("refused", 0)
+        gate.receipt(exchange, self._runtime.recorder, rows=taken)
         exchange.extensions.pop(KEY, None)
 
     @staticmethod

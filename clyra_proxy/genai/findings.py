@@ -15,7 +15,7 @@ from clyra_proxy.genai.inspection import Edit, Signal
 from clyra_proxy.genai.judge import Report
 from clyra_proxy.policy.genai.section import Unreadable
 from clyra_proxy.stream.watch import check_error
-from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
+from clyra_proxy.verdict.model import Action, Finding, Phase
 from clyra_proxy.verdict.rules import RULES, mode_of_failure
 
 type Suppress = Callable[[Signal], str | None]
@@ -76,8 +76,7 @@ def escalate(finding: Finding) -> Finding:
 
 def failure(inspector: str, exchange: Exchange, phase: Phase, why: str) -> Finding:
     """An inspector failed: a block, in the strictest mode of what it would have applied."""
-    mode = max(mode_of_failure(exchange.route, inspector), Mode.SHADOW, key=(Mode.SHADOW, Mode.ENFORCE).index)
-    return check_error(inspector, Action.BLOCK, mode, phase, why)
+    return check_error(inspector, Action.BLOCK, mode_of_failure(exchange.route, inspector), phase, why)
 
 
 def unreadable(exchange: Exchange, phase: Phase, wanted: Unreadable, detail: Mapping[str, str | int]) -> list[Finding]:

@@ -43,7 +43,6 @@ class RowSession:
         self._parts.clear()
         self.coverage = Coverage(Seen.SKIPPED, "activation:too_large")
         if self._request:
-            self._state.excess = True
             detail: dict[str, str | int] = {"why": "too_large", "limit": self._most}
             finding = RULES["rows.unreadable"].finding(
                 self._exchange.route, self._phase, check=self.check_id, detail=detail

@@ -40,14 +40,21 @@ def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> No
     room.start(work)
 
 
+def answer_of(exchange: Exchange, state: ActivationState) -> Answer | None:
+    """The destination's own answer, None when it was not kept whole."""
+    if exchange.response is None or state.answer is None:
+        return None
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in exchange.response.fields}
+    return Answer(exchange.response.status, state.answer, headers)
+
+
 def reconcile(exchange: Exchange, state: ActivationState) -> None:
     """Compare rows sent with rows the destination says it took; the difference stands in the record."""
-    if state.batch is None or exchange.response is None or state.answer is None:
+    came = answer_of(exchange, state)
+    if state.batch is None or came is None:
         return
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in exchange.response.fields}
     try:
         rows = tuple(row for row in state.batch.rows if row.index in state.forwarded)
-        came = Answer(exchange.response.status, state.answer, headers)
         reply = state.endpoint.reply(came, replace(state.batch, rows=rows))
     except Exception:  # noqa: BLE001 - an answer nobody can read says nothing
         return

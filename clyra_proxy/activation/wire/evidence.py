@@ -6,7 +6,6 @@ exchange before its intent is written, the facts of its end before its outcome.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from clyra_proxy.activation.model import Batch, Operation
@@ -61,11 +60,7 @@ def note_reply(exchange: Exchange, refused: int) -> None:
 
 def operation_of(batch: Batch) -> str:
     """The one operation of all rows, `mixed` when they differ, `other` when there are none."""
-    kinds = _distinct(row.operation for row in batch.rows)
+    kinds = {row.operation for row in batch.rows}
     if len(kinds) == 1:
         return _OPERATIONS[kinds.pop()]
     return "mixed" if kinds else "other"
-
-
-def _distinct(operations: Iterable[Operation]) -> set[Operation]:
-    return set(operations)

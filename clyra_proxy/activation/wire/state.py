@@ -19,7 +19,7 @@ KEY = "activation"
 class ActivationState:
     """mode: `enforce` when any rule of the checks can act on the route. profile: id of the profile that knows it.
 
-    body: the decoded request once it has ended; answer: the decoded response, the same. excess: outgrew the limit.
+    body: the decoded request once it has ended; answer: the decoded response, the same.
     rejections: rows that are not forwarded. forwarded: positions that go upstream.
     """
 
@@ -29,7 +29,6 @@ class ActivationState:
     mode: Mode
     body: bytes | None = None
     answer: bytes | None = None
-    excess: bool = False
     batch: Batch | None = None
     inspection: RowInspection | None = None
     rejections: tuple[Rejection, ...] = ()

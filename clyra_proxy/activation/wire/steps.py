@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter_ns
 
 from clyra_proxy.activation.inspection import RowSignal
-from clyra_proxy.activation.model import Answer, Rejection
+from clyra_proxy.activation.model import Rejection
 from clyra_proxy.activation.profile import UnreadableError
-from clyra_proxy.activation.wire.ending import reconcile
+from clyra_proxy.activation.wire.ending import answer_of, reconcile
 from clyra_proxy.activation.wire.evidence import note_batch
 from clyra_proxy.activation.wire.judging import Report, look, rejections_of
 from clyra_proxy.activation.wire.keeping import quarantine
@@ -23,11 +23,11 @@ from clyra_proxy.activation.wire.statements import note_query, note_statements, 
 from clyra_proxy.activation.wire.telling import finding_of, findings_of_report
 from clyra_proxy.enforcement.halt.signals import ROWS_WRITTEN
 from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.findings import failure
 from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
 from clyra_proxy.policy.activation import OnBadRows
-from clyra_proxy.stream.watch import check_error
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
-from clyra_proxy.verdict.rules import RULES, mode_of_failure
+from clyra_proxy.verdict.rules import RULES
 
 CHECK = "activation"
 BUDGET_S = 4.0
@@ -46,7 +46,7 @@ async def judge_request(exchange: Exchange, state: ActivationState, room: Scanni
         )
         findings = [late] if late is not None else []
     except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
-        findings = [_failed(exchange, type(error).__name__)]
+        findings = [failure(CHECK, exchange, Phase.REQUEST_BODY, type(error).__name__)]
     exchange.findings.extend(findings)
     note_batch(exchange, state)
     note_statements(exchange, state)
@@ -127,7 +127,7 @@ async def judge_answer(exchange: Exchange, state: ActivationState, room: Scannin
         await room.run(lambda: _read_answer(exchange, state), BUDGET_S)
     except Exception as error:  # noqa: BLE001 - the rows have left; the sender must not take silence for success
         if state.rejections:
-            exchange.findings.append(_failed(exchange, type(error).__name__))
+            exchange.findings.append(failure(CHECK, exchange, Phase.REQUEST_BODY, type(error).__name__))
 
 
 def _read_answer(exchange: Exchange, state: ActivationState) -> None:
@@ -138,13 +138,11 @@ def _read_answer(exchange: Exchange, state: ActivationState) -> None:
 
 def merge_answer(exchange: Exchange, state: ActivationState) -> None:
     """Tell the sender what became of every row, when some were kept back: the destination's answer for all of them."""
-    if state.batch is None or exchange.response is None or state.answer is None:
+    came = answer_of(exchange, state)
+    if state.batch is None or came is None:
         return
-    status = exchange.response.status
-    if status >= 400 or not (state.rejections or state.endpoint.amends):
+    if came.status >= 400 or not (state.rejections or state.endpoint.amends):
         return  # where nothing was taken the sender repeats, and hears of its bad rows then
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in exchange.response.fields}
-    came = Answer(status, state.answer, headers)
     try:
         told = state.endpoint.merged(came, state.batch, state.rejections)
     except UnreadableError:
@@ -159,7 +157,7 @@ def merge_answer(exchange: Exchange, state: ActivationState) -> None:
     exchange.response_fields = tuple(
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in told.headers.items()
-        if headers.get(name) != value and name != "content-length"
+        if came.headers.get(name) != value and name != "content-length"
     )
 
 
@@ -174,8 +172,3 @@ def _untold(exchange: Exchange, state: ActivationState) -> list[Finding]:
         detail={"why": "untold", "rejected": len(state.rejections), "forwarded": len(state.forwarded)},
     )
     return [finding] if finding is not None else []
-
-
-def _failed(exchange: Exchange, why: str) -> Finding:
-    mode = max(mode_of_failure(exchange.route, CHECK), Mode.SHADOW, key=(Mode.SHADOW, Mode.ENFORCE).index)
-    return check_error(CHECK, Action.BLOCK, mode, Phase.REQUEST_BODY, why)

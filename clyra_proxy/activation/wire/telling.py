@@ -12,7 +12,7 @@ from clyra_proxy.activation.wire.state import ActivationState
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.activation import OnBadRows
 from clyra_proxy.stream.watch import check_error
-from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
+from clyra_proxy.verdict.model import Action, Finding, Phase
 from clyra_proxy.verdict.rules import RULES, mode_of_failure
 
 
@@ -25,7 +25,7 @@ def findings_of_report(report: Report, exchange: Exchange) -> list[Finding]:
         )
         findings.extend([finding] if finding is not None else [])
     for inspector, why in report.failures:
-        mode = max(mode_of_failure(exchange.route, "activation"), Mode.SHADOW, key=(Mode.SHADOW, Mode.ENFORCE).index)
+        mode = mode_of_failure(exchange.route, "activation")
         findings.append(check_error(inspector, Action.BLOCK, mode, Phase.REQUEST_BODY, why))
     return findings
 
