@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("load.c")
+NUMBERS = 10**8
+"""More requests than one run can send: where numbers of the next run begin."""
 
 
 class MissingToolError(Exception):
@@ -57,6 +59,7 @@ class Generator:
     def __init__(self, folder: Path, cpu: int | None) -> None:
         self._binary = folder / "load"
         self._cpu = cpu
+        self._runs = 0
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
             raise MissingToolError("no C compiler: install gcc and libssl-dev (`make bench-engine` does, as root)")
@@ -84,7 +87,7 @@ class Generator:
         """One measurement. Raises RuntimeError when a request failed: a broken run gives no number.
 
         mix: paths and bodies of requests that are sent in turn, instead of `path` and `body`. vary: a mark in bodies
-        that becomes the number of the request.
+        that becomes the number of the request, which no other run of this generator gives.
         """
         words = [str(self._binary), *target.arguments, "--connections", str(connections)]
         alone: list[tuple[str, Path | None]] = [(path, body)]
@@ -92,7 +95,8 @@ class Generator:
             words += ["--path", each, *(["--body", str(file)] if file else [])]
         words += ["--seconds", str(seconds), "--warmup", str(warmup), "--rate", str(rate)]
         words += ["--requests", str(requests)] if requests else []
-        words += ["--vary", vary] if vary else []
+        words += ["--vary", vary, "--first", str(self._runs * NUMBERS)] if vary else []
+        self._runs += 1
         words += ["--fresh-connections"] if fresh else []
         if pinned and self._cpu is not None:
             words = ["taskset", "-c", str(self._cpu), *words]

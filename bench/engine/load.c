@@ -7,7 +7,8 @@
  * Closed loop: every connection sends its next request when the answer is there.
  * Open loop (--rate): request i is due at start + i/rate; it takes an idle connection or waits for one.
  * Several --path and --body, in pairs: the requests of a mix, in turn. --vary MARK: every MARK in a body becomes the
- * number of the request in as many digits, so that no two requests are the same.
+ * number of the request in as many digits, so that no two requests are the same; --first N: numbers begin there, so
+ * that no request of this run is one of an earlier run.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -38,7 +39,7 @@ struct settings {
     const char *paths[MOST_KINDS], *body_files[MOST_KINDS];
     int connections, port, path_count, body_count;
     double seconds, warmup, rate;
-    long requests;
+    long requests, first;
     bool tls, fresh;
 };
 
@@ -186,7 +187,7 @@ static bool push(struct connection *connection) {
 
 static void choose(struct connection *connection) {
     const struct kind *kind = &kinds[begun % kind_count];
-    long number = begun++;
+    long number = settings.first + begun++;
     connection->size = kind->size;
     if (!kind->mark_count) {
         connection->text = kind->text;
@@ -455,7 +456,7 @@ static void parse(int argc, char **argv) {
         {"proxy", 1, 0, 'p'},       {"target", 1, 0, 't'},   {"path", 1, 0, 'P'},     {"body", 1, 0, 'b'},
         {"tls", 1, 0, 'T'},         {"name", 1, 0, 'n'},     {"connections", 1, 0, 'c'}, {"seconds", 1, 0, 's'},
         {"warmup", 1, 0, 'w'},      {"rate", 1, 0, 'r'},     {"requests", 1, 0, 'R'}, {"credentials", 1, 0, 'u'},
-        {"fresh-connections", 0, 0, 'f'}, {"vary", 1, 0, 'v'}, {0, 0, 0, 0},
+        {"fresh-connections", 0, 0, 'f'}, {"vary", 1, 0, 'v'}, {"first", 1, 0, 'F'}, {0, 0, 0, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
             case 'p': settings.proxy = optarg; break;
@@ -469,6 +470,7 @@ static void parse(int argc, char **argv) {
                 settings.body_files[settings.body_count++] = optarg;
                 break;
             case 'v': settings.vary = optarg; break;
+            case 'F': settings.first = atol(optarg); break;
             case 'T': settings.tls = true; settings.trust = optarg; break;
             case 'n': settings.name = optarg; break;
             case 'c': settings.connections = atoi(optarg); break;
@@ -484,7 +486,7 @@ static void parse(int argc, char **argv) {
     if (!settings.target || settings.connections < 1 || (settings.tls && !settings.name) || !pairs) {
         fprintf(stderr, "usage: load --target IP:PORT [--proxy IP:PORT] [--tls CA.pem --name HOST] [--body FILE] [--path P]\n"
                         "            [--connections N] [--seconds S | --requests N] [--warmup S] [--rate R]\n"
-                        "            [--credentials BASE64] [--fresh-connections] [--vary MARK]\n"
+                        "            [--credentials BASE64] [--fresh-connections] [--vary MARK [--first N]]\n"
                         "            (--path and --body may be given several times, in pairs)\n");
         exit(64);
     }
