@@ -17,11 +17,12 @@ from clyra_proxy.genai.detectors.contract import ContractAdapter
 from clyra_proxy.genai.detectors.detector import ExternalDetector
 from clyra_proxy.genai.detectors.judging import judge, unavailable
 from clyra_proxy.genai.detectors.llm_judge import LlmJudge
-from clyra_proxy.genai.detectors.question import Adapter, Cause, DetectorFailure, Item
+from clyra_proxy.genai.detectors.question import Adapter, Item
 from clyra_proxy.genai.detectors.selecting import select
 from clyra_proxy.genai.detectors.vendors import AzurePromptShields, LakeraGuard, OpenAiModeration, PresidioAnalyzer
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.policy.genai.detectors import AdapterName, Detector, DetectorKind, Detectors, OnFailure
+from clyra_proxy.services.failure import Cause, ServiceFailure
 from clyra_proxy.verdict.model import Action
 
 OFF_LOOP_CHARACTERS = 64 << 10
@@ -67,7 +68,7 @@ async def _ask_chain(chain: Sequence[ExternalDetector], inspection: Inspection, 
             seconds = min(settings.timeout_ms / 1000, deadline - asyncio.get_running_loop().time())
             answers = await detector.answers(items, inspection, seconds)
             return [*signals, *judge(settings, items, answers)]
-        except DetectorFailure as failure:
+        except ServiceFailure as failure:
             cause = failure.cause
         except Exception:  # noqa: BLE001 - whatever goes wrong here is an unavailable detector, never a silent pass
             cause = Cause.INTERNAL

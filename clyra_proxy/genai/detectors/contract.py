@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field, StringConstraints
 
-from clyra_proxy.genai.detectors.question import Answer, Call, Cause, DetectorFailure, Item, Question, Span
-from clyra_proxy.genai.detectors.strict_json import ToldExactly, read_json, read_model
+from clyra_proxy.genai.detectors.question import Answer, Call, Item, Question, Span
+from clyra_proxy.services.failure import Cause, ServiceFailure
+from clyra_proxy.services.strict_json import ToldExactly, read_json, read_model
 
 CONTRACT = "clyra.detector/1"
 
@@ -68,26 +69,26 @@ class ContractAdapter:
     def read(self, call: Call, body: bytes) -> Mapping[str, Answer]:
         told = read_model(_ToldAnswer, read_json(body))
         if told.request_id != call.mark:
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         items = {item.id: item for item in call.items}
         if len(told.results) != len(items) or {result.id for result in told.results} != items.keys():
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         return {result.id: self._answer(result, items[result.id]) for result in told.results}
 
     def _answer(self, result: _ToldResult, item: Item) -> Answer:
         if result.unknown:
             if result.scores or result.spans:
-                raise DetectorFailure(Cause.MISMATCH)
+                raise ServiceFailure(Cause.MISMATCH)
             return Answer(unknown=True)
         if not result.scores or not result.scores.keys() >= set(self._labels):
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         return Answer(result.scores, tuple(sound_span(item, span.start, span.end, span.label) for span in result.spans))
 
 
 def sound_span(item: Item, start: int, end: int, label: str) -> Span:
-    """A span that lies in the item's text. Raises DetectorFailure."""
+    """A span that lies in the item's text. Raises ServiceFailure."""
     if not 0 <= start < end <= len(item.text):
-        raise DetectorFailure(Cause.MISMATCH)
+        raise ServiceFailure(Cause.MISMATCH)
     return Span(start, end, label)
 
 

@@ -1,6 +1,6 @@
 """One external detector: cache, breaker, bounded calls, and an end in time whatever the other side does.
 
-Guarantees: `answers` returns an answer for every item or raises DetectorFailure, at the latest when the time given is
+Guarantees: `answers` returns an answer for every item or raises ServiceFailure, at the latest when the time given is
 over; a call that does not end is abandoned, not waited for. A client that goes away leaves nothing behind.
 """
 
@@ -11,26 +11,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clyra_proxy.genai.detectors.admission import Admission
-from clyra_proxy.genai.detectors.breaker import CircuitBreaker
-from clyra_proxy.genai.detectors.cache import AnswerCache, cache_key
-from clyra_proxy.genai.detectors.question import (
-    Adapter,
-    Answer,
-    Call,
-    Cause,
-    DetectorFailure,
-    Item,
-    Question,
-    merged,
-)
-from clyra_proxy.genai.detectors.transport import Transport
+from clyra_proxy.genai.detectors.cache import cache_key, is_kept
+from clyra_proxy.genai.detectors.question import Adapter, Answer, Call, Item, Question, merged
 from clyra_proxy.genai.inspection import Inspection
 from clyra_proxy.policy.genai.detectors import Detector
-
-LEAST_S = 0.005
-"""Less time than this is none: the call is not begun."""
-
+from clyra_proxy.services.cache import AnswerCache
+from clyra_proxy.services.failure import Cause, ServiceFailure
+from clyra_proxy.services.guarded import GuardedService
 
 OFF_LOOP_BYTES = 64 << 10
 """Answers above this are read in a thread."""
@@ -42,14 +29,11 @@ class ExternalDetector:
     def __init__(self, settings: Detector, adapter: Adapter, base_dir: Path) -> None:
         self.settings = settings
         self._adapter = adapter
-        self._transport = Transport(settings, base_dir)
-        self._breaker = CircuitBreaker(settings.breaker)
-        self._cache = AnswerCache(settings.cache_seconds, settings.cache_entries)
-        self._admission = Admission(settings.concurrency, settings.waiting)
-        self._abandoned: set[asyncio.Task[Mapping[str, Answer]]] = set()
+        self._service = GuardedService(settings, base_dir, f"Detector `{settings.name}`")
+        self._cache: AnswerCache[Answer] = AnswerCache(settings.cache_seconds, settings.cache_entries)
 
     async def answers(self, items: Sequence[Item], inspection: Inspection, seconds: float) -> dict[str, Answer]:
-        """Item id -> answer, within `seconds`. Raises DetectorFailure."""
+        """Item id -> answer, within `seconds`. Raises ServiceFailure."""
         loop = asyncio.get_running_loop()
         direction = inspection.conversation.direction.value
         keys = {item.id: cache_key(item, direction) for item in items}
@@ -57,53 +41,14 @@ class ExternalDetector:
         missing = [item for item in items if item.id not in known]
         if not missing:
             return known
-        if seconds < LEAST_S:
-            raise DetectorFailure(Cause.TIMEOUT, blames=False)
-        if not self._breaker.admit(loop.time()):
-            raise DetectorFailure(Cause.CIRCUIT_OPEN, blames=False)
-        told = await self._counted(missing, inspection, seconds)
+        told = await self._service.ask(lambda: self._ask(missing, inspection, seconds), seconds)
         for name, answer in told.items():
-            self._cache.put(keys[name], answer, loop.time())
+            if is_kept(answer):
+                self._cache.put(keys[name], answer, loop.time())
         return {**known, **told}
 
     async def aclose(self) -> None:
-        for task in tuple(self._abandoned):
-            task.cancel()
-        await self._transport.aclose()
-
-    async def _counted(self, items: Sequence[Item], inspection: Inspection, seconds: float) -> Mapping[str, Answer]:
-        """Ask, and tell the breaker how it went."""
-        try:
-            told = await self._in_time(items, inspection, seconds)
-        except DetectorFailure as failure:
-            if failure.blames:
-                self._breaker.failed(asyncio.get_running_loop().time())
-            else:
-                self._breaker.abandoned()
-            raise
-        except BaseException:
-            self._breaker.abandoned()
-            raise
-        self._breaker.succeeded()
-        return told
-
-    async def _in_time(self, items: Sequence[Item], inspection: Inspection, seconds: float) -> Mapping[str, Answer]:
-        task = asyncio.ensure_future(self._ask(items, inspection, seconds))
-        try:
-            await asyncio.wait({task}, timeout=seconds)
-        finally:
-            if not task.done():  # not awaited: cancelling may itself wait for the other side
-                self._abandoned.add(task)
-                task.add_done_callback(self._forget)
-                task.cancel()
-        if not task.done():
-            raise DetectorFailure(Cause.TIMEOUT)
-        return task.result()
-
-    def _forget(self, task: asyncio.Task[Mapping[str, Answer]]) -> None:
-        self._abandoned.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at, so that the loop does not complain about it
+        await self._service.aclose()
 
     async def _ask(self, items: Sequence[Item], inspection: Inspection, seconds: float) -> Mapping[str, Answer]:
         question = Question(
@@ -125,12 +70,11 @@ class ExternalDetector:
             for name, answer in one.items():
                 found.setdefault(name, []).append(answer)
         if found.keys() != {item.id for item in items}:
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         return {name: merged(several) for name, several in found.items()}
 
     async def _call(self, call: Call) -> Mapping[str, Answer]:
-        async with self._admission.place():
-            body = await self._transport.post(call.body)
+        body = await self._service.post(call.body)
         if len(body) > OFF_LOOP_BYTES:
             return await asyncio.to_thread(self._adapter.read, call, body)
         return self._adapter.read(call, body)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from clyra_proxy.genai.detectors.question import Answer, Cause, Item
+from clyra_proxy.genai.detectors.question import Answer, Item
 from clyra_proxy.genai.inspection import Edit, Signal, TextEdit
 from clyra_proxy.policy.genai.detectors import Detector, OnFailure, OnUnknown, Thresholds
+from clyra_proxy.services.failure import Cause
 from clyra_proxy.verdict.model import Action
 
 MOST_SIGNALS = 16

@@ -16,8 +16,9 @@ from pydantic import Field
 
 from clyra_proxy.genai.detectors.contract import ScoreNumber, dumps
 from clyra_proxy.genai.detectors.pieces import MOST_CALLS
-from clyra_proxy.genai.detectors.question import Answer, Call, Cause, DetectorFailure, Item, Question
-from clyra_proxy.genai.detectors.strict_json import Told, ToldExactly, read_json, read_model
+from clyra_proxy.genai.detectors.question import Answer, Call, Item, Question
+from clyra_proxy.services.failure import Cause, ServiceFailure
+from clyra_proxy.services.strict_json import Told, ToldExactly, read_json, read_model
 
 UNSAFE = "unsafe"
 
@@ -62,7 +63,7 @@ class LlmJudge:
 
     def calls(self, items: Sequence[Item], question: Question) -> Sequence[Call]:
         if len(items) > MOST_CALLS:
-            raise DetectorFailure(Cause.TOO_LARGE, blames=False)
+            raise ServiceFailure(Cause.TOO_LARGE, blames=False)
         return [self._call(item, question) for item in items]
 
     def _call(self, item: Item, question: Question) -> Call:
@@ -82,5 +83,5 @@ class LlmJudge:
         told = read_model(_Completion, read_json(body))
         judged = read_model(_Judgement, read_json(told.choices[0].message.content.encode("utf-8", "replace")))
         if judged.nonce != call.mark:
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         return {call.items[0].id: Answer({UNSAFE: judged.confidence if judged.verdict == "unsafe" else 0.0})}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from clyra_proxy.genai.detectors.question import Cause, DetectorFailure, Item
+from clyra_proxy.genai.detectors.question import Item
+from clyra_proxy.services.failure import Cause, ServiceFailure
 
 OVERLAP = 512
 """Characters two neighbouring windows share."""
@@ -23,7 +24,7 @@ def windows(text: str, size: int) -> Iterator[tuple[int, str]]:
 
 
 def packed(items: Sequence[Item], size: int, most: int) -> list[list[tuple[Item, int, str]]]:
-    """Windows of all items in groups of at most `most` windows and `size` characters. Raises DetectorFailure."""
+    """Windows of all items in groups of at most `most` windows and `size` characters. Raises ServiceFailure."""
     groups: list[list[tuple[Item, int, str]]] = []
     room = 0
     for item in items:
@@ -34,5 +35,5 @@ def packed(items: Sequence[Item], size: int, most: int) -> list[list[tuple[Item,
             groups[-1].append((item, offset, piece))
             room -= len(piece)
             if len(groups) > MOST_CALLS:
-                raise DetectorFailure(Cause.TOO_LARGE, blames=False)
+                raise ServiceFailure(Cause.TOO_LARGE, blames=False)
     return groups

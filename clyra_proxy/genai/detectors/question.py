@@ -1,47 +1,16 @@
 """What a detector is asked about, and what it may answer, whatever it speaks.
 
 Rule: adapters turn items into calls and answers into `Answer`s, and nothing else; an answer that is not exactly what
-was asked for is a `DetectorFailure`, which has a word from a closed list and never any content.
+was asked for is a `ServiceFailure`, which has a word from a closed list and never any content.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 from clyra_proxy.genai.model import Direction, Media, Provenance
-
-
-class Cause(StrEnum):
-    """Why a detector gave no usable answer."""
-
-    TIMEOUT = "timeout"
-    BUSY = "busy"  # too many calls wait already
-    CIRCUIT_OPEN = "circuit_open"  # it failed too often lately and is left alone
-    CONNECTION = "connection"  # no connection, or one that broke
-    TLS = "tls"
-    STATUS = "status"  # anything but 200
-    REDIRECT = "redirect"
-    UNAUTHORISED = "unauthorised"
-    MEDIA_TYPE = "media_type"  # the answer is not JSON by its own word, or is compressed
-    ANSWER_TOO_LARGE = "answer_too_large"
-    GARBAGE = "garbage"  # not JSON, or not the shape that was agreed
-    MISMATCH = "mismatch"  # the shape is right, and it is no answer to what was asked
-    TOO_LARGE = "too_large"  # more content than policy lets out
-    UNREADABLE_MEDIA = "unreadable_media"
-    SECRET = "secret"  # noqa: S105 - a word: the credential cannot be read any more
-    INTERNAL = "internal"
-
-
-class DetectorFailure(Exception):  # noqa: N818 - what happened to the question, not an error of the program
-    """No usable answer. blames: whether the detector is at fault, so that its circuit breaker counts it."""
-
-    def __init__(self, cause: Cause, *, blames: bool = True) -> None:
-        super().__init__(cause.value)
-        self.cause = cause
-        self.blames = blames
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +79,11 @@ class Adapter(Protocol):
     """What one API needs. Stateless and shared."""
 
     def calls(self, items: Sequence[Item], question: Question) -> Sequence[Call]:
-        """The requests that ask about all items. Raises DetectorFailure (TOO_LARGE) when they would be too many."""
+        """The requests that ask about all items. Raises ServiceFailure (TOO_LARGE) when they would be too many."""
         ...
 
     def read(self, call: Call, body: bytes) -> Mapping[str, Answer]:
-        """Item id -> answer, for every item of the call and no other. Raises DetectorFailure."""
+        """Item id -> answer, for every item of the call and no other. Raises ServiceFailure."""
         ...
 
 

@@ -11,21 +11,22 @@ import binascii
 import hashlib
 from collections.abc import Iterator
 
-from clyra_proxy.genai.detectors.question import Cause, DetectorFailure, Item, Place
+from clyra_proxy.genai.detectors.question import Item, Place
 from clyra_proxy.genai.inspection import Inspection
 from clyra_proxy.genai.model import Media
 from clyra_proxy.policy.genai.detectors import Detector, DetectorKind, MediaSending
+from clyra_proxy.services.failure import Cause, ServiceFailure
 
 MOST_ITEMS = 1024
 KINDS = frozenset({"image", "audio", "video"})
 
 
 def select(inspection: Inspection, settings: Detector) -> tuple[Item, ...]:
-    """The items a detector is asked about; empty: it need not be asked. Raises DetectorFailure."""
+    """The items a detector is asked about; empty: it need not be asked. Raises ServiceFailure."""
     found = _media(inspection, settings) if settings.kind is DetectorKind.DEEPFAKE else _texts(inspection, settings)
     items = tuple(found)
     if len(items) > MOST_ITEMS or sum(_weight(item) for item in items) > settings.max_send_bytes:
-        raise DetectorFailure(Cause.TOO_LARGE, blames=False)
+        raise ServiceFailure(Cause.TOO_LARGE, blames=False)
     return items
 
 
@@ -65,7 +66,7 @@ def _digest(media: Media) -> str:
     try:
         content = base64.b64decode(media.base64.encode("ascii"), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DetectorFailure(Cause.UNREADABLE_MEDIA, blames=False) from error
+        raise ServiceFailure(Cause.UNREADABLE_MEDIA, blames=False) from error
     return hashlib.sha256(content).hexdigest()
 
 

@@ -15,9 +15,10 @@ from pydantic import Field
 
 from clyra_proxy.genai.detectors.contract import LabelWord, ScoreNumber, dumps, sound_span
 from clyra_proxy.genai.detectors.pieces import MOST_CALLS, packed
-from clyra_proxy.genai.detectors.question import Answer, Call, Cause, DetectorFailure, Item, Question, Span, merged
-from clyra_proxy.genai.detectors.strict_json import Told, read_json, read_model
+from clyra_proxy.genai.detectors.question import Answer, Call, Item, Question, Span, merged
 from clyra_proxy.genai.model import Provenance
+from clyra_proxy.services.failure import Cause, ServiceFailure
+from clyra_proxy.services.strict_json import Told, read_json, read_model
 
 FLAGGED = "flagged"
 """The label of a detector's overall word, 1 or 0."""
@@ -27,7 +28,7 @@ _ROLES = {Provenance.SYSTEM: "system", Provenance.ASSISTANT: "assistant", Proven
 
 def _require(answer: Answer, labels: frozenset[str]) -> Answer:
     if not answer.scores.keys() >= labels:
-        raise DetectorFailure(Cause.MISMATCH)
+        raise ServiceFailure(Cause.MISMATCH)
     return answer
 
 
@@ -53,7 +54,7 @@ class OpenAiModeration:
     def read(self, call: Call, body: bytes) -> Mapping[str, Answer]:
         told = read_model(_Moderation, read_json(body))
         if len(told.results) != len(call.items):
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         return {
             item.id: _require(Answer({FLAGGED: float(one.flagged), **one.category_scores}), self._labels)
             for item, one in zip(call.items, told.results, strict=True)
@@ -89,7 +90,7 @@ class LakeraGuard:
     def read(self, call: Call, body: bytes) -> Mapping[str, Answer]:
         told = read_model(_Guarded, read_json(body))
         if any(one.message_id is not None and one.message_id >= len(call.items) for one in told.breakdown):
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         placed = any(one.detected and one.message_id is not None for one in told.breakdown)
         found = [dict.fromkeys({one.detector_type for one in told.breakdown}, 0.0) for _ in call.items]
         for one in told.breakdown:
@@ -122,7 +123,7 @@ class AzurePromptShields:
         calls = [self._call("userPrompt", group) for group in packed(said, self.CHARACTERS, 1)]
         calls += [self._call("documents", group) for group in packed(rest, self.CHARACTERS, self.DOCUMENTS)]
         if len(calls) > MOST_CALLS:
-            raise DetectorFailure(Cause.TOO_LARGE, blames=False)
+            raise ServiceFailure(Cause.TOO_LARGE, blames=False)
         return calls
 
     @staticmethod
@@ -138,7 +139,7 @@ class AzurePromptShields:
         else:
             words = list(told.documentsAnalysis or ())
         if len(words) != len(call.items):
-            raise DetectorFailure(Cause.MISMATCH)
+            raise ServiceFailure(Cause.MISMATCH)
         found: dict[str, list[Answer]] = {}
         for item, word in zip(call.items, words, strict=True):
             found.setdefault(item.id, []).append(Answer({"attack": float(word.attackDetected)}))
@@ -164,7 +165,7 @@ class PresidioAnalyzer:
 
     def calls(self, items: Sequence[Item], question: Question) -> Sequence[Call]:
         if len(items) > MOST_CALLS:
-            raise DetectorFailure(Cause.TOO_LARGE, blames=False)
+            raise ServiceFailure(Cause.TOO_LARGE, blames=False)
         return [Call(dumps({"text": item.text, "language": self._language}), (item,)) for item in items]
 
     def read(self, call: Call, body: bytes) -> Mapping[str, Answer]:

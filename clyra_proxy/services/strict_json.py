@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from clyra_proxy.genai.detectors.question import Cause, DetectorFailure
+from clyra_proxy.services.failure import Cause, ServiceFailure
 
 
 class Told(BaseModel):
@@ -24,19 +24,19 @@ class ToldExactly(Told):
 
 
 def read_json(body: bytes) -> Any:
-    """The one JSON value of a body. Raises DetectorFailure."""
+    """The one JSON value of a body. Raises ServiceFailure."""
     try:
         return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise DetectorFailure(Cause.GARBAGE) from error
+        raise ServiceFailure(Cause.GARBAGE) from error
 
 
 def read_model[Model: BaseModel](model: type[Model], value: Any) -> Model:
-    """`value` as `model`. Raises DetectorFailure."""
+    """`value` as `model`. Raises ServiceFailure."""
     try:
         return model.model_validate(value)
     except (ValidationError, RecursionError) as error:
-        raise DetectorFailure(Cause.GARBAGE) from error
+        raise ServiceFailure(Cause.GARBAGE) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

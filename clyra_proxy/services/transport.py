@@ -1,7 +1,7 @@
-"""One POST to a detector, trusting nothing that comes back.
+"""One POST to a service, trusting nothing that comes back.
 
 Guarantees: never follows a redirect, never uses a proxy of the environment (that could be ourselves), never reads more
-than the limit, accepts only status 200 with uncompressed JSON, and turns every other end into a `DetectorFailure`.
+than the limit, accepts only status 200 with uncompressed JSON, and turns every other end into a `ServiceFailure`.
 Time is bounded by the caller, who abandons the call.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 
 from clyra_proxy.errors import PolicyError
-from clyra_proxy.genai.detectors.credential import Secret
-from clyra_proxy.genai.detectors.question import Cause, DetectorFailure
-from clyra_proxy.policy.genai.detectors import Detector, DetectorTls
+from clyra_proxy.policy.services import Service, ServiceTls
+from clyra_proxy.services.credential import Secret
+from clyra_proxy.services.failure import Cause, ServiceFailure
 
 _HEADERS = {
     "content-type": "application/json",
@@ -29,16 +29,19 @@ _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 class Transport:
-    """The connections to one detector. Opened with the first call, on the loop that makes it."""
+    """The connections to one service. Opened with the first call, on the loop that makes it.
 
-    def __init__(self, settings: Detector, base_dir: Path) -> None:
-        self._url = settings.url
+    url: what calls are posted to. owner: whose service it is, in messages about its files and its secret.
+    """
+
+    def __init__(self, settings: Service, url: str, base_dir: Path, owner: str) -> None:
+        self._url = url
         self._most = settings.max_answer_bytes
         self._concurrency = settings.concurrency
         self._trust: ssl.SSLContext | bool = False  # `http`: no context to build when the first call is made
-        if settings.url.startswith("https:"):
-            self._trust = tls_context(settings.tls, base_dir, settings.name)
-        self._secret = Secret(settings.credential, base_dir, settings.name) if settings.credential else None
+        if url.startswith("https:"):
+            self._trust = tls_context(settings.tls, base_dir, owner)
+        self._secret = Secret(settings.credential, base_dir, owner) if settings.credential else None
         self._client: httpx.AsyncClient | None = None
 
     async def post(self, body: bytes) -> bytes:
@@ -47,11 +50,11 @@ class Transport:
             return await self._once(body)
         except _Again as again:
             if again.secret and not await self._secret_changed():
-                raise DetectorFailure(Cause.UNAUTHORISED) from again
+                raise ServiceFailure(Cause.UNAUTHORISED) from again
         try:
             return await self._once(body)
         except _Again as again:
-            raise DetectorFailure(Cause.UNAUTHORISED if again.secret else Cause.CONNECTION) from again
+            raise ServiceFailure(Cause.UNAUTHORISED if again.secret else Cause.CONNECTION) from again
 
     async def aclose(self) -> None:
         if self._client is not None:
@@ -70,27 +73,27 @@ class Transport:
         except _BROKEN as error:
             raise _Again(secret=False) from error
         except httpx.HTTPError as error:
-            raise DetectorFailure(Cause.TLS if _is_tls(error) else Cause.CONNECTION) from error
+            raise ServiceFailure(Cause.TLS if _is_tls(error) else Cause.CONNECTION) from error
 
     def _check_head(self, response: httpx.Response) -> None:
         if response.status_code in (401, 403):
             raise _Again(secret=True)
         if response.is_redirect or 300 <= response.status_code < 400:
-            raise DetectorFailure(Cause.REDIRECT)
+            raise ServiceFailure(Cause.REDIRECT)
         if response.status_code != 200:
-            raise DetectorFailure(Cause.STATUS)
+            raise ServiceFailure(Cause.STATUS)
         media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-            raise DetectorFailure(Cause.MEDIA_TYPE)
+            raise ServiceFailure(Cause.MEDIA_TYPE)
         if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            raise DetectorFailure(Cause.MEDIA_TYPE)
+            raise ServiceFailure(Cause.MEDIA_TYPE)
 
     async def _read(self, response: httpx.Response) -> bytes:
         read = bytearray()
         async for piece in response.aiter_raw():
             read += piece
             if len(read) > self._most:
-                raise DetectorFailure(Cause.ANSWER_TOO_LARGE)
+                raise ServiceFailure(Cause.ANSWER_TOO_LARGE)
         return bytes(read)
 
     def _opened(self) -> httpx.AsyncClient:
@@ -113,7 +116,7 @@ class _Again(Exception):  # noqa: N818 - an instruction
         self.secret = secret
 
 
-def tls_context(settings: DetectorTls, base_dir: Path, detector: str) -> ssl.SSLContext:
+def tls_context(settings: ServiceTls, base_dir: Path, owner: str) -> ssl.SSLContext:
     """TLS 1.2 or later, verifying, with our certificate where policy gives one. Raises PolicyError."""
     load: Callable[[], None] | None = None
     try:
@@ -126,7 +129,7 @@ def tls_context(settings: DetectorTls, base_dir: Path, detector: str) -> ssl.SSL
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         which = "client certificate or key" if load else "`ca` file"
         raise PolicyError(
-            f"Detector `{detector}`: its {which} cannot be used.",
+            f"{owner}: its {which} cannot be used.",
             f"The system says: {error}.",
             "Name PEM files; the key must not be encrypted.",
         ) from error

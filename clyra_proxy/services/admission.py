@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from clyra_proxy.genai.detectors.question import Cause, DetectorFailure
+from clyra_proxy.services.failure import Cause, ServiceFailure
 
 
 class Admission:
-    """Places of one detector. Not shared between loops."""
+    """Places of one service. Not shared between loops."""
 
     def __init__(self, concurrency: int, waiting: int) -> None:
         self._places = asyncio.Semaphore(concurrency)
@@ -19,9 +19,9 @@ class Admission:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Hold a place. Raises DetectorFailure (BUSY) when all are taken and too many wait already."""
+        """Hold a place. Raises ServiceFailure (BUSY) when all are taken and too many wait already."""
         if self._places.locked() and self._waiting >= self._most_waiting:
-            raise DetectorFailure(Cause.BUSY, blames=False)
+            raise ServiceFailure(Cause.BUSY, blames=False)
         self._waiting += 1
         try:
             await self._places.acquire()

@@ -1,4 +1,4 @@
-"""The secret of a detector: from the environment or a file, never from the policy, never in a message."""
+"""The secret of a service: from the environment or a file, never from the policy, never in a message."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from clyra_proxy.errors import PolicyError
-from clyra_proxy.genai.detectors.question import Cause, DetectorFailure
-from clyra_proxy.policy.genai.detectors import Credential
+from clyra_proxy.policy.services import Credential
+from clyra_proxy.services.failure import Cause, ServiceFailure
 
 LONGEST = 16 << 10
 
@@ -15,7 +15,7 @@ LONGEST = 16 << 10
 class Secret:
     """A header with a secret. Raises PolicyError when it cannot be had at load, so that no call goes without it."""
 
-    def __init__(self, settings: Credential, base_dir: Path, detector: str) -> None:
+    def __init__(self, settings: Credential, base_dir: Path, owner: str) -> None:
         self._settings = settings
         self._file = base_dir / settings.file if settings.file else None
         try:
@@ -23,7 +23,7 @@ class Secret:
         except (OSError, ValueError) as error:
             place = f"file {settings.file}" if settings.file else f"environment variable {settings.env}"
             raise PolicyError(
-                f"Detector `{detector}` has no credential: {place} gives no usable secret.",
+                f"{owner} has no credential: {place} gives no usable secret.",
                 str(error) if isinstance(error, ValueError) else f"The system says: {error.strerror}.",
                 "Put the secret there; it must be one line of printable characters.",
             ) from error
@@ -33,13 +33,13 @@ class Secret:
         return self._settings.header, self._settings.prefix + self._value
 
     def read_again(self) -> bool:
-        """Take the file's present content; true when it changed. Blocks. Raises DetectorFailure (SECRET)."""
+        """Take the file's present content; true when it changed. Blocks. Raises ServiceFailure (SECRET)."""
         if self._file is None:
             return False
         try:
             value = self._read()
         except (OSError, ValueError) as error:
-            raise DetectorFailure(Cause.SECRET) from error
+            raise ServiceFailure(Cause.SECRET) from error
         changed, self._value = value != self._value, value
         return changed
 

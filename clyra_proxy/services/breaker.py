@@ -1,4 +1,4 @@
-"""The circuit breaker of a detector: leave alone what keeps failing, and try one call from time to time.
+"""The circuit breaker of a service: leave alone what keeps failing, and try one call from time to time.
 
 States: closed (calls pass), open (none passes until a time), half-open (one call passes; its result decides).
 Times are seconds of the loop's clock, given by the caller.
@@ -6,7 +6,7 @@ Times are seconds of the loop's clock, given by the caller.
 
 from __future__ import annotations
 
-from clyra_proxy.policy.genai.detectors import Breaker
+from clyra_proxy.policy.services import Breaker
 
 LONGEST_OPEN_S = 60.0
 
@@ -49,5 +49,5 @@ class CircuitBreaker:
             self._opens_at = now + self._pause
 
     def abandoned(self) -> None:
-        """The call ended without saying anything about the detector (the client went away, we were busy)."""
+        """The call ended without saying anything about the service (the client went away, we were busy)."""
         self._probing = False
