@@ -66,3 +66,7 @@ class Runtime:
         if self.selftest is not None and (route := self.selftest.route(host, port, path)) is not None:
             return route
         return self.policy.current.match(host, port, method, path, content_type)
+
+    def is_selftest(self, route: Route) -> bool:
+        """Whether a route is the self-test's own."""
+        return self.selftest is not None and self.selftest.owns(route)

@@ -107,3 +107,8 @@ def bare_media_type(content_type: str) -> str:
 
 def ports_of(destination: DestinationSettings) -> frozenset[int] | None:
     return None if destination.ports == "any" else frozenset(destination.ports)
+
+
+def covers_route(pattern: str, route: str) -> bool:
+    """Whether a pattern of route ids (`*` stands for anything) covers one. Both come from the policy."""
+    return re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), route) is not None

@@ -25,6 +25,11 @@ class AnswerCache[Answer]:
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._seconds > 0
+
     def get(self, key: bytes, now: float) -> Answer | None:
         found = self._kept.get(key)
         if found is None:
@@ -36,7 +41,7 @@ class AnswerCache[Answer]:
         return found[1]
 
     def put(self, key: bytes, answer: Answer, now: float) -> None:
-        if self._seconds <= 0:
+        if not self.keeps:
             return
         self._kept[key] = (now + self._seconds, answer)
         self._kept.move_to_end(key)

@@ -9,7 +9,6 @@ no answer makes a finding of anyone else milder.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from clyra_proxy.genai.detectors.selecting import select
 from clyra_proxy.genai.detectors.vendors import AzurePromptShields, LakeraGuard, OpenAiModeration, PresidioAnalyzer
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.policy.genai.detectors import AdapterName, Detector, DetectorKind, Detectors, OnFailure
+from clyra_proxy.policy.matching import covers_route
 from clyra_proxy.services.failure import Cause, ServiceFailure
 from clyra_proxy.verdict.model import Action
 
@@ -97,12 +97,7 @@ async def _prepared(inspection: Inspection, settings: Detector) -> tuple[Item, .
 def _concerns(settings: Detector, inspection: Inspection) -> bool:
     if inspection.conversation.direction not in settings.directions:
         return False
-    return not settings.routes or any(_covers(pattern, inspection.route) for pattern in settings.routes)
-
-
-def _covers(pattern: str, route: str) -> bool:
-    """`*` stands for anything. Patterns come from the policy, routes too; neither from traffic."""
-    return re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), route) is not None
+    return not settings.routes or any(covers_route(pattern, inspection.route) for pattern in settings.routes)
 
 
 def compile_detectors(settings: Detectors, base_dir: Path) -> ExternalDetectors | None:
