@@ -6,10 +6,11 @@ with or without accents, vowel signs or typographic marks. Linear in the text.
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from functools import lru_cache
+
+from clyra_proxy.genai.references import unescaped
 
 _MARKS = (
     *range(0x0300, 0x0370),  # combining diacritical marks
@@ -48,9 +49,7 @@ def fold(text: str) -> str:
     """The folded form. Offsets are not kept."""
     if "<" in text:
         text = _TAG.sub(_untagged, text)
-    if "&" in text:
-        text = html.unescape(text)
-    return _FOREIGN.sub(_fold_run, text.lower())
+    return _FOREIGN.sub(_fold_run, unescaped(text).lower())
 
 
 def _untagged(found: re.Match[str]) -> str:

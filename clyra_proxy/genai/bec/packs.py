@@ -7,7 +7,7 @@ their automata small. Reference: policies/rules/bec/*.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -18,17 +18,17 @@ from pydantic import Field, StringConstraints
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.bec.folding import fold, spaced
+from clyra_proxy.genai.bec.spotting import GAP, TAIL, Mark, Spotter
 from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
 
-MEMORY_BYTES = 128 << 20
-"""Bound of a compiled set's automaton, which is built as texts need it."""
+MEMORY_BYTES = 16 << 20
+"""Bound of the automaton of raw patterns, which is built as texts need it."""
 
 ANY = "any"
 """Language of facets that need none."""
 
-GAP = "(?:[^ ]+ ){0,4}"
 Facet = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
 
 
@@ -92,62 +92,50 @@ class Lists(Section):
     around: frozenset[str]
 
 
-class FacetSet:
-    """Patterns compiled into one automaton.
+class RawSet:
+    """The few patterns of the folded text as it is, compiled into one automaton.
 
     Its first pattern matches everything, because a set that runs out of memory says "nothing" instead of failing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patterns: Iterable[tuple[Mark, str]]) -> None:
+        """Raises `re2.error`."""
         options = re2.Options()
         options.max_mem = MEMORY_BYTES
         options.log_errors = False
         self._set = re2.Set.SearchSet(options)
         self._set.Add("")
-        self._facets = [("", "")]
-
-    def add(self, language: str, facet: str, source: str, name: str) -> None:
-        """Raises PolicyError with the file and the pattern."""
-        try:
+        self._marks = [(ANY, "")]
+        for mark, source in patterns:
             self._set.Add(source)
-        except re2.error as error:
-            raise PolicyError(f"{name}: a pattern is no RE2 expression: {source}", str(error)) from error
-        self._facets.append((language, facet))
-
-    def compile(self) -> None:
+            self._marks.append(mark)
         self._set.Compile()
 
-    def match(self, text: str) -> Iterable[tuple[str, str]]:
-        """(language, facet) of what is in a text, ("", "") among them. Raises OverflowError without memory."""
-        found = self._set.Match(text)
+    def match(self, folded: str) -> set[Mark]:
+        """What is in a text. Raises OverflowError without memory."""
+        found = self._set.Match(folded)
         if not found or 0 not in found:
             raise OverflowError("the BEC patterns ran out of memory")
-        return (self._facets[number] for number in found)
-
-    @property
-    def facets(self) -> frozenset[str]:
-        return frozenset(facet for _, facet in self._facets[1:])
+        return {self._marks[number] for number in found if number}
 
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """plain, gapped: patterns without and with gaps, apart because together their automaton explodes; raw: `raw`."""
+    """words: patterns of texts written as words. raw: those of Spelling.RAW. facets: all there are."""
 
     themes: ThemePack
-    plain: FacetSet
-    gapped: FacetSet
-    raw: FacetSet
+    words: Spotter
+    raw: RawSet
+    facets: frozenset[str]
 
     def match(self, folded: str) -> dict[str, frozenset[str]]:
         """Language -> facets of a folded text, those of no language (ANY) in each. Raises OverflowError.
 
         By language, because a word of one may be a piece of code or a name in another.
         """
-        words = spaced(folded)
         found: dict[str, set[str]] = {ANY: set()}
-        for language, facet in (*self.plain.match(words), *self.gapped.match(words), *self.raw.match(folded)):
-            if language:
-                found.setdefault(language, set()).add(facet)
+        for language, facet in self.words.match(spaced(folded)) | self.raw.match(folded):
+            found.setdefault(language, set()).add(facet)
         return {language: frozenset(facets | found[ANY]) for language, facets in found.items()}
 
 
@@ -156,18 +144,22 @@ def load_packs() -> Packs:
     """The shipped packs, compiled. Raises PolicyError."""
     folder = policies_folder() / "rules" / "bec"
     themes = read_data(ThemePack, folder / "themes.yaml")
-    packs = Packs(themes, FacetSet(), FacetSet(), FacetSet())
-    for path in sorted(folder.glob("facets-*.yaml")):
-        pack = read_data(FacetPack, path)
-        for facet, words in pack.facets.items():
-            for word in words:
-                source = expand(word, pack.spelling)
-                chosen = packs.raw if pack.spelling is Spelling.RAW else packs.gapped if GAP in source else packs.plain
-                chosen.add(pack.language, facet, source, path.name)
-    for one in (packs.plain, packs.gapped, packs.raw):
-        one.compile()
-    _check(themes, packs.plain.facets | packs.gapped.facets | packs.raw.facets)
-    return packs
+    packs = [read_data(FacetPack, path) for path in sorted(folder.glob("facets-*.yaml"))]
+    try:
+        words = Spotter(one for pack in packs if pack.spelling is not Spelling.RAW for one in patterns_of(pack))
+        raw = RawSet(one for pack in packs if pack.spelling is Spelling.RAW for one in patterns_of(pack))
+    except re2.error as error:
+        raise PolicyError("A pattern of the BEC packs is no RE2 expression.", str(error)) from error
+    facets = frozenset(facet for pack in packs for facet in pack.facets)
+    _check(themes, facets)
+    return Packs(themes, words, raw, facets)
+
+
+def patterns_of(pack: FacetPack) -> Iterator[tuple[Mark, str]]:
+    """Each pattern of a pack, as RE2 reads it, with its language and facet."""
+    for facet, patterns in pack.facets.items():
+        for pattern in patterns:
+            yield (pack.language, facet), expand(pattern, pack.spelling)
 
 
 @lru_cache(maxsize=1)
@@ -189,7 +181,7 @@ def expand(pattern: str, spelling: Spelling) -> str:
     for position, character in enumerate(source):
         in_class = character == "[" or (in_class and character != "]")
         if character == "*" and position and source[position - 1].isalpha():
-            made.append("[^ ]*")
+            made.append(TAIL)
         elif character == "\0":
             made.append(GAP)
         else:

@@ -45,11 +45,16 @@ class _UnknownSyntaxError(Exception):
 @lru_cache(maxsize=4096)
 def need_of(pattern: str) -> tuple[Need | None, int]:
     """What every match holds (None: nothing in particular) and how many bytes it has at most."""
+    piece = piece_of(pattern)
+    return (None, LONGEST) if piece is None or piece.most > LONGEST else (piece.needs, piece.most)
+
+
+def piece_of(pattern: str) -> Piece | None:
+    """What is known of its matches; None for syntax that is not understood."""
     try:
-        piece = _Reader(pattern).pattern()
+        return _Reader(pattern).pattern()
     except (_UnknownSyntaxError, IndexError, ValueError):
-        return None, LONGEST
-    return (piece.needs, piece.most) if piece.most <= LONGEST else (None, LONGEST)
+        return None
 
 
 class _Reader:

@@ -6,12 +6,13 @@ look, and what it reads in two ways is looked at in both. All of it takes linear
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
+
+from clyra_proxy.genai import references
 
 _NOTHING = {ord(char): None for char in "\x00\u00ad\u200b\u200c\u200d\u2060\ufeff"}
 _NO_BLANKS = {**_NOTHING, **dict.fromkeys(range(33)), 0x7F: None, 0xA0: None}
@@ -33,7 +34,7 @@ def plain(text: str) -> list[str]:
 
 def unescaped(text: str) -> list[str]:
     """HTML character references resolved, no blanks: how a browser reads the scheme of an address."""
-    return [html.unescape(text).translate(_NO_BLANKS)]
+    return [references.unescaped(text).translate(_NO_BLANKS)]
 
 
 def uncommented(text: str) -> list[str]:
