@@ -31,6 +31,12 @@ _SETTINGS = words(
     "SESSION_REPLICATION_ROLE ROW_SECURITY FOREIGN_KEY_CHECKS SQL_SAFE_UPDATES SQL_LOG_BIN UNIQUE_CHECKS GLOBAL "
     "PERSIST PERSIST_ONLY PASSWORD IDENTITY_INSERT"
 )  # fmt: skip
+_TOLD = words(
+    "TABLE_INFO TABLE_XINFO TABLE_LIST INDEX_LIST INDEX_INFO INDEX_XINFO FOREIGN_KEY_LIST DATABASE_LIST COLLATION_LIST"
+)
+"""What PRAGMA only tells of."""
+_CHECKS = frozenset({"RETENTIONDURATIONCHECK"})
+"""Parts of long names of settings that hold something back."""
 _EXECUTING = frozenset({"ANALYZE", "ANALYSE", "PROFILE"})
 _EXPLAINED = words(
     "SELECT WITH INSERT UPDATE DELETE MERGE CREATE DECLARE EXECUTE VALUES TABLE REPLACE REFRESH"
@@ -47,8 +53,13 @@ def command_facts(statement: Statement, dialect: str, judge: Callable[[Statement
         yield from _replacing(statement, dialect, judge)
     elif verb == "SET":
         yield from permission_words(statement)
-    elif verb in _HARMLESS:
+    elif verb == "RESET":
+        if set(words[1:3]) & _IDENTITY:
+            yield Fact("sql.grant", "set_role")
+    elif verb in _HARMLESS or (verb == "PRAGMA" and _only_tells(statement)):
         return
+    elif verb == "DECLARE" and (query := _query_of_cursor(statement.tokens)):
+        yield from _again(query, dialect, judge)
     elif verb in _EXPORTS:
         yield Fact("sql.export", verb.lower())
     elif verb in _GRANTS:
@@ -63,16 +74,33 @@ def command_facts(statement: Statement, dialect: str, judge: Callable[[Statement
         yield Fact("sql.opaque", verb.lower() if verb.isascii() and verb.isalpha() and len(verb) < 20 else "statement")
 
 
+def _only_tells(statement: Statement) -> bool:
+    """Whether a PRAGMA asks for a list, and sets nothing."""
+    texts = [token.text.upper() for token in statement.tokens[1:]]
+    name = texts[2] if texts[1:2] == ["."] and len(texts) > 2 else texts[0] if texts else ""
+    return name in _TOLD and "=" not in texts
+
+
+def _query_of_cursor(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The query of `DECLARE name ... CURSOR ... FOR query`; nothing for any other DECLARE."""
+    texts = [token.text.upper() for token in tokens[:12]]
+    if "CURSOR" not in texts[2:8] or "FOR" not in texts or {"BEGIN", "@"} & set(texts):
+        return ()
+    return tokens[texts.index("FOR") + 1 :]
+
+
 def permission_words(statement: Statement) -> Iterator[Fact]:
     """SET and USE that change who the session is, or switch a safety off."""
     words = statement.words
     names = {word.strip('"').rsplit(".", 1)[-1] for word in words[1:4]}
+    if words[0] == "SET":
+        names |= {part for token in statement.tokens[1:12] for part in token.text.upper().split(".")} & _CHECKS
     if words[0] == "USE":
         if words[1:2] and words[1] in ("ROLE", "SECONDARY"):
             yield Fact("sql.grant", "use_role")
     elif names & _IDENTITY and words[1] != "TRANSACTION":
         yield Fact("sql.grant", "set_role")
-    elif names & _SETTINGS:
+    elif names & (_SETTINGS | _CHECKS):
         yield Fact("sql.grant", "set_safety")
 
 

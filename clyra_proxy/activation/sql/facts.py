@@ -31,6 +31,8 @@ _DEFINES = (exp.Create, exp.Drop, exp.Alter, exp.Undrop, exp.TruncateTable)
 _GRANTS = (exp.Grant, exp.Revoke)
 _EXPORTS = (exp.Copy, exp.Put, exp.Get, exp.Export, exp.LoadData, exp.Attach, exp.Detach)
 _SETTINGS = (exp.Set, exp.Use)
+_CTES_WRITTEN = frozenset({"tsql", "fabric"})
+"""Where a change of a CTE changes the table behind it; elsewhere its name is that of a table."""
 _HOLDING_BACK = ("where", "limit", "having", "qualify", "joins", "fetch", "sample")
 
 
@@ -63,11 +65,11 @@ def _acting(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 def _of_node(node: exp.Expr, root: exp.Expr, statement: Statement, reading: Reading) -> Iterator[Fact]:
     if isinstance(node, exp.Update | exp.Delete):
-        yield from _of_change(node, root)
+        yield from _of_change(node, root, reading)
     elif isinstance(node, exp.Merge):
         yield from _of_merge(node, root, reading)
     elif isinstance(node, exp.Insert | exp.MultitableInserts):
-        yield from _of_insert(node)
+        yield from _of_insert(node, root, statement)
     elif isinstance(node, exp.TruncateTable):
         objects = tuple(map(name_of, node.expressions)) or (UNKNOWN,)
         yield Fact("sql.truncate", "truncate", objects)
@@ -97,13 +99,19 @@ def _of_into(node: exp.Into) -> Iterator[Fact]:
     yield Fact("sql.definition", "select_into", (name_of(target),))
 
 
-def _of_insert(node: exp.Expr) -> Iterator[Fact]:
-    if isinstance(node.this, exp.Directory):
+def _of_insert(node: exp.Expr, root: exp.Expr, statement: Statement) -> Iterator[Fact]:
+    if isinstance(node, exp.MultitableInserts):
+        if "OVERWRITE" in statement.words[:3]:
+            yield Fact("sql.truncate", "overwrite", (UNKNOWN,))
+    elif isinstance(node.this, exp.Directory):
         yield Fact("sql.export", "directory")
     elif node.args.get("is_function"):
         yield Fact("sql.export", "function")
     elif node.args.get("overwrite"):
         yield Fact("sql.truncate", "overwrite", (name_of(node.this),))
+    elif (where := node.args.get("where")) is not None:  # `REPLACE WHERE` takes out what it replaces
+        sources = sources_of(node, node.this, root)
+        yield Fact("sql.mass_write", "replace", (sources.target,), strength=strength_of(where, sources))
 
 
 def sources_of(node: exp.Expr, target: exp.Expr, root: exp.Expr) -> Sources:
@@ -143,7 +151,7 @@ def _without_self(pairs: list[tuple[str, TableName]], ctes: dict[str, exp.Expr])
     return found
 
 
-def _of_change(node: exp.Expr, root: exp.Expr) -> Iterator[Fact]:
+def _of_change(node: exp.Expr, root: exp.Expr, reading: Reading) -> Iterator[Fact]:
     """UPDATE and DELETE."""
     target = node.this or next(iter(node.args.get("tables") or ()), None)  # `DELETE t WHERE` names it there
     if not isinstance(target, exp.Table | exp.Schema):
@@ -154,9 +162,19 @@ def _of_change(node: exp.Expr, root: exp.Expr) -> Iterator[Fact]:
     if sources.target == UNKNOWN:
         yield Fact("sql.opaque", "target")
     strength = max(strength_of(node.args.get("where"), sources), _of_joins(node, sources))
+    if reading.dialect in _CTES_WRITTEN:
+        strength = max(strength, _of_cte(sources))
     rows = _limit_of(node)
     keys = frozenset(_key_columns(node, sources)) if strength in (Strength.KEYED, Strength.JOINED) else frozenset()
     yield Fact("sql.mass_write", verb, (sources.target,), strength=strength, most=rows, columns=keys)
+
+
+def _of_cte(sources: Sources) -> Strength:
+    """How much a CTE holds back that is itself written to."""
+    query = sources.ctes.get(sources.target[-1]) if len(sources.target) == 1 else None
+    if not isinstance(query, exp.Select):
+        return Strength.ALWAYS
+    return strength_of(query.args.get("where"), sources.inside(query))
 
 
 def _limit_of(node: exp.Expr) -> int:

@@ -76,6 +76,7 @@ def read(text: str, dialect: str, bounds: Bounds) -> list[Statement]:
 def parsed(tokens: Sequence[Token], dialect: str, text: str = "") -> Statement:
     """One statement from tokens that `read` let pass. Raises OpaqueError."""
     try:
+        tokens = _without_evolution(tokens)
         spelled = _spelled_out(tokens, dialect)
         _refuse_deep(spelled, Bounds().nesting)
         if dialect in _WITHOUT_SEPARATOR:
@@ -97,6 +98,12 @@ def _tree(tokens: Sequence[Token], spelled: Sequence[Token], dialect: str, text:
     if len(trees) != 1 or trees[0] is None:
         raise ValueError("not one statement")
     return trees[0]
+
+
+def _without_evolution(tokens: Sequence[Token]) -> Sequence[Token]:
+    """A MERGE of Databricks without `WITH SCHEMA EVOLUTION`, which the parser does not know; others as they are."""
+    texts = [token.text.upper() for token in tokens[:4]]
+    return [tokens[0], *tokens[4:]] if texts == ["MERGE", "WITH", "SCHEMA", "EVOLUTION"] else tokens
 
 
 def _spelled_out(tokens: Sequence[Token], dialect: str) -> Sequence[Token]:

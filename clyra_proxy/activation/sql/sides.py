@@ -22,12 +22,24 @@ _CONSTANT_EFFECT = (exp.Case, exp.If, exp.Mod, exp.BitwiseAnd, exp.BitwiseOr, ex
 
 def is_key_name(name: str) -> bool:
     """Whether a column that stands alone as a predicate is a number or a key, which is true of nearly all rows."""
-    return name.casefold().endswith(("id", "key", "uuid", "no", "num", "number", "count"))
+    name = name.casefold()
+    flag = name.endswith(("paid", "valid", "void", "hybrid"))
+    return not flag and name.endswith(("id", "key", "uuid", "no", "num", "number", "count"))
 
 
 def holds_predicate(node: exp.Expr) -> bool:
     """Whether an expression is the outcome of a predicate, as in `(id = 1) = false`."""
     return any(isinstance(part, exp.Predicate | exp.Connector | exp.Not) for part in node.walk())
+
+
+def says_nothing(call: exp.Func, sources: Sources) -> bool:
+    """Whether a function as a predicate is true of nearly all rows: a column twice, the empty text, not null."""
+    empty = any(isinstance(one, exp.Literal) and one.is_string and not one.name for one in call.iter_expressions())
+    name = call.name.casefold() if isinstance(call, exp.Anonymous) else ""
+    return empty or name in _NOT_NULL or is_repeated(call, sources)
+
+
+_NOT_NULL = frozenset({"isnotnull", "is_not_null", "notnull"})
 
 
 def may_be_constant(side: exp.Expr, sources: Sources) -> bool:

@@ -15,7 +15,8 @@ from sqlglot import exp
 from clyra_proxy.activation.sql.columns import Sources, columns_of, overlap, sources_in
 from clyra_proxy.activation.sql.constants import PATTERNS, Strength, of_constant, of_pattern
 from clyra_proxy.activation.sql.covering import gives_all_of, gives_few
-from clyra_proxy.activation.sql.sides import holds_predicate, is_key_name, may_be_constant, of_value
+from clyra_proxy.activation.sql.ranges import leaves_nearly_all
+from clyra_proxy.activation.sql.sides import holds_predicate, is_key_name, may_be_constant, of_value, says_nothing
 
 _WEAKEST = Strength.WEAK
 _ARITHMETIC = (
@@ -149,12 +150,15 @@ def _of_one(node: exp.Expr, sources: Sources) -> Strength:
         return _of_comparison(node, sources)
     if isinstance(node, exp.Between):
         bounds = (node.args["low"], node.args["high"])
-        return Strength.WEAK if any(overlap(node.this, bound, sources) for bound in bounds) else Strength.RANGE
+        same = any(overlap(node.this, bound, sources) for bound in bounds)
+        return Strength.WEAK if same or leaves_nearly_all(node) else Strength.RANGE
     if isinstance(node, PATTERNS):
         return Strength.WEAK if overlap(node.this, node.expression, sources) else of_pattern(node)
     if isinstance(node, (exp.Case, exp.If, exp.Coalesce, exp.Xor, *_ARITHMETIC)):
         return Strength.WEAK
     if isinstance(node, exp.Is) and holds_predicate(node.this):
+        return Strength.WEAK
+    if isinstance(node, exp.Func) and says_nothing(node, sources):
         return Strength.WEAK
     return Strength.WEAK if isinstance(node, exp.Column) and is_key_name(node.name) else Strength.RANGE
 
@@ -170,7 +174,7 @@ def _of_comparison(node: exp.Expr, sources: Sources) -> Strength:
         return Strength.RANGE if mine and theirs and apart and sources.many and not same else Strength.WEAK
     if same == "across" and isinstance(node, exp.GT | exp.LT):
         return Strength.RANGE
-    return Strength.WEAK if same else Strength.RANGE
+    return Strength.WEAK if same or leaves_nearly_all(node) else Strength.RANGE
 
 
 def _of_equality(node: exp.Expr, sources: Sources) -> Strength:
@@ -210,6 +214,8 @@ def _of_in(node: exp.Expr, sources: Sources) -> Strength:
 def _of_query(node: exp.Expr, sources: Sources) -> Strength:
     """`= ANY (...)` and `IN (SELECT ...)`."""
     query = node.unnest() if isinstance(node, exp.Subquery | exp.Paren) else node
+    if isinstance(query, exp.Array) and len(query.expressions) == 1:
+        query = query.expressions[0]  # `ARRAY(SELECT ...)`
     if not isinstance(query, exp.Query):
         return Strength.KEYED if not columns_of(query, sources) else Strength.RANGE
     if isinstance(query, exp.Select) and query.args.get("from_") is None:

@@ -131,12 +131,12 @@ SIZES = "table_sizes: {users: 90000, app.small: 20}\nsmall_tables: 100\nlargest_
     ("statement", "expected"),
     [
         ("DELETE FROM users WHERE id = 1", []),
-        ("DELETE FROM users WHERE id >= 0", [("sql.rows", "delete")]),
+        ("DELETE FROM users WHERE score >= 100", [("sql.rows", "delete")]),
         ("DELETE FROM public.users WHERE created_at < now()", [("sql.rows", "delete")]),
         ("DELETE FROM users", [("sql.mass_write", "delete")]),
         ("DELETE FROM app.small", []),
-        ("DELETE FROM unknown WHERE id >= 0", []),
-        ("DELETE FROM app.small WHERE id >= 0", []),
+        ("DELETE FROM unknown WHERE score >= 100", []),
+        ("DELETE FROM app.small WHERE score >= 100", []),
     ],
 )
 def test_estimates(statement: str, expected: list[tuple[str, str]]) -> None:
