@@ -207,28 +207,32 @@ class Server:
         method, target, _ = line.split(" ")
         parts = urlsplit(target)
         if method == "GET":
-            _write(writer, 200, {}, json.dumps({"calls": self.calls}).encode())
+            write(writer, 200, {}, json.dumps({"calls": self.calls}).encode())
             return True
         self.calls += 1
         if self.token and headers.get("authorization") != f"Bearer {self.token}":
-            _write(writer, 401, {}, b"{}")
+            write(writer, 401, {}, b"{}")
             return True
         asked = json.loads(body)
-        answer = contract_answer(asked) if "contract" in asked else vendor_answer(parts.path, asked)
-        return await self._answer(writer, parse_qs(parts.query), answer)
+        return await self.answer(writer, parts.path, parse_qs(parts.query), asked)
 
-    async def _answer(self, writer: asyncio.StreamWriter, query: dict[str, list[str]], answer: Json) -> bool:
+    async def answer(self, writer: asyncio.StreamWriter, path: str, query: dict[str, list[str]], asked: Json) -> bool:
+        """Answer one call; whether the connection stays open."""
+        answer = contract_answer(asked) if "contract" in asked else vendor_answer(path, asked)
+        return await self.write_answer(writer, query, answer)
+
+    async def write_answer(self, writer: asyncio.StreamWriter, query: dict[str, list[str]], answer: Json) -> bool:
         fault = query.get("fault", [""])[0]
         failing = int(query.get("times", ["1000000"])[0])
         if "delay" in query:
             await asyncio.sleep(float(query["delay"][0]))
         if not fault or self.calls > failing:
-            _write(writer, 200, {}, json.dumps(answer).encode())
+            write(writer, 200, {}, json.dumps(answer).encode())
         elif fault in BODIES:
-            _write(writer, 200, {}, BODIES[fault](answer))
+            write(writer, 200, {}, BODIES[fault](answer))
         elif fault in HEADS:
             status, extra = HEADS[fault]
-            _write(writer, status, extra, b"" if status == 204 else json.dumps(answer).encode())
+            write(writer, status, extra, b"" if status == 204 else json.dumps(answer).encode())
         else:
             await _misbehave(fault, writer, json.dumps(answer).encode())
             return False
@@ -236,7 +240,7 @@ class Server:
         return True
 
 
-def _write(writer: asyncio.StreamWriter, status: int, extra: dict[str, str], body: bytes) -> None:
+def write(writer: asyncio.StreamWriter, status: int, extra: dict[str, str], body: bytes) -> None:
     headers = {"content-type": "application/json", "content-length": str(len(body)), **extra}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(f"HTTP/1.1 {status} Word\r\n{lines}\r\n".encode() + body)
@@ -288,8 +292,10 @@ async def _misbehave(fault: str, writer: asyncio.StreamWriter, body: bytes) -> N
 class DetectorServer:
     """The server as a process of its own. url: its origin."""
 
+    module = "tests.support.detector_server"
+
     def __init__(self, log: Path, *options: object, scheme: str = "http") -> None:
-        argv = [sys.executable, "-m", "tests.support.detector_server", *map(str, options)]
+        argv = [sys.executable, "-m", self.module, *map(str, options)]
         self.running = Running(argv, log, env={"PYTHONUNBUFFERED": "1"}, cwd=Path(__file__).resolve().parents[2])
         try:
             self.url = f"{scheme}://127.0.0.1:{self.running.wait_for_line(r'port (\d+)').group(1)}"
@@ -304,7 +310,8 @@ class DetectorServer:
         self.running.stop()
 
 
-async def _main() -> None:
+async def run(make: Callable[[str], Server]) -> None:
+    """Serve for ever, as the options say. make: from the token that callers must have to a server."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tls", nargs=2, type=Path)
     parser.add_argument("--client-ca", type=Path)
@@ -317,10 +324,10 @@ async def _main() -> None:
         if options.client_ca:
             context.load_verify_locations(options.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
-    server = await asyncio.start_server(Server(options.token).serve, "127.0.0.1", 0, ssl=context, limit=64 << 20)
+    server = await asyncio.start_server(make(options.token).serve, "127.0.0.1", 0, ssl=context, limit=64 << 20)
     print(f"port {server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    asyncio.run(run(Server))
