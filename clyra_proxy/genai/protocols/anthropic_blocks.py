@@ -54,8 +54,8 @@ def read_block(
         _read_quotes(draft, item.get("citations"), f"{path}/citations", block)
     elif kind.endswith("tool_use"):
         names.remember(item.get("id"), item.get("name"))
-        call_kind = "function" if kind == "tool_use" else kind
-        draft.call(item.get("name"), item.get("input"), f"{path}/input", id=item.get("id"), kind=call_kind, block=block)
+        name, place = item.get("name"), f"{path}/input"
+        draft.call(name, item.get("input"), place, id=item.get("id"), kind=call_kind(kind), block=block)
     elif kind.endswith("tool_result"):
         _read_result(draft, item, path, block, names)
     elif kind == "document":
@@ -70,6 +70,11 @@ def read_block(
         draft.text(item.get("tool_name"), provenance, f"{path}/tool_name", name=name, block=block)
     else:
         draft.strange(item, provenance, path, kind, block=block)
+
+
+def call_kind(kind: str) -> str:
+    """The kind of tool that a block of type `kind` calls: the client's function, or one of the provider's own."""
+    return "function" if kind == "tool_use" else kind
 
 
 def _read_result(draft: Draft, item: dict[str, Any], path: str, block: str, names: CallNames) -> None:

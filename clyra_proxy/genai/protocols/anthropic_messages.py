@@ -11,7 +11,7 @@ from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
 from clyra_proxy.genai.protocols.answers import read_answer
-from clyra_proxy.genai.protocols.anthropic_blocks import read_blocks
+from clyra_proxy.genai.protocols.anthropic_blocks import call_kind, read_blocks
 from clyra_proxy.genai.protocols.chat_parts import read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
@@ -172,7 +172,8 @@ class MessagesAssembler:
         self._blocks[_index(event)] = _Block(head)
         block, kind = _key(event), word(head.get("type"))
         if kind.endswith("tool_use"):
-            return [Delta(DeltaKind.CALL, block, word(head.get("name")), "/content_block/name")]
+            name = word(head.get("name"))
+            return [Delta(DeltaKind.CALL, block, name, "/content_block/name", tool=call_kind(kind))]
         for member in ("text", "thinking"):
             if text := word(head.get(member)):
                 return [Delta(DeltaKind.TEXT, block, text, f"/content_block/{member}")]

@@ -164,7 +164,8 @@ class ConverseAssembler:
         block.start = start if isinstance(start, dict) else {}
         use = block.start.get("toolUse")
         if isinstance(use, dict):
-            return [Delta(DeltaKind.CALL, f"block/{_index(event)}", word(use.get("name")), "/start/toolUse/name")]
+            key, tool = f"block/{_index(event)}", word(use.get("type")) or "function"
+            return [Delta(DeltaKind.CALL, key, word(use.get("name")), "/start/toolUse/name", tool=tool)]
         return []
 
     def _delta(self, event: dict[str, Any], delta: dict[str, Any]) -> Sequence[Delta]:

@@ -55,6 +55,14 @@ def read_item(draft: Draft, item: dict[str, Any], path: str, block: str, names: 
         draft.strange(item, Provenance.UNKNOWN, path, kind, block=block)
 
 
+def call_kind(kind: str, name: str) -> str:
+    """The kind of tool that an item of type `kind` calls: the client's function, a tool of a server, or `name` itself,
+    which is one of the provider's own."""
+    if kind in ("function_call", "custom_tool_call"):
+        return "function"
+    return "mcp_tool" if kind in ("mcp_call", "mcp_approval_request") else name
+
+
 def _read_message(draft: Draft, content: object, provenance: Provenance, path: str, block: str) -> None:
     """A message's parts, each a block of its own, as they are streamed."""
     if not isinstance(content, list):
@@ -75,14 +83,12 @@ def _read_message(draft: Draft, content: object, provenance: Provenance, path: s
 
 def _read_call(draft: Draft, item: dict[str, Any], kind: str, path: str, block: str, names: CallNames) -> None:
     """A call by the model: of a client's function, or of a provider's own tool, which may bring its result along."""
-    own = kind not in ("function_call", "custom_tool_call", "mcp_call", "mcp_approval_request")
     name = word(item.get("name")) or kind.removesuffix("_call")
     names.remember(item.get("call_id"), name)
     member = next((each for each in _ARGUMENTS if item.get(each) is not None), "")
-    label = name if own else "mcp_tool" if kind.startswith("mcp_") else "function"
     draft.call(
         name, item.get(member) if member else {}, f"{path}/{member or 'arguments'}", id=item.get("call_id") or
-        item.get("id"), kind=label, block=block,
+        item.get("id"), kind=call_kind(kind, name), block=block,
     )  # fmt: skip
     foreign = Provenance.DOCUMENT if kind in ("file_search_call", "web_search_call") else Provenance.TOOL_RESULT
     for key, held in item.items():

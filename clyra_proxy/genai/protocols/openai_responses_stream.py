@@ -13,6 +13,7 @@ from typing import Any
 
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves
+from clyra_proxy.genai.protocols.openai_items import call_kind
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.streams import event_object, refuse_words
 
@@ -117,9 +118,9 @@ class ResponsesAssembler:
         if not isinstance(item, dict):
             raise UnreadableError("unknown_shape")
         self._items[place] = _Item(item)
-        name = item.get("name")
-        if isinstance(name, str) and "call" in str(item.get("type")):
-            return [Delta(DeltaKind.CALL, f"item/{place}", name, "/item/name")]
+        name, kind = item.get("name"), str(item.get("type"))
+        if isinstance(name, str) and "call" in kind:
+            return [Delta(DeltaKind.CALL, f"item/{place}", name, "/item/name", tool=call_kind(kind, name))]
         return []
 
     def _grow(self, kind: str, event: dict[str, Any]) -> Iterable[Delta]:

@@ -36,13 +36,14 @@ class DeltaKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Delta:
     """One step of a stream. block: stable key of the content block it belongs to. path: JSON pointer of the string
-    `text` in the event's JSON, "" when it cannot be edited there."""
+    `text` in the event's JSON, "" when it cannot be edited there. tool: kind of the tool that a call is of."""
 
     kind: DeltaKind
     block: str = ""
     text: str = ""
     path: str = ""
     conversation: Conversation | None = None
+    tool: str = "function"
 
 
 class Envelope(Protocol):

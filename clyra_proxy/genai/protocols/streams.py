@@ -6,6 +6,7 @@ alike however it came. It costs a pass over everything so far: ask for it at dec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -13,10 +14,11 @@ from typing import Any, Protocol
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall, ToolDefinition
 from clyra_proxy.genai.protocols.draft import is_prose
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame, Framing
-from clyra_proxy.genai.protocols.json_text import leaves, parse_json
+from clyra_proxy.genai.protocols.json_text import ROOT, leaves, parse_json
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, Envelope, StreamEvent, UnreadableError
 from clyra_proxy.genai.protocols.salvage import salvage
 
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 OTHER = (Delta(DeltaKind.OTHER),)
 FINISH = (Delta(DeltaKind.FINISH),)
 
@@ -139,8 +141,14 @@ def without_paths(conversation: Conversation, *, stream: bool) -> Conversation:
 
 def refuse_words(event: Any) -> None:
     """Let an event of an unknown kind pass only when it says nothing. Raises UnreadableError."""
-    if any(is_prose(text) for _, text in leaves(event, "")):
+    if any(is_prose(text) and not _is_identifier(place, text) for place, text in leaves(event, ROOT)):
         raise UnreadableError("unknown_event")
+
+
+def _is_identifier(place: str, text: str) -> bool:
+    """Whether a string names what the event is about (`type`, `item_id`): no client shows it, long as it may be."""
+    member = place.rpartition("/")[2]
+    return (member in ("type", "id") or member.endswith("_id")) and _IDENTIFIER.fullmatch(text) is not None
 
 
 def event_object(value: Any) -> dict[str, Any]:

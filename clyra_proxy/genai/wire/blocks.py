@@ -28,12 +28,21 @@ class _Text:
     pieces: deque[_Piece] = field(default_factory=deque)
 
 
+@dataclass(slots=True)
+class _Call:
+    """A call in the making. kind: of its tool."""
+
+    name: str = ""
+    kind: str = "function"
+    arguments: list[str] = field(default_factory=list)
+
+
 class Blocks:
     """Text blocks and tool calls, by block key. begun: any of them has."""
 
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
-        self._calls: dict[str, tuple[str, list[str]]] = {}
+        self._calls: dict[str, _Call] = {}
         self.begun = False
 
     def grow_text(self, delta: Delta, held: Held) -> None:
@@ -72,19 +81,19 @@ class Blocks:
     def grow_call(self, delta: Delta) -> None:
         """A call begins, or its arguments go on."""
         self.begun = True
-        name, parts = self._calls.setdefault(delta.block, ("", []))
-        if delta.kind is DeltaKind.CALL:
-            self._calls[delta.block] = (name or delta.text, parts)
-        else:
-            parts.append(delta.text)
+        call = self._calls.setdefault(delta.block, _Call())
+        if delta.kind is DeltaKind.ARGUMENTS:
+            call.arguments.append(delta.text)
+        elif not call.name:
+            call.name, call.kind = delta.text, delta.tool
 
     def complete_call(self, block: str) -> ToolCall | None:
         """The call of `block`, now complete; None when the block is none."""
         found = self._calls.pop(block, None)
         if found is None:
             return None
-        raw = "".join(found[1])
-        return ToolCall(found[0], parse_embedded(raw) if raw else {}, raw, block=block)
+        raw = "".join(found.arguments)
+        return ToolCall(found.name, parse_embedded(raw) if raw else {}, raw, kind=found.kind, block=block)
 
     def has_text(self, block: str) -> bool:
         return block in self._texts

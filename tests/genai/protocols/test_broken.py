@@ -42,6 +42,20 @@ def test_an_unreadable_event_is_a_message_and_the_stream_goes_on(name: str, even
     assert any("the rest of it" in text for text in everything)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "response.code_interpreter_call.interpreting", "item_id": "ci_1", "output_index": 1},
+        {"type": "response.web_search_call.searching", "item_id": f"ws_{'68a1b0c2f0d48191' * 3}", "output_index": 1},
+    ],
+)
+def test_a_long_name_of_an_event_says_nothing(event: dict) -> None:
+    reader = reader_of(READINGS["openai-responses"], SSE)
+    assert not messages(read_stream(reader, b"data: " + json.dumps(event).encode() + b"\n\n"))
+    hidden = {**event, "item_id": f"{event['item_id']} {ORDER}"}
+    assert messages(read_stream(reader, b"data: " + json.dumps(hidden).encode() + b"\n\n"))
+
+
 def messages(events: list) -> list:
     found = [delta.conversation for event in events for delta in event.deltas if delta.kind is DeltaKind.MESSAGE]
     return [conversation for conversation in found if conversation is not None]

@@ -147,6 +147,34 @@ def test_every_split_of_a_stream_gives_the_same_events(name: str, ending: bytes)
     assert byte_by_byte.conversation() == whole.conversation()
 
 
+SERVER_USE = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}
+CONNECTOR_USE = {"type": "mcp_tool_use", "id": "s2", "name": "echo", "server_name": "s", "input": {}}
+ADDED = "response.output_item.added"
+MCP_CALL = {"type": "mcp_call", "id": "m1", "name": "roll", "server_label": "dice", "arguments": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("id", "event", "whole"),
+    [
+        ("anthropic-messages", {"type": "content_block_start", "index": 0, "content_block": use}, {"content": [use]})
+        for use in (SERVER_USE, CONNECTOR_USE, {**SERVER_USE, "type": "tool_use"})
+    ]
+    + [
+        (
+            "openai-responses",
+            {"type": "response.output_item.added", "output_index": 0, "item": item},
+            {"output": [item]},
+        )
+        for item in (MCP_CALL, {**MCP_CALL, "type": "function_call"}, {**MCP_CALL, "type": "custom_tool_call"})
+    ],
+)
+def test_a_call_is_of_the_same_kind_of_tool_whole_and_streamed(id: str, event: dict, whole: dict) -> None:
+    reading = READINGS[id]
+    (call,) = reading.response(200, "application/json", json.dumps(whole).encode(), None).calls
+    (read,) = reader_of(reading, "text/event-stream").feed(b"data: " + json.dumps(event).encode() + b"\n\n")
+    assert [delta.tool for delta in read.deltas if delta.kind is DeltaKind.CALL] == [call.kind]
+
+
 def test_an_mcp_call_and_its_answer() -> None:
     request = MCP.request(example("mcp/tools-call.request.json"))
     (call,) = request.calls
