@@ -1,8 +1,8 @@
 """The data path, one small mitmproxy addon a concern, in the order an exchange meets them.
 
-    client -> identify -> egress -> halt -> schema -> activation -> genai -> gate -> approve -> record -> upstream
-                                                                                                        |
-    client <- gate <- genai <- activation <- schema <--------------------------------------------- upstream
+    client -> identify -> egress -> halt -> schema -> activation -> genai -> engines -> gate -> approve -> record
+                                                                                                             |
+    client <- gate <- genai <- activation <- schema <------------------------------------------------- upstream
                        at the end: gate (final verdict) -> record (outcome) -> telemetry (log line)
 
 Every hook runs down this list. Checks only add findings to the `Exchange`; `gate` alone turns findings into a
@@ -29,6 +29,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.activation import ActivationGateway
     from addons.approve import Approve
     from addons.egress import Egress
+    from addons.engines import Engines
     from addons.gate import Gate
     from addons.genai import GenAi
     from addons.guard import Guard
@@ -42,6 +43,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.telemetry import Telemetry
     from clyra_proxy.activation.wire.check import ActivationCheck
     from clyra_proxy.approvals.payload import PayloadCheck
+    from clyra_proxy.enforcement.engines.body import EngineCheck
     from clyra_proxy.genai.wire.check import GenAiCheck
 
     checks = (*default_checks(), runtime.learning) if checks is None else checks
@@ -50,6 +52,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         *checks,
         ActivationCheck(lambda: policy.current.activation),
         GenAiCheck(lambda: policy.current.genai),
+        EngineCheck(lambda: policy.current.engines, runtime.is_selftest),
         PayloadCheck(lambda: policy.current.approvals),
     )
     return [
@@ -63,6 +66,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         Messages(runtime, checks),
         ActivationGateway(runtime),
         GenAi(runtime),
+        Engines(runtime),
         Gate(),
         Approve(runtime),
         Record(runtime),

@@ -36,7 +36,7 @@ class PayloadCheck:
         """A session where an action of the policy may match, or another check that reads the whole may ask."""
         approvals = self._policy()
         named = approvals.may_match(exchange)
-        if not named and not exchange.extensions.keys() & {"activation", "genai"}:
+        if not named and not exchange.extensions.keys() & {"activation", "genai", "engines"}:
             return None
         mode = RULES["approval.required"].mode(exchange.route)
         # A check that may ask holds the body itself; here it is only kept.

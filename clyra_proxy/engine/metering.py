@@ -27,6 +27,7 @@ class Metering:
         metrics.read_gauge("clyra_worker_exchanges", master.active_exchanges)
         metrics.read_gauge("clyra_policy_generation", lambda: policy.current.generation)
         metrics.read_gauge("clyra_halts", lambda: len(runtime.halts.state.table))
+        metrics.read_gauge("clyra_engines_failing", lambda: policy.current.engines_failing)
         metrics.read_gauge("clyra_state_lost", lambda: getattr(runtime.state, "lost", False))
         metrics.read_gauge("clyra_recorder_ready", lambda: recorder.ready)
         metrics.read_gauge("clyra_evidence_queue_records", lambda: recorder.queued)

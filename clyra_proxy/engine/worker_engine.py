@@ -134,8 +134,7 @@ class WorkerEngine:
         for task in self._retiring:
             task.cancel()
         await asyncio.to_thread(self.runtime.scanning.close)
-        if (genai := self.runtime.policy.current.genai) is not None and genai.detectors is not None:
-            await genai.detectors.aclose()
+        await self.runtime.policy.current.aclose()
         if self.runtime.approvals is not None:
             await self.runtime.approvals.close()
         await self.runtime.recorder.close()
@@ -206,8 +205,7 @@ class WorkerEngine:
 
         async def close() -> None:
             await asyncio.sleep(RETIRE_S)
-            if policy.genai is not None and policy.genai.detectors is not None:
-                await policy.genai.detectors.aclose()
+            await policy.aclose()
 
         task = asyncio.create_task(close(), name="retire policy")
         self._retiring.add(task)

@@ -29,6 +29,7 @@ from clyra_proxy.verdict.model import Action, Mode
 
 if TYPE_CHECKING:
     from clyra_proxy.activation.compiled import CompiledActivation
+    from clyra_proxy.enforcement.engines.compiled import CompiledEngines
     from clyra_proxy.genai.compiled import CompiledGenAi
     from clyra_proxy.genai.inspection import Workshop
 
@@ -63,7 +64,8 @@ class CompiledPolicy:
     """A policy in force. sha256: hex, over the effective policy and the files it names. generation: counts reloads.
 
     callers: tells who is calling, by the policy's `identity` section. approvals: which actions need a person. genai:
-    what looks at conversations, activation: what looks at rows; None when that is switched off or was not compiled.
+    what looks at conversations, activation: what looks at rows, engines: policy engines; None when that is switched off
+    or was not compiled.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class CompiledPolicy:
         "approvals",
         "callers",
         "document",
+        "engines",
         "genai",
         "generation",
         "sha256",
@@ -95,6 +98,7 @@ class CompiledPolicy:
         self.approvals = approvals
         self.genai = genai
         self.activation = activation
+        self.engines: CompiledEngines | None = None
         self.callers = callers
         self.sha256 = sha256
         self.generation = generation
@@ -108,6 +112,18 @@ class CompiledPolicy:
         if len(path) + len(content_type) + len(host) + len(method) > LONGEST_CACHED:
             return self._find(host, port, method, path, content_type)
         return self._cached(host, port, method, path, content_type)
+
+    @property
+    def engines_failing(self) -> int:
+        """How many policy engines are left alone because they do not answer."""
+        return 0 if self.engines is None else self.engines.failing
+
+    async def aclose(self) -> None:
+        """Close all connections to services that the policy has us ask."""
+        if self.genai is not None and self.genai.detectors is not None:
+            await self.genai.detectors.aclose()
+        if self.engines is not None:
+            await self.engines.aclose()
 
     def _find(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:
         method = method.upper()
@@ -152,7 +168,9 @@ def compile_policy(
     approvals = compile_approvals(document.enforcement.approvals)
     genai = _compile_genai(document, base_dir, workshop) if workshop is not None else None
     rows = _compile_activation(document, base_dir, workshop) if workshop is not None else None
-    return CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers, approvals, genai, rows)
+    policy = CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers, approvals, genai, rows)
+    policy.engines = _compile_engines(document, base_dir) if workshop is not None else None
+    return policy
 
 
 def _compile_genai(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledGenAi | None:
@@ -169,6 +187,14 @@ def _compile_activation(document: PolicyDocument, base_dir: Path, workshop: Work
 
     tools = RowWorkshop(workshop.state, workshop.secret)
     return compile_activation(document.data_platform.activation, base_dir, tools, workshop.folder)
+
+
+def _compile_engines(document: PolicyDocument, base_dir: Path) -> CompiledEngines | None:
+    if not document.enforcement.engines.all:
+        return None
+    from clyra_proxy.enforcement.engines.compiled import compile_engines
+
+    return compile_engines(document.enforcement.engines, base_dir)
 
 
 class _Compiler:
@@ -312,6 +338,7 @@ def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
     """Every file the policy names, as written, sorted."""
     files = {document.identity.client_ca, document.enforcement.upstream_ca, document.genai_security.exceptions}
     files.update((document.genai_security.budgets.prices, *document.genai_security.detectors.files))
+    files.update(document.enforcement.engines.files)
     for destination in document.destinations.values():
         for layer in (destination, *destination.rules):
             if layer.schema_ is not None:

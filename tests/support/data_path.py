@@ -83,11 +83,15 @@ def worker_config(home: Home, policy: str) -> WorkerConfig:
 
 @contextlib.asynccontextmanager
 async def house(folder: Path, mode: str, checks: Sequence[BodyCheck] = (), **sections: Any) -> AsyncIterator[House]:
-    """Start it. checks: further body checks. sections: more of the policy. What can be recorded is."""
+    """Start it. checks: further body checks. sections: more of the policy. What can be recorded is.
+
+    File names in the policy start from the data folder, `folder / "home"`.
+    """
     home = Home(folder / "home").create()
     home.metrics.mkdir(exist_ok=True)
     certificates.create_ca(home)
-    policy = local_policy(enforcement={"mode": mode}, evidence={"writes": "queued"}, **sections)
+    enforcement = {"mode": mode, **sections.pop("enforcement", {})}
+    policy = local_policy(enforcement=enforcement, evidence={"writes": "queued"}, **sections)
     worker = WorkerEngine(worker_config(home, yaml.safe_dump(policy)))
     await worker.start()
     ends = Ends()

@@ -56,8 +56,8 @@ async def test_what_keeps_failing_is_left_alone_then_tried_again(server: EngineP
         assert compiled.failing == 1
         assert compiled.standing["opa"].startswith("left alone")
         await asyncio.sleep(1.6)
-        told = await asyncio.gather(*(ask(compiled, question()) for _ in range(4)))
-        again = sorted(str(one[0].finding.detail["cause"]) for one in told if one[0].finding)
+        probed = await asyncio.gather(*(ask(compiled, question()) for _ in range(4)))
+        again = sorted(str(one[0].finding.detail["cause"]) for one in probed if one[0].finding)
         assert again == ["circuit_open"] * 3 + ["status"]
 
 
