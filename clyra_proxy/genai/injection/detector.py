@@ -204,7 +204,7 @@ class Detector:
 
 def _found(look: Look, hit: Hit, provenance: Provenance, *, mention: bool) -> Found:
     worth = hit.rule.worth(provenance) * (MENTION if mention else 1.0)
-    return Found(hit.rule, look.view, worth, look.at + hit.start, look.tricks, look.hidden, mention)
+    return Found(hit.rule, look.view, worth, look.place(hit.start), look.tricks, look.hidden, mention)
 
 
 class _Mentions:

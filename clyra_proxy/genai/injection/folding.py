@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+
+import ahocorasick_rs
 
 from clyra_proxy.genai.injection.lookalikes import LEET, folding, translated
 
@@ -28,9 +30,12 @@ _WORD = re.compile(r"([A-Za-z]{5,14})")
 _SHORTEST, _LONGEST_WORD = 5, 14
 _LITERAL = re.compile(r"(?<![\\a-z])[a-z]{3,14}(?![a-z])")
 _LEAST_TYPO = 6
-_INSIDE = {_TOKEN: re.compile(r"[A-Za-z0-9@$+!|€]"), _WORD: re.compile(r"[A-Za-z]")}
-_SINGLY, _SHORT_TEXT = 64, 4000
-"""Words to replace one by one, at most, and characters of a text that is worth it."""
+_INSIDE = {
+    _TOKEN: frozenset(code for code in range(128) if chr(code).isalnum() or chr(code) in "@$+!|"),
+    _WORD: frozenset(code for code in range(128) if chr(code).isalpha()),
+}
+_SHORT_TEXT = 4000
+"""Characters from which it is worth it to look for the words that change alone."""
 _INFLECTED = ("ed", "er", "ers", "ing", "ings", "ally", "ly")
 
 
@@ -59,7 +64,11 @@ class WordFolder:
         changed = {token: self._unleeted(token) for token in _leet_tokens(text)}
         if self._words.isdisjoint(word.rstrip("!|+") for word in changed.values()):
             return text
-        return _replaced(_TOKEN, text, {token: new for token, new in changed.items() if new != token})
+        by = {token: new for token, new in changed.items() if new != token}
+        if len(text) < _SHORT_TEXT or "€" in text:
+            return _replaced(_TOKEN, text, by)
+        data = text.encode("utf-8", "replace")
+        return _replaced_in(data, data, by, _INSIDE[_TOKEN])[0].decode()
 
     def _unleeted(self, word: str) -> str:
         body = word.rstrip("!|+")
@@ -72,10 +81,12 @@ class WordFolder:
         wrong = {word: right for word in words | parts if (right := self._righted(word)) is not None}
         if not wrong:
             return text
-        repaired = {word: wrong[lower] for word in set(_WORD.findall(text)) if (lower := word.lower()) in wrong}
-        if len(repaired) < 2:
-            return text
-        return _replaced(_WORD, text, repaired, whole=parts.isdisjoint(wrong))
+        if len(text) >= _SHORT_TEXT and parts.isdisjoint(wrong):
+            data = text.encode("utf-8", "replace")
+            repaired, spellings = _replaced_in(data, data.translate(_LETTERS), wrong, _INSIDE[_WORD])
+            return repaired.decode() if len(spellings) > 1 else text
+        by = {word: wrong[lower] for word in set(_WORD.findall(text)) if (lower := word.lower()) in wrong}
+        return text if len(by) < 2 else _replaced(_WORD, text, by)
 
     def _righted(self, word: str) -> str | None:
         """The word of the packs that this one is a slip of."""
@@ -87,28 +98,31 @@ class WordFolder:
         return right
 
 
-def _replaced(parts: re.Pattern[str], text: str, by: dict[str, str], *, whole: bool = True) -> str:
-    """The text with some of its words replaced. parts: one group, the word. whole: a word is all of its letters."""
-    if len(by) > _SINGLY or len(text) < _SHORT_TEXT or not whole:
-        pieces = parts.split(text)
-        words = pieces[1::2]
-        pieces[1::2] = map(by.get, words, words)
-        return "".join(pieces)
-    for word, new in by.items():
-        text = new.join(_around(_INSIDE[parts], text, word))
-    return text
+def _replaced(parts: re.Pattern[str], text: str, by: dict[str, str]) -> str:
+    """The text with some of its words replaced. parts: one group, the word."""
+    pieces = parts.split(text)
+    words = pieces[1::2]
+    pieces[1::2] = map(by.get, words, words)
+    return "".join(pieces)
 
 
-def _around(inside: re.Pattern[str], text: str, word: str) -> Iterator[str]:
-    """What stands between the places where this is a word of its own. inside: a character that words are made of."""
-    done, at = 0, text.find(word)
-    while at >= 0:
-        end = at + len(word)
-        if not inside.match(text, end) and not (at and inside.match(text, at - 1)):
-            yield text[done:at]
-            done = end
-        at = text.find(word, end)
-    yield text[done:]
+def _replaced_in(data: bytes, hay: bytes, by: dict[str, str], inside: frozenset[int]) -> tuple[bytes, set[bytes]]:
+    """The same for a long text, which is touched only where it changes; and what was replaced.
+
+    hay: where the words are looked for, byte by byte as long. inside: the bytes of it that words are made of.
+    """
+    new = [word.encode() for word in by.values()]
+    automaton = ahocorasick_rs.BytesAhoCorasick([word.encode() for word in by])
+    pieces: list[bytes] = []
+    spellings: set[bytes] = set()
+    done, size = 0, len(data)
+    for number, start, end in automaton.find_matches_as_indexes(hay, overlapping=True):
+        if (end < size and hay[end] in inside) or (start and hay[start - 1] in inside):
+            continue
+        spellings.add(data[start:end])
+        pieces += (data[done:start], new[number])
+        done = end
+    return b"".join([*pieces, data[done:]]), spellings
 
 
 def _leet_tokens(text: str) -> set[str]:

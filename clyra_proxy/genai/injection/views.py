@@ -17,6 +17,7 @@ import re2  # type: ignore[import-untyped]
 from anyascii import anyascii
 
 from clyra_proxy.genai.injection.ciphers import deciphered
+from clyra_proxy.genai.injection.cutting import Cut, cut, whole_place
 from clyra_proxy.genai.injection.encodings import HARMLESS, decoded
 from clyra_proxy.genai.injection.folding import WordFolder, without_lookalikes
 from clyra_proxy.genai.injection.lookalikes import translated
@@ -27,9 +28,6 @@ TEXTS = (View.PLAIN, View.DECODED, View.FOLDED)
 """Views that show running text, where rules for the plain view hold."""
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
 _SPACED = re2.compile(r"\b(?:[\pL\pN][ \t._*|/\\~^-]{1,3}){4,}[\pL\pN]\b")
-_WORTH_CUTTING = 4000
-_AROUND = 3
-_APART = "---"
 _TWO = re.compile(r"[ \t]{2}")
 _WIDE = re.compile(r"[ \t]{3,}")
 _GAP = re.compile(r"[ \t._*|/\\~^-]")
@@ -38,13 +36,22 @@ _GAP = re.compile(r"[ \t._*|/\\~^-]")
 @dataclass(frozen=True, slots=True)
 class Look:
     """One view of a text, in UTF-8. tricks: what was undone for it, as ids (`base64`, `leet`); hidden: that is
-    something innocent text does not do. at: where its first byte stands in the plain view, roughly."""
+    something innocent text does not do. at: where its first byte stands in the plain view, roughly; cuts: the ways
+    back to it where only a part of the text is shown, the innermost first."""
 
     view: View
     content: bytes
     tricks: tuple[str, ...] = ()
     hidden: bool = False
     at: int = 0
+    cuts: tuple[Cut, ...] = ()
+
+    def place(self, byte: int) -> int:
+        """Where a byte of this view stands in the plain view, roughly."""
+        byte += self.at
+        for way in self.cuts:
+            byte = whole_place(way, byte)
+        return byte
 
 
 def looks(text: str, folder: WordFolder) -> Iterator[Look]:
@@ -67,12 +74,12 @@ def _all(normal: Normal, folder: WordFolder) -> Iterator[Look]:
         innermost = layer
     if innermost.trick:
         tricks = tuple(innermost.trick.split("+"))
-        inner = Normal(innermost.text) if innermost.text.isascii() else normalise(innermost.text)
+        new, way = cut(_bytes(plain), _bytes(innermost.text))
+        inner = Normal(new.decode()) if innermost.text.isascii() else normalise(new.decode())
         hidden = inner.broken or not HARMLESS.issuperset(tricks)
-        yield Look(View.DECODED, _bytes(_changed(plain, inner.plain)), tricks, hidden)
-        yield from _invisible(inner, tricks, folder)
-        if hidden:
-            yield from _opened(inner.plain, folder)
+        yield Look(View.DECODED, _bytes(inner.plain), tricks, hidden, cuts=(way,))
+        for look in (*_invisible(inner, tricks, folder), *(_opened(inner.plain, folder) if hidden else ())):
+            yield replace(look, cuts=(*look.cuts, way))
 
 
 def _invisible(normal: Normal, tricks: tuple[str, ...], folder: WordFolder) -> Iterator[Look]:
@@ -105,25 +112,8 @@ def _folded(text: str, latin: str, folder: WordFolder) -> Iterator[Look]:
         if folded != before:
             tricks.append(trick)
     if tricks:
-        yield Look(View.FOLDED, _bytes(_changed(text, folded)), tuple(tricks), True)
-
-
-def _changed(before: str, after: str) -> str:
-    """The lines of `after` that are not as they were, with some around them: the others have been looked at."""
-    if len(after) < _WORTH_CUTTING:
-        return after
-    old, new = before.split("\n"), after.split("\n")
-    if len(old) != len(new):
-        return after
-    kept: list[str] = []
-    end = 0
-    for number in (number for number, (was, line) in enumerate(zip(old, new, strict=True)) if was != line):
-        start = max(end, number - _AROUND)
-        if start > end:
-            kept.append(_APART)
-        end = max(end, number + _AROUND + 1)
-        kept.extend(new[start:end])
-    return "\n".join(kept)
+        new, way = cut(_bytes(text), _bytes(folded))
+        yield Look(View.FOLDED, new, tuple(tricks), True, cuts=(way,))
 
 
 def _joined_letters(text: str) -> str:
