@@ -16,7 +16,8 @@ class MultipartError(Exception):
 class Part:
     """name, filename: of the Content-Disposition. content_type: "" when absent. ended: nothing more will come.
 
-    content: pieces not yet taken by the reader, who may clear it. size: bytes of content so far.
+    content: pieces not yet taken by the reader, who may clear it. size: bytes of content so far. start: where the
+    content begins in the body. encoded: it stands there in a transfer encoding.
     """
 
     name: str
@@ -25,6 +26,8 @@ class Part:
     content: list[bytes] = field(default_factory=list)
     size: int = 0
     ended: bool = False
+    start: int = 0
+    encoded: bool = False
 
 
 class MultipartSplitter:
@@ -91,6 +94,7 @@ class MultipartSplitter:
         self._part = _read_head(text[found + len(self._delimiter) + 2 : head])
         self._outside = False
         self._drop(head + 4 - found)
+        self._part.start = self._base
         touched.append(self._part)
         return True
 
@@ -132,4 +136,6 @@ def _read_head(head: bytes) -> Part:
         raise MultipartError("no content disposition")
     name_found = message.get_param("name", "", "content-disposition")
     filename = message.get_filename()
-    return Part(str(name_found), filename, message.get("Content-Type", ""))
+    coding = str(message.get("Content-Transfer-Encoding", "")).strip().lower()
+    encoded = coding not in ("", "binary", "8bit", "7bit")
+    return Part(str(name_found), filename, message.get("Content-Type", ""), encoded=encoded)

@@ -107,6 +107,7 @@ class EndpointShape(Section):
     writes: bool = True
     special: Identifier | None = None
     media: Media = Media.JSON
+    as_file: bool = Field(False, description="CSV comes as the file of a multipart form, and in no other way.")
     embedded: str = Field("", description="Form field that holds the JSON document, when the body is a form.")
     split: str = Field("", description="Query parameter that lists ids with commas: rows, or what one row is done to.")
     target: Place = ""

@@ -17,6 +17,7 @@ from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
 from clyra_proxy.activation.profiles.facts import Sent
+from clyra_proxy.activation.profiles.file_parts import find_file
 from clyra_proxy.activation.profiles.form_body import parse_embedded
 from clyra_proxy.activation.profiles.json_body import Tokens, look, parse, text_of, tokens_of
 from clyra_proxy.activation.profiles.json_rows import Element, find_elements, word_of
@@ -43,6 +44,7 @@ class DeclaredEndpoint:
         self.sent = Sent()
         self.media = self.shape.media
         self._elements: list[Element] = []
+        self._boundary = ""  # of the form in which CSV is sent as a file
 
     # reading
 
@@ -69,19 +71,24 @@ class DeclaredEndpoint:
         return find_elements(document, self.compiled.reading.containers, self.compiled.reading.single)
 
     def _media(self, head: RequestHead) -> Media:
-        """The declared one, but forms where a form is sent. Raises UnreadableError for other charsets than UTF-8."""
+        """The declared one, but forms where a form is sent; CSV may be a file of one. Raises UnreadableError for other
+        charsets than UTF-8."""
         media = parse_media(head.get("content-type") or "")
         if not media.utf8:
             raise unreadable(Unreadable.ENCODING)
-        if media.kind is Kind.MULTIPART:
+        if (media.kind is Kind.MULTIPART) < self.shape.as_file or (
+            media.kind is Kind.MULTIPART and self.shape.media is not Media.CSV
+        ):
             raise unreadable(Unreadable.MEDIA_TYPE)
+        self._boundary = media.boundary if media.kind is Kind.MULTIPART else ""
         if self.shape.media is Media.JSON and media.kind is Kind.FORM:
             return Media.FORM
         return self.shape.media
 
     def _document(self, body: bytes) -> Any:
         if self.media is Media.CSV:
-            return line_rows.csv_rows(body, self.delimiter())[1]
+            start, end = self._rows_at(body)
+            return line_rows.csv_rows(body[start:end], self.delimiter())[1]
         if self.media is Media.NDJSON:
             return line_rows.ndjson_rows(body)
         if self.media is Media.FORM:
@@ -89,6 +96,13 @@ class DeclaredEndpoint:
         if self.media is Media.NONE or not body.strip():
             return self._query()
         return parse(body)
+
+    def _rows_at(self, body: bytes) -> tuple[int, int]:
+        """Where CSV stands in the body. Raises UnreadableError."""
+        if not self._boundary:
+            return 0, len(body)
+        file = find_file(body, self._boundary)
+        return file.start, file.end
 
     def _query(self) -> dict[str, Any]:
         query: dict[str, Any] = {**self.call.query, **self.call.all_values}
@@ -164,7 +178,8 @@ class DeclaredEndpoint:
 
     def _cut(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
         if self.media is Media.CSV:
-            return line_rows.csv_without(body, rejected, self.delimiter())
+            start, end = self._rows_at(body)
+            return body[:start] + line_rows.csv_without(body[start:end], rejected, self.delimiter()) + body[end:]
         if self.media is Media.NDJSON:
             return line_rows.ndjson_without(body, rejected)
         if self.media is not Media.JSON or not self._elements or any(one.whole for one in self._elements):

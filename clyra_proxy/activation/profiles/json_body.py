@@ -16,6 +16,7 @@ import jiter
 from pydantic import StringConstraints
 
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+from clyra_proxy.stream.document import ReadText
 
 type Tokens = tuple[str, ...]
 
@@ -35,7 +36,10 @@ MISSING: Final = _Missing()
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value of `body`. Raises UnreadableError (`not_json duplicate_key too_deep encoding`)."""
+    """The JSON value of `body`, which is not to be changed. Raises UnreadableError (`not_json duplicate_key too_deep
+    encoding`)."""
+    if type(body) is ReadText:
+        return body.value
     try:
         return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:

@@ -16,12 +16,15 @@ from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles import line_rows
 from clyra_proxy.activation.profiles.answers import document_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
+from clyra_proxy.activation.profiles.declaration import Media
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
+from clyra_proxy.activation.profiles.file_parts import find_file
 from clyra_proxy.activation.profiles.jobs import Job, Jobs, refused_rows
-from clyra_proxy.activation.profiles.json_body import dump, text_of
+from clyra_proxy.activation.profiles.json_body import dump, parse, text_of
 from clyra_proxy.activation.profiles.line_rows import DELIMITERS
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.exchange import RequestHead
+from clyra_proxy.schemalock.media import Kind, parse_media
 
 KIND = "salesforce-job"
 ERROR = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
@@ -54,28 +57,48 @@ class BulkEndpoint(DeclaredEndpoint):
 
 
 class Creation(BulkEndpoint):
-    """A job is made; the answer says its id."""
+    """A job is made; the answer says its id. As a multipart form the request has the rows with it."""
+
+    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str], jobs: Jobs) -> None:
+        super().__init__(compiled, call, captures, jobs)
+        self._wanted: Any = None
 
     def operation(self) -> Operation:
         return _OPERATIONS.get(self._facts().get("operation", "").casefold(), Operation.UNKNOWN)
 
     def read(self, head: RequestHead, body: bytes) -> Batch:
         self.media = self._media(head)
-        self.sent.document = self._document(body)
-        return self._batch(head)
+        if not self._boundary:
+            self._wanted = self.sent.document = self._document(body)
+            return self._batch(head)
+        self._wanted = parse(find_file(body, self._boundary).fields.get("job", b""))
+        batch = super().read(head, body)
+        external = self._facts().get("externalIdFieldName", "")
+        return replace(batch, rows=tuple(_cleaned(row, external) for row in batch.rows))
+
+    def _media(self, head: RequestHead) -> Media:
+        media = parse_media(head.get("content-type") or "")
+        if media.kind is not Kind.MULTIPART:
+            return super()._media(head)
+        self._boundary = media.boundary
+        return Media.CSV
+
+    def delimiter(self) -> str:
+        return DELIMITERS.get(self._facts().get("columnDelimiter", "").upper(), "")
 
     def target(self) -> str:
         return self._facts().get("object", "")
 
     def _facts(self) -> dict[str, str]:
-        document = self.sent.document if isinstance(self.sent.document, dict) else {}
+        document = self._wanted if isinstance(self._wanted, dict) else {}
         return {name: text_of(document.get(name)) for name in _FACTS if document.get(name)}
 
     def merged(self, answer: Answer, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
         document = document_of(answer)
         if 200 <= answer.status < 300 and isinstance(document, dict) and (id_ := text_of(document.get("id"))):
             told = {name: text_of(document[name]) for name in _FACTS if document.get(name)}
-            self.jobs.remember(KIND, id_, Job({**told, **self._facts()}))
+            refused = refused_rows(rejections, self.sent.elements)
+            self.jobs.remember(KIND, id_, Job({**told, **self._facts()}, refused, len(batch.rows)))
         return answer
 
 

@@ -10,11 +10,12 @@ from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.google_ads import PartialFailureEndpoint
 from clyra_proxy.activation.profiles.jobs import Jobs
 from clyra_proxy.activation.profiles.paths import Call
+from clyra_proxy.activation.profiles.postgrest import TableEndpoint
 from clyra_proxy.activation.profiles.rpc import RpcEndpoint
 from clyra_proxy.activation.profiles.salesforce_bulk import BatchResults, Creation, FailedResults, Information, Upload
 from clyra_proxy.activation.profiles.salesforce_composite import CompositeEndpoint
 from clyra_proxy.activation.profiles.soap import SoapEndpoint
-from clyra_proxy.activation.profiles.statements import StatementEndpoint, TableEndpoint, TextStatementEndpoint
+from clyra_proxy.activation.profiles.statements import StatementEndpoint, TextStatementEndpoint
 
 type Maker = Callable[[CompiledEndpoint, Call, Mapping[str, str], Jobs], DeclaredEndpoint]
 

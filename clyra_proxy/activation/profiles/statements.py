@@ -13,7 +13,7 @@ from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
-from clyra_proxy.activation.model import Attribution, Batch, Operation, Row
+from clyra_proxy.activation.model import Attribution, Batch
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles.answers import holds
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
@@ -68,7 +68,7 @@ class StatementEndpoint(DeclaredEndpoint):
         """
         if self.shape.tag is None:
             return None
-        document, place = parse(body), tokens_of(self.shape.tag)
+        document, place = parse(bytes(body)), tokens_of(self.shape.tag)  # one of our own, as it is changed
         given = look(document, place)
         if self.compiled.destination.id == "databricks":
             tags = given if isinstance(given, list) else []
@@ -101,46 +101,6 @@ class TextStatementEndpoint(StatementEndpoint):
             raise unreadable(Unreadable.ENCODING) from None
         parts = [part for part in (self.call.query.get("query", ""), text) if part.strip()]
         return {"statement": "\n".join(parts)} if parts else {}
-
-
-class TableEndpoint(DeclaredEndpoint):
-    """PostgREST: rows of one table. An update or delete without a filter is told as the statement that it is."""
-
-    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str], _: Jobs) -> None:
-        super().__init__(compiled, call, captures)
-
-    def read(self, head: RequestHead, body: bytes) -> Batch:
-        self._open(head, body)
-        operation = self._done(head)
-        rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
-        self.sent.elements = {row.index: element.value for row, element in zip(rows, self._elements, strict=True)}
-        if operation is Operation.DELETE:
-            rows = (Row(0, {}, operation),)
-        texts = (self._statement(operation),) if operation in (Operation.UPDATE, Operation.DELETE) else ()
-        return self._batch(head, rows=rows, statements=texts, dialect="postgres")
-
-    def _done(self, head: RequestHead) -> Operation:
-        if self.call.method == "POST" and "merge-duplicates" in ",".join(head.get_all("prefer")):
-            return Operation.UPSERT
-        methods = {"PATCH": Operation.UPDATE, "DELETE": Operation.DELETE, "PUT": Operation.UPSERT}
-        return methods.get(self.call.method, Operation.INSERT)
-
-    def _statement(self, operation: Operation) -> str:
-        table = _name(self.captures["target"])
-        columns = self.sent.document if isinstance(self.sent.document, dict) else {}
-        filters = [name for name in self.call.query if name not in _NO_FILTERS]
-        where = " WHERE " + " AND ".join(f"{_name(name)} = ?" for name in filters) if filters else ""
-        if operation is Operation.DELETE:
-            return f"DELETE FROM {table}{where}"  # noqa: S608 - never run, only judged
-        changes = ", ".join(f"{_name(name)} = ?" for name in columns) or "x = ?"
-        return f"UPDATE {table} SET {changes}{where}"  # noqa: S608
-
-
-_NO_FILTERS = frozenset({"select", "order", "limit", "offset", "columns", "on_conflict"})
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
 
 
 def _commented(batch: Batch) -> Batch:
