@@ -14,6 +14,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from threading import get_ident
 from types import FrameType
 
 _SIGNAL = signal.SIGVTALRM
@@ -27,20 +28,24 @@ class Watchdog:
     """Interrupts guarded steps of the main thread that last longer than `budget` seconds.
 
     `enter()` and `leave()` are called around every guarded step and cost one assignment each; steps may not nest, and
-    an inner `enter()` restarts the clock of the outer one.
+    an inner `enter()` restarts the clock of the outer one. In any other thread both do nothing: what runs there holds
+    up nobody, and must not be taken for a step of the main thread.
     """
 
     def __init__(self, budget: float = 1.0) -> None:
         self.budget = budget
         self._entered = 0.0
+        self._main = threading.main_thread().ident
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def enter(self) -> None:
-        self._entered = time.monotonic()
+        if get_ident() == self._main:
+            self._entered = time.monotonic()
 
     def leave(self) -> None:
-        self._entered = 0.0
+        if get_ident() == self._main:
+            self._entered = 0.0
 
     @property
     def running(self) -> bool:

@@ -175,7 +175,7 @@ def verdict_of(exchange: Exchange) -> dict[str, Any]:
     if verdict is None:
         found |= {"decision": "observe", "reason": "none", "mode": str(exchange.route.mode), "eval_us": 0}
         return found
-    found["decision"] = _DECISIONS[verdict.action]
+    found["decision"] = decision_word(verdict.action)
     found["mode"] = "enforce" if verdict.mode is Mode.ENFORCE else "shadow"
     found["eval_us"] = sum(verdict.check_us.values()) if verdict.check_us else 0
     deciding = verdict.deciding if verdict.findings else None
@@ -184,6 +184,11 @@ def verdict_of(exchange: Exchange) -> dict[str, Any]:
     else:
         found["reason"], found["rule"] = str(deciding.reason), _text(deciding.rule, 128)
     return found
+
+
+def decision_word(action: Action) -> str:
+    """What was done, in a word of the record schema."""
+    return _DECISIONS[action]
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from clyra_proxy.policy.approvals import Approvals
 from clyra_proxy.policy.bodies import DataPlatform
+from clyra_proxy.policy.candidate import CandidatePolicy
 from clyra_proxy.policy.destinations import DestinationSettings
 from clyra_proxy.policy.engines import Engines
 from clyra_proxy.policy.genai.section import GenAiSecurity
@@ -79,6 +80,7 @@ class Enforcement(Section):
     state: SharedState = Field(default_factory=SharedState, description=SharedState.__doc__)
     engines: Engines = Field(default_factory=Engines, description=Engines.__doc__)
     mirror: Mirroring = Field(default_factory=Mirroring, description=Mirroring.__doc__)
+    candidate: CandidatePolicy = Field(default_factory=CandidatePolicy, description=CandidatePolicy.__doc__)
 
 
 class PolicyDocument(Section):

@@ -19,6 +19,8 @@ from clyra_proxy.telemetry.redaction import loggable_path, printable
 from clyra_proxy.verdict.model import Decision, Finding, Severity, Verdict
 
 CLASS_UID: Final = 6003
+CANDIDATE: Final = "candidate"
+"""Key in `Exchange.extensions` of what a second policy says of it (`clyra_proxy.candidate`), with `as_json`."""
 MOST_FINDINGS: Final = 32
 """Findings written per line; `findings_total` tells when there were more."""
 
@@ -120,6 +122,7 @@ def _event(exchange: Exchange, verdict: Verdict, milliseconds: float) -> dict[st
 
 def _ours(exchange: Exchange, verdict: Verdict, deciding: Finding | None, milliseconds: float) -> dict[str, Any]:
     identity, trace = exchange.identity, exchange.trace
+    candidate = exchange.extensions.get(CANDIDATE)
     return {
         "verdict": verdict.id,
         "decision": verdict.decision,
@@ -150,6 +153,7 @@ def _ours(exchange: Exchange, verdict: Verdict, deciding: Finding | None, millis
         "upstream_ms": round(exchange.upstream_ns / 1e6, 3),
         "check_us": dict(verdict.check_us),
         "pid": _PID[0],
+        **({"candidate": candidate.as_json()} if candidate is not None else {}),
     }
 
 
