@@ -127,6 +127,7 @@ class EndpointShape(Section):
     nulls: list[str] = Field(default_factory=list, description="CSV cells that mean null.")
     skip_empty: bool = Field(False, description="Empty CSV cells change nothing.")
     statements: list[Pointer] = Field(default_factory=list, description="SQL texts.")
+    bound: Pointer | None = Field(None, description="Values of a statement's placeholders by number; lists are rows.")
     language: Condition | None = Field(None, description="For statements: what must hold, else it is a program.")
     tag: Pointer | None = Field(None, description="Where a query tag goes.")
     query_id: Pointer | None = Field(None, description="Where the answer names the query.")

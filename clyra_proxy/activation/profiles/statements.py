@@ -1,4 +1,4 @@
-"""SQL APIs: a request carries statements and no rows.
+"""SQL APIs: a request carries statements, and rows only where lists are bound to one of them.
 
 Guarantees: every text of a request that the service would run is a statement, in order; a request to run a program
 instead is refused (`opaque`). A tag that a run leaves in its comments (dbt, drt) says whose statement it is. Nothing of
@@ -45,6 +45,11 @@ class StatementEndpoint(DeclaredEndpoint):
         statements = tuple(self._statements())
         dialect = self.compiled.destination.dialect
         batch = self._batch(head, statements=statements, dialect=dialect)
+        if (lists := self._bound()) and len(statements) == 1:
+            from clyra_proxy.activation.sql.bound_rows import bound_rows  # the parser comes with the first statement
+
+            table, rows = bound_rows(statements[0], dialect, lists)
+            batch = replace(batch, rows=rows, target=batch.target or table, all_or_none=True)
         return batch if batch.attribution.run else _commented(batch)
 
     def _statements(self) -> list[str]:
@@ -57,6 +62,20 @@ class StatementEndpoint(DeclaredEndpoint):
         if not found:
             raise unreadable(Unreadable.NO_ROWS)
         return found
+
+    def _bound(self) -> list[list[Any]]:
+        """What is bound to the placeholders, in their order, where that is lists. Raises UnreadableError."""
+        given = look(self.sent.document, tokens_of(self.shape.bound)) if self.shape.bound is not None else None
+        if not isinstance(given, dict):
+            return []
+        numbered = sorted((name for name in given if name.isascii() and name.isdigit()), key=int)
+        values = [one.get("value") if isinstance(one := given[name], dict) else one for name in numbered]
+        lists = [value for value in values if isinstance(value, list)]
+        if not lists:
+            return []
+        if len(lists) != len(given) or len({len(one) for one in lists}) != 1:
+            raise unreadable(Unreadable.WRONG_TYPE)
+        return lists
 
     def without(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
         return None if rejected else body
