@@ -54,7 +54,8 @@ class Batch:
 
     profile: id of the profile. target: the object or table written (`contacts`, `Contact`, `db.schema.table`).
     all_or_none: the destination takes all rows or none, so single rows cannot be taken out. statements: SQL texts of a
-    SQL API, in order; `rows` is then what is bound to the one statement as lists. idempotency_key: what the sender gave, "" when it gave none.
+    SQL API, in order; `rows` is then what is bound to the one statement as lists. idempotency_key: what the sender
+    gave, "" when it gave none.
     """
 
     profile: str

@@ -1,7 +1,7 @@
 """Salesforce composite resources: several calls in one, some of them writes.
 
 Guarantees: a subrequest that only reads is no row; a collection inside of a subrequest is as many rows as it has
-records; a subrequest is taken out only when no other one that stays refers to its result (`@{id...}`). Reference: REST
+records; what is taken out is referred to (`@{id...}`) by none that stays: those go down with it. Reference: REST
 API Developer Guide, composite (25 subrequests) and composite batch.
 """
 
@@ -99,13 +99,27 @@ class CompositeEndpoint(DeclaredEndpoint):
         return request if isinstance(request, dict) else {}
 
     def _cut(self, body: bytes, batch: Batch, rejected: frozenset[int]) -> bytes | None:
-        gone = {self._elements[index].position for index in rejected if len(self._elements[index].container) == 1}
+        gone = {self._elements[index].position for index in rejected if self._alone(index)}
         requests = self.sent.document[self._list]
-        names = [text_of(requests[at].get("referenceId")) for at in gone]
-        rest = dump([request for at, request in enumerate(requests) if at not in gone]).decode("utf-8")
-        if any(name and f"@{{{name}" in rest for name in names):
+        shifted = {int(self._elements[index].container[1]) for index in rejected if not self._alone(index)}
+        names = [text_of(requests[at].get("referenceId")) for at in gone | shifted]
+        rest = [request for at, request in enumerate(requests) if at not in gone]
+        if any(_refers(rest, name) for name in names):
             return None
         return super()._cut(body, batch, rejected)
+
+    def falling(self, rejected: frozenset[int]) -> dict[int, int]:
+        """Rows that cannot stay without rejected ones, because they refer to their results: index -> index of such."""
+        fallen = {index: index for index in rejected if self._alone(index)}
+        roots = list(fallen)
+        while roots:
+            root = roots.pop()
+            name = text_of(self._request(self._elements[root]).get("referenceId"))
+            for index, element in enumerate(self._elements):
+                if index not in fallen and self._alone(index) and _refers(element.value, name):
+                    fallen[index] = fallen[root]
+                    roots.append(index)
+        return {index: root for index, root in fallen.items() if index not in rejected}
 
     def refused(self, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
         because = {one.index: one for one in rejections}
@@ -194,6 +208,12 @@ class CompositeEndpoint(DeclaredEndpoint):
         request = self.sent.document[self._list][at]
         told = {"body": error, "httpHeaders": {}, "httpStatusCode": 400}
         return {**told, "referenceId": request["referenceId"]} if "referenceId" in request else told
+
+
+def _refers(value: Any, name: str) -> bool:
+    """Whether a value refers to the result of the subrequest of that name."""
+    text = dump(value).decode("utf-8") if name else ""
+    return bool(name) and any(f"@{{{name}{end}" in text for end in ".[}")
 
 
 def _segments(request: Mapping[str, Any]) -> list[str]:

@@ -56,7 +56,7 @@ def _tree(statement: str, dialect: str) -> exp.Expr | None:
 
 def _columns(tree: exp.Expr) -> tuple[list[str], frozenset[int]]:
     """The column of each placeholder in the order of the text ("" for none), and those that a predicate compares."""
-    placeholders = [node for node in tree.find_all(exp.Placeholder, exp.Parameter, bfs=False)]
+    placeholders = list(tree.find_all(exp.Placeholder, exp.Parameter, bfs=False))
     inserted = _inserted(tree)
     names: list[str] = []
     keys: set[int] = set()

@@ -15,6 +15,7 @@ from clyra_proxy.activation.model import Rejection
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.wire.ending import answer_of, reconcile
 from clyra_proxy.activation.wire.evidence import note_batch
+from clyra_proxy.activation.wire.falling import with_fallen
 from clyra_proxy.activation.wire.judging import Report, look, rejections_of
 from clyra_proxy.activation.wire.keeping import quarantine
 from clyra_proxy.activation.wire.refusing import own, refusal
@@ -92,6 +93,7 @@ def _take_out(exchange: Exchange, state: ActivationState, report: Report) -> lis
     if batch is None or body is None or state.compiled.settings.on_bad_rows is not OnBadRows.REJECT_ROW:
         return []
     rejections = () if batch.all_or_none else rejections_of(report.signals, exchange)
+    rejections = with_fallen(state.endpoint, rejections)
     if not rejections or state.mode is not Mode.ENFORCE:
         return []
     bad = frozenset(rejection.index for rejection in rejections)

@@ -14,6 +14,7 @@ from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles import compile_catalogue
 from clyra_proxy.activation.profiles.json_body import parse
 from clyra_proxy.activation.profiles.spans import without_elements
+from clyra_proxy.activation.wire.falling import with_fallen
 from tests.activation.profiles.support import endpoint_of, head_of, json_answer, rejection
 
 CATALOGUE = compile_catalogue()
@@ -177,3 +178,45 @@ def test_large_batches(size: int) -> None:
     made = without_elements(body, [(("inputs",), frozenset(range(0, size, 2)))])
     assert made is not None
     assert len(parse(made)["inputs"]) == size // 2
+
+
+def _composite(*requests: tuple[str, str, dict[str, object]]) -> bytes:
+    made = [
+        {"method": "POST", "url": f"/services/data/v62.0/{url}", "referenceId": name, "body": body}
+        for name, url, body in requests
+    ]
+    return json.dumps({"allOrNone": False, "compositeRequest": made}).encode()
+
+
+COMPOSITE = "POST https://acme.my.salesforce.com/services/data/v62.0/composite"
+
+
+def test_parts_of_a_composite_that_need_a_refused_one_go_down_with_it() -> None:
+    body = _composite(
+        ("A", "sobjects/Account", {"Name": "a"}),
+        ("C", "sobjects/Contact", {"AccountId": "@{A.id}"}),
+        ("T", "sobjects/Task", {"WhoId": "@{C.id}"}),
+        ("AB", "sobjects/Lead", {"Note": "@{ABC.id}"}),
+    )
+    endpoint = endpoint_of(COMPOSITE, head_of(COMPOSITE))
+    batch = endpoint.read(head_of(COMPOSITE), body)
+    told = with_fallen(endpoint, (rejection(0),))
+    assert [one.index for one in told] == [0, 1, 2]
+    assert [one.rule for one in told] == ["rows.field"] * 3
+    made = endpoint.without(body, batch, frozenset({0, 1, 2}))
+    assert made is not None
+    assert [one["referenceId"] for one in json.loads(made)["compositeRequest"]] == ["AB"]
+    assert [one.index for one in with_fallen(endpoint, (rejection(1),))] == [1, 2]
+    assert [one.index for one in with_fallen(endpoint, (rejection(3),))] == [3]
+
+
+def test_records_of_a_collection_that_others_count_in_are_not_taken_out() -> None:
+    """`@{made[1].id}` would be another record's once the first is gone."""
+    body = _composite(
+        ("made", "composite/sobjects", {"records": [{"Name": "a"}, {"Name": "b"}]}),
+        ("uses", "sobjects/Contact", {"AccountId": "@{made[1].id}"}),
+    )
+    endpoint = endpoint_of(COMPOSITE, head_of(COMPOSITE))
+    batch = endpoint.read(head_of(COMPOSITE), body)
+    assert endpoint.without(body, batch, frozenset({0})) is None
+    assert endpoint.without(body, batch, frozenset({2})) is not None
