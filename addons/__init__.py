@@ -3,7 +3,7 @@
     client -> identify -> egress -> halt -> schema -> activation -> genai -> engines -> gate -> approve -> record
                                                                                                              |
     client <- gate <- genai <- activation <- schema <------------------------------------------------- upstream
-                       at the end: gate (final verdict) -> record (outcome) -> telemetry (log line)
+                       at the end: gate (final verdict) -> record (outcome) -> mirror -> telemetry (log line)
 
 Every hook runs down this list. Checks only add findings to the `Exchange`; `gate` alone turns findings into a
 decision; `guard` hears of everything that fails. Hooks, in the order of one exchange: `http_connect`,
@@ -39,6 +39,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
     from addons.opaque import Opaque
     from addons.record import Record
     from addons.schema import Schema
+    from addons.mirror import Mirror
     from addons.sharing import Sharing
     from addons.telemetry import Telemetry
     from clyra_proxy.activation.wire.check import ActivationCheck
@@ -71,6 +72,7 @@ def build_addons(runtime: Runtime, checks: Sequence[BodyCheck] | None = None) ->
         Approve(runtime),
         Record(runtime),
         Telemetry(runtime),
+        Mirror(runtime),
     ]
 
 

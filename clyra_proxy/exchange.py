@@ -17,6 +17,7 @@ from clyra_proxy.verdict.model import Coverage, Finding, Seen, Verdict
 if TYPE_CHECKING:
     from clyra_proxy.policy.route import Route
     from clyra_proxy.stream.gate import BodyGate
+    from clyra_proxy.stream.tap import Tap
     from clyra_proxy.verdict.denial import Denial
 
 type HeaderFields = tuple[tuple[bytes, bytes], ...]
@@ -185,6 +186,7 @@ class Exchange:
     response_events: bool = False  # its body leaves event by event, and some may be rewritten on the way
     pending: bool = False  # a body session waits for `clyra_pending` before it lets go of more
     finished: bool = False
+    tap: Tap | None = None  # hears what leaves for the upstream and what comes back
     started_ns: int = field(default_factory=time.perf_counter_ns)
     started_at: float = field(default_factory=time.time)
     upstream_ns: int = 0

@@ -110,6 +110,11 @@ class Home:
         return self.verdicts / "verdicts.ndjson"
 
     @property
+    def mirror_log(self) -> Path:
+        """What mirrors did, and how their answers differed; made when a mirror is used."""
+        return self.verdicts / "mirror.log"
+
+    @property
     def run(self) -> Path:
         """Runtime state: pid files, the supervisor's control socket, `proxy.json` (address, pids, health port)."""
         return self.root / "run"

@@ -30,6 +30,7 @@ from clyra_proxy.engine.http_events import Cut, Informational
 from clyra_proxy.engine.http_tunnel import SWITCHING, TunnelSide
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
 from clyra_proxy.stream.gate import BodyRefused
+from clyra_proxy.stream.tap import tell
 from clyra_proxy.verdict.model import Mode
 
 
@@ -64,6 +65,8 @@ class ResponseSide(TunnelSide):
             self.flow.metadata[FRAMING] = problem
             yield from self.server_failed(problem)
             return
+        if self.exchange is not None and self.exchange.tap is not None:
+            tell(self.exchange, "answered", response.status_code, response.headers.fields)
         strip_alternatives(response)
         if (waiting := self.state.call("responseheaders", self.flow)) is not None:
             yield AwaitHook(waiting)
@@ -121,6 +124,8 @@ class ResponseSide(TunnelSide):
     def on_response_data(self, event: ResponseData) -> layer.CommandGenerator[None]:
         if self._answered:
             return
+        if self.exchange is not None and self.exchange.tap is not None:
+            tell(self.exchange, "received", event.data)
         if self.response_gate is None:
             if self.exchange is not None:
                 self.exchange.response_body.seen += len(event.data)
@@ -191,6 +196,8 @@ class ResponseSide(TunnelSide):
             return
         response = self.flow.response
         assert response is not None  # noqa: S101 - a head came before
+        if self.exchange is not None and self.exchange.tap is not None:
+            tell(self.exchange, "completed")
         tail: Iterable[bytes] = ()
         paced = False
         if self.response_gate is not None:

@@ -45,6 +45,7 @@ from clyra_proxy.engine.http_events import Cut, Informational
 from clyra_proxy.engine.http_request_head import RequestHead
 from clyra_proxy.engine.stream_state import FRAMING, PACE_BYTES, Side
 from clyra_proxy.stream.gate import BodyRefused
+from clyra_proxy.stream.tap import tell
 
 
 class GuardedHttpStream(RequestHead):
@@ -203,6 +204,8 @@ class GuardedHttpStream(RequestHead):
         self.request_gate = None
         yield SendHttp(RequestEndOfMessage(self.stream_id), self.context.server)
         self.up = Side.DONE
+        if self.exchange is not None and self.exchange.tap is not None:
+            tell(self.exchange, "ended")
         if self.down is Side.DONE:
             yield from self.finish()
 
@@ -217,6 +220,8 @@ class GuardedHttpStream(RequestHead):
             if self.up is not Side.OPEN:
                 return False
             yield SendHttp(RequestData(self.stream_id, chunk), self.context.server)
+            if self.exchange is not None and self.exchange.tap is not None:
+                tell(self.exchange, "sent", chunk)
             since += len(chunk)
             if paced and since >= PACE_BYTES:
                 since = 0
@@ -260,6 +265,8 @@ class GuardedHttpStream(RequestHead):
         self.sent_up_ns = time.perf_counter_ns()
         yield SendHttp(RequestHeaders(self.stream_id, request, end_stream), connection)
         self.up = Side.OPEN
+        if self.exchange is not None and self.exchange.tap is not None:
+            tell(self.exchange, "began", request.path, request.headers.fields)
         return True
 
     # -- refusals and failures ---------------------------------------------------------------------------------------

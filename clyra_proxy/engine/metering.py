@@ -29,6 +29,7 @@ class Metering:
         metrics.read_gauge("clyra_halts", lambda: len(runtime.halts.state.table))
         metrics.read_gauge("clyra_engines_failing", lambda: policy.current.engines_failing)
         metrics.read_gauge("clyra_state_lost", lambda: getattr(runtime.state, "lost", False))
+        metrics.read_gauge("clyra_mirror_held_bytes", lambda: runtime.mirrors.held)
         metrics.read_gauge("clyra_recorder_ready", lambda: recorder.ready)
         metrics.read_gauge("clyra_evidence_queue_records", lambda: recorder.queued)
         metrics.read_gauge("clyra_verdict_lines_pending", lambda: verdict_log.pending)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.genai.wire.scanning import ScanningRoom
+from clyra_proxy.enforcement.mirror.late import LateMirrors
 
 if TYPE_CHECKING:
     from clyra_proxy.approvals.late import LateApprovalGate
@@ -62,6 +63,10 @@ class Runtime:
     selftest: SelfTestPass | None = field(default=None)
 
     def match(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:
+    mirrors: LateMirrors = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mirrors = LateMirrors(self.home.mirror_log, self.halts.state, self.metrics)
         """The route for a request: the self-test's own while it runs, otherwise what policy says."""
         if self.selftest is not None and (route := self.selftest.route(host, port, path)) is not None:
             return route

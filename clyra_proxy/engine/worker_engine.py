@@ -140,6 +140,7 @@ class WorkerEngine:
         await self.runtime.recorder.close()
         await asyncio.to_thread(self.runtime.verdict_log.close)
         self._metering.close()
+        await asyncio.to_thread(self.runtime.mirrors.close)
 
     # -- parts ---------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from clyra_proxy.activation.compiled import CompiledActivation
     from clyra_proxy.enforcement.engines.compiled import CompiledEngines
     from clyra_proxy.genai.compiled import CompiledGenAi
+    from clyra_proxy.enforcement.mirror.compiled import CompiledMirror
     from clyra_proxy.genai.inspection import Workshop
 
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -67,6 +68,8 @@ class CompiledPolicy:
     what looks at conversations, activation: what looks at rows, engines: policy engines; None when that is switched off
     or was not compiled.
     """
+    candidate: a second policy that judges the same exchanges and never acts, None without one.
+    mirror: second upstreams, None without any.
 
     __slots__ = (
         "_cached",
@@ -81,6 +84,7 @@ class CompiledPolicy:
         "generation",
         "sha256",
     )
+        "mirror",
 
     def __init__(
         self,
@@ -101,6 +105,8 @@ class CompiledPolicy:
         self.engines: CompiledEngines | None = None
         self.callers = callers
         self.sha256 = sha256
+        self.candidate: Candidate | None = None
+        self.mirror: CompiledMirror | None = None
         self.generation = generation
         self._hosts = hosts
         self._default = default
@@ -172,6 +178,8 @@ def compile_policy(
     policy.engines = _compile_engines(document, base_dir) if workshop is not None else None
     return policy
 
+    policy.mirror = _compile_mirror(document, base_dir, workshop) if workshop is not None else None
+    policy.candidate = _compile_candidate(document, base_dir, generation, workshop) if workshop is not None else None
 
 def _compile_genai(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledGenAi | None:
     from clyra_proxy.genai.compiled import compile_genai
@@ -191,6 +199,24 @@ def _compile_activation(document: PolicyDocument, base_dir: Path, workshop: Work
 
 def _compile_engines(document: PolicyDocument, base_dir: Path) -> CompiledEngines | None:
     if not document.enforcement.engines.all:
+def _compile_candidate(
+    document: PolicyDocument, base_dir: Path, generation: int, workshop: Workshop
+) -> Candidate | None:
+    if document.enforcement.candidate.policy is None:
+        return None
+    from clyra_proxy.candidate.compiled import compile_candidate
+
+    return compile_candidate(document, base_dir, generation, workshop)
+
+
+def _compile_mirror(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledMirror | None:
+    if not document.enforcement.mirror.targets:
+        return None
+    from clyra_proxy.enforcement.mirror.compiled import compile_mirror
+
+    return compile_mirror(document.enforcement.mirror, document.genai_security.leaks, base_dir, workshop.secret)
+
+
         return None
     from clyra_proxy.enforcement.engines.compiled import compile_engines
 
@@ -338,7 +364,7 @@ def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
     """Every file the policy names, as written, sorted."""
     files = {document.identity.client_ca, document.enforcement.upstream_ca, document.genai_security.exceptions}
     files.update((document.genai_security.budgets.prices, *document.genai_security.detectors.files))
-    files.update(document.enforcement.engines.files)
+    files.update((*document.enforcement.engines.files, *document.enforcement.mirror.files))
     for destination in document.destinations.values():
         for layer in (destination, *destination.rules):
             if layer.schema_ is not None:

@@ -49,6 +49,8 @@ _ALL = (
     Family("clyra_worker_cpu_seconds_total", Kind.COUNTER, "Processor time used by workers."),
     Family("clyra_exchange_seconds", Kind.HISTOGRAM, "Duration of exchanges, upstream included.", (), _LATENCY),
     Family("clyra_upstream_seconds", Kind.HISTOGRAM, "Time spent waiting for the upstream.", (), _LATENCY),
+    Family("clyra_mirror_requests_total", Kind.COUNTER, "Requests for mirrors, by outcome.", ("target", "outcome")),
+    Family("clyra_mirror_compared_total", Kind.COUNTER, "Pairs of answers compared.", ("target", "result")),
     Family("clyra_check_seconds", Kind.HISTOGRAM, "Processor time of one check on one exchange.", ("check",), _CHECK),
     Family("clyra_approval_wait_seconds", Kind.HISTOGRAM, "Time that requests waited for a person.", (), _PEOPLE),
     Family("clyra_engine_seconds", Kind.HISTOGRAM, "Time that policy engines took to answer.", ("kind",), _LATENCY),
@@ -62,6 +64,7 @@ _ALL = (
     Family("clyra_recorder_ready", Kind.GAUGE, "1 when the recorder takes records.", ("worker",)),
     Family("clyra_evidence_queue_records", Kind.GAUGE, "Records waiting for the recorder.", ("worker",)),
     Family("clyra_verdict_lines_pending", Kind.GAUGE, "Verdict lines waiting to be written.", ("worker",)),
+    Family("clyra_mirror_held_bytes", Kind.GAUGE, "Bytes kept for mirrors.", ("worker",)),
 )
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})

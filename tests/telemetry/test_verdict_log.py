@@ -126,7 +126,7 @@ def test_a_full_disk_loses_nothing_that_fits_in_memory(tmp_path):
 
 
 def test_what_does_not_fit_is_declared(tmp_path, monkeypatch):
-    monkeypatch.setattr("clyra_proxy.telemetry.verdict_log.MOST_PENDING", 5)
+    monkeypatch.setattr("clyra_proxy.telemetry.line_log.MOST_PENDING", 5)
     path = tmp_path / "log"
     log = VerdictLog(path, flush_seconds=60, flush_lines=1000)
     for number in range(9):
