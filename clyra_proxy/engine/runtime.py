@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from clyra_proxy.candidate.office import CandidateOffice, idle_office
 from clyra_proxy.enforcement.halt.desk import HaltDesk
-from clyra_proxy.genai.wire.scanning import ScanningRoom
 from clyra_proxy.enforcement.mirror.late import LateMirrors
+from clyra_proxy.genai.wire.scanning import ScanningRoom
 
 if TYPE_CHECKING:
     from clyra_proxy.approvals.late import LateApprovalGate
@@ -59,14 +60,15 @@ class Runtime:
     halts: HaltDesk = field(default_factory=HaltDesk)
     state: StateStore | None = None
     approvals: LateApprovalGate | None = None
+    candidates: CandidateOffice = field(default_factory=idle_office)
     worker: int = 0
     selftest: SelfTestPass | None = field(default=None)
-
-    def match(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:
     mirrors: LateMirrors = field(init=False)
 
     def __post_init__(self) -> None:
         self.mirrors = LateMirrors(self.home.mirror_log, self.halts.state, self.metrics)
+
+    def match(self, host: str, port: int, method: str, path: str, content_type: str) -> Route:
         """The route for a request: the self-test's own while it runs, otherwise what policy says."""
         if self.selftest is not None and (route := self.selftest.route(host, port, path)) is not None:
             return route

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import addons
 from clyra_proxy.approvals.late import LateApprovalGate
+from clyra_proxy.candidate.office import CandidateOffice
 from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.engine import certificates
 from clyra_proxy.engine.control import Message
@@ -64,6 +65,7 @@ class WorkerEngine:
         self._recorded = False
         self._proving: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
         self._tools: Workshop | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -81,6 +83,7 @@ class WorkerEngine:
         if not self._recorded:
             self._proving = asyncio.create_task(self._prove_until_recorded(watch), name="self-test")
         self._saving = asyncio.create_task(self._save_learning(), name="learning")
+        self._probe_engines()
         await self._accept(self._config.slot)
         return {"policy": summarise(policy), "ca_expires": f"{authority.expires:%Y-%m-%d}", **self.describe()}
 
@@ -97,6 +100,7 @@ class WorkerEngine:
                 self._retire(self.runtime.policy.current)
                 self.runtime.policy.swap(self._prepared)
                 self._prepared = None
+                self._probe_engines()
             case "discard":
                 self._prepared = None
             case "adopt":
@@ -121,6 +125,7 @@ class WorkerEngine:
             "connections": self.master.active_connections(),
             "exchanges": self.master.active_exchanges(),
             "recorded": self._recorded,
+            "engines": {} if policy.engines is None else dict(policy.engines.standing),
             "obstacles": self._obstacles(),
         }
 
@@ -131,16 +136,19 @@ class WorkerEngine:
         if self._saving is not None:
             self._saving.cancel()
             self._save_learned()
+        if self._probing is not None:
+            self._probing.cancel()
         for task in self._retiring:
             task.cancel()
+        await asyncio.to_thread(self.runtime.mirrors.close)
         await asyncio.to_thread(self.runtime.scanning.close)
         await self.runtime.policy.current.aclose()
         if self.runtime.approvals is not None:
             await self.runtime.approvals.close()
+        await self.runtime.candidates.close()
         await self.runtime.recorder.close()
         await asyncio.to_thread(self.runtime.verdict_log.close)
         self._metering.close()
-        await asyncio.to_thread(self.runtime.mirrors.close)
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -198,8 +206,16 @@ class WorkerEngine:
             halts=self._halts,
             state=self._workshop(policy.document.enforcement.state).state,
             approvals=LateApprovalGate(self._home, Path(self._config.policy_folder), metrics),
+            candidates=CandidateOffice(
+                lambda: holder.current.candidate, lambda one: addons.candidate_checks(one.policy), recorder, metrics
+            ),
             worker=slot,
         )
+
+    def _probe_engines(self) -> None:
+        """Let an engine that does not answer be known before a request needs it."""
+        if (engines := self.runtime.policy.current.engines) is not None:
+            self._probing = asyncio.create_task(engines.warn(), name="probe engines")
 
     def _retire(self, policy: CompiledPolicy) -> None:
         """Close what a replaced policy had open, once no exchange can still be judged by it."""

@@ -29,9 +29,10 @@ from clyra_proxy.verdict.model import Action, Mode
 
 if TYPE_CHECKING:
     from clyra_proxy.activation.compiled import CompiledActivation
+    from clyra_proxy.candidate.compiled import Candidate
     from clyra_proxy.enforcement.engines.compiled import CompiledEngines
-    from clyra_proxy.genai.compiled import CompiledGenAi
     from clyra_proxy.enforcement.mirror.compiled import CompiledMirror
+    from clyra_proxy.genai.compiled import CompiledGenAi
     from clyra_proxy.genai.inspection import Workshop
 
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -67,9 +68,9 @@ class CompiledPolicy:
     callers: tells who is calling, by the policy's `identity` section. approvals: which actions need a person. genai:
     what looks at conversations, activation: what looks at rows, engines: policy engines; None when that is switched off
     or was not compiled.
-    """
     candidate: a second policy that judges the same exchanges and never acts, None without one.
     mirror: second upstreams, None without any.
+    """
 
     __slots__ = (
         "_cached",
@@ -78,13 +79,14 @@ class CompiledPolicy:
         "activation",
         "approvals",
         "callers",
+        "candidate",
         "document",
         "engines",
         "genai",
         "generation",
+        "mirror",
         "sha256",
     )
-        "mirror",
 
     def __init__(
         self,
@@ -103,10 +105,10 @@ class CompiledPolicy:
         self.genai = genai
         self.activation = activation
         self.engines: CompiledEngines | None = None
-        self.callers = callers
-        self.sha256 = sha256
         self.candidate: Candidate | None = None
         self.mirror: CompiledMirror | None = None
+        self.callers = callers
+        self.sha256 = sha256
         self.generation = generation
         self._hosts = hosts
         self._default = default
@@ -176,10 +178,10 @@ def compile_policy(
     rows = _compile_activation(document, base_dir, workshop) if workshop is not None else None
     policy = CompiledPolicy(document, sha256, generation, hosts, compiler.default(), callers, approvals, genai, rows)
     policy.engines = _compile_engines(document, base_dir) if workshop is not None else None
-    return policy
-
     policy.mirror = _compile_mirror(document, base_dir, workshop) if workshop is not None else None
     policy.candidate = _compile_candidate(document, base_dir, generation, workshop) if workshop is not None else None
+    return policy
+
 
 def _compile_genai(document: PolicyDocument, base_dir: Path, workshop: Workshop) -> CompiledGenAi | None:
     from clyra_proxy.genai.compiled import compile_genai
@@ -197,8 +199,6 @@ def _compile_activation(document: PolicyDocument, base_dir: Path, workshop: Work
     return compile_activation(document.data_platform.activation, base_dir, tools, workshop.folder)
 
 
-def _compile_engines(document: PolicyDocument, base_dir: Path) -> CompiledEngines | None:
-    if not document.enforcement.engines.all:
 def _compile_candidate(
     document: PolicyDocument, base_dir: Path, generation: int, workshop: Workshop
 ) -> Candidate | None:
@@ -217,6 +217,8 @@ def _compile_mirror(document: PolicyDocument, base_dir: Path, workshop: Workshop
     return compile_mirror(document.enforcement.mirror, document.genai_security.leaks, base_dir, workshop.secret)
 
 
+def _compile_engines(document: PolicyDocument, base_dir: Path) -> CompiledEngines | None:
+    if not document.enforcement.engines.all:
         return None
     from clyra_proxy.enforcement.engines.compiled import compile_engines
 
@@ -344,9 +346,11 @@ def overlay_modes(below: Mapping[str, Mode], above: Mapping[str, Mode]) -> Mappi
 def policy_hash(document: PolicyDocument, base_dir: Path) -> str:
     """SHA-256 (hex) over the RFC 8785 form of the effective policy and the digests of the files it names.
 
-    Tests and the name of the profile do not count: they do not change a decision. Raises PolicyError.
+    Tests, the name of the profile and the candidate do not count: they do not change a decision. Raises PolicyError.
     """
-    whole = {"policy": effective_values(document), "files": file_digests(document, base_dir)}
+    values = effective_values(document)
+    del values["enforcement"]["candidate"]
+    whole = {"policy": values, "files": file_digests(document, base_dir)}
     return hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
 
 

@@ -44,13 +44,16 @@ _ALL = (
     Family("clyra_websocket_sessions_total", Kind.COUNTER, "WebSocket sessions ended."),
     Family("clyra_verdict_lines_lost_total", Kind.COUNTER, "Verdict lines that could not be written."),
     Family("clyra_evidence_records_lost_total", Kind.COUNTER, "Records declared lost (`sys.gap`)."),
+    Family(
+        "clyra_candidate_total", Kind.COUNTER, "Exchanges judged by the candidate policy, by comparison.", ("relation",)
+    ),
     Family("clyra_approvals_total", Kind.COUNTER, "Approvals asked for and used, by what came of it.", ("standing",)),
     Family("clyra_engine_answers_total", Kind.COUNTER, "Answers of policy engines.", ("kind", "answer")),
+    Family("clyra_mirror_requests_total", Kind.COUNTER, "Requests for mirrors, by outcome.", ("target", "outcome")),
+    Family("clyra_mirror_compared_total", Kind.COUNTER, "Pairs of answers compared.", ("target", "result")),
     Family("clyra_worker_cpu_seconds_total", Kind.COUNTER, "Processor time used by workers."),
     Family("clyra_exchange_seconds", Kind.HISTOGRAM, "Duration of exchanges, upstream included.", (), _LATENCY),
     Family("clyra_upstream_seconds", Kind.HISTOGRAM, "Time spent waiting for the upstream.", (), _LATENCY),
-    Family("clyra_mirror_requests_total", Kind.COUNTER, "Requests for mirrors, by outcome.", ("target", "outcome")),
-    Family("clyra_mirror_compared_total", Kind.COUNTER, "Pairs of answers compared.", ("target", "result")),
     Family("clyra_check_seconds", Kind.HISTOGRAM, "Processor time of one check on one exchange.", ("check",), _CHECK),
     Family("clyra_approval_wait_seconds", Kind.HISTOGRAM, "Time that requests waited for a person.", (), _PEOPLE),
     Family("clyra_engine_seconds", Kind.HISTOGRAM, "Time that policy engines took to answer.", ("kind",), _LATENCY),
@@ -61,10 +64,10 @@ _ALL = (
     Family("clyra_halts", Kind.GAUGE, "Halts in force, half-open ones included.", ("worker",)),
     Family("clyra_engines_failing", Kind.GAUGE, "Policy engines left alone because they do not answer.", ("worker",)),
     Family("clyra_state_lost", Kind.GAUGE, "1 while the shared store of state does not answer.", ("worker",)),
+    Family("clyra_mirror_held_bytes", Kind.GAUGE, "Bytes kept for mirrors.", ("worker",)),
     Family("clyra_recorder_ready", Kind.GAUGE, "1 when the recorder takes records.", ("worker",)),
     Family("clyra_evidence_queue_records", Kind.GAUGE, "Records waiting for the recorder.", ("worker",)),
     Family("clyra_verdict_lines_pending", Kind.GAUGE, "Verdict lines waiting to be written.", ("worker",)),
-    Family("clyra_mirror_held_bytes", Kind.GAUGE, "Bytes kept for mirrors.", ("worker",)),
 )
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})
