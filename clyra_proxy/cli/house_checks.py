@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import shutil
 import stat
@@ -46,6 +47,7 @@ def house_conditions(home: Home, proxy: RunningProxy | None) -> Iterator[Conditi
     yield _judged("authority", lambda: _authority(home))
     yield _clock(home)
     yield _judged("policy", lambda: _policy(home))
+    yield from _engines(home)
     yield _keys(home)
     yield _disk(home)
     yield _proxy(proxy)
@@ -111,6 +113,32 @@ def _policy(home: Home) -> Condition:
     loaded = load_with_source(home.policy)
     policy = compile_policy(loaded.document, loaded.base_dir)
     return Condition("policy", State.GOOD, f"{home.policy}, sha256 {policy.sha256[:16]}")
+
+
+def _engines(home: Home) -> Iterator[Condition]:
+    """Every policy engine, asked about an example; a policy that cannot be used was said before."""
+    from clyra_proxy.enforcement.engines.compiled import CompiledEngines, compile_engines
+    from clyra_proxy.policy.load import load_with_source
+
+    async def probe(engines: CompiledEngines) -> dict[str, str]:
+        try:
+            return dict(await engines.probe())
+        finally:
+            await engines.aclose()
+
+    try:
+        loaded = load_with_source(home.policy)
+    except ClyraError:
+        return
+    try:
+        engines = compile_engines(loaded.document.enforcement.engines, loaded.base_dir)
+    except ClyraError as error:
+        yield Condition("policy engine", State.FAIL, f"{error.what} {error.why}".strip(), error.todo)
+        return
+    for name, standing in asyncio.run(probe(engines)).items() if engines is not None else ():
+        state = State.GOOD if standing == "answers" else State.FAIL
+        todo = "" if state is State.GOOD else "Repair it, or see docs/policy-engines.md; until then nothing passes it."
+        yield Condition("policy engine", state, f"{name}: {standing}", todo)
 
 
 def _keys(home: Home) -> Condition:

@@ -94,8 +94,8 @@ def _proxy(proxy: RunningProxy | None) -> dict[str, Any] | None:
 
 
 def _worker(worker: dict[str, Any]) -> dict[str, Any]:
-    wanted = ("slot", "pid", "state", "generation", "sha256", "connections", "exchanges", "late_ms", "obstacles")
-    return {name: worker[name] for name in wanted if name in worker}
+    wanted = ("slot", "pid", "state", "generation", "sha256", "connections", "exchanges", "late_ms")
+    return {name: worker[name] for name in (*wanted, "engines", "obstacles") if name in worker}
 
 
 def _policy(home: Home, workers: list[dict[str, Any]], inside: dict[str, Any]) -> dict[str, Any]:
@@ -158,6 +158,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if reload := policy["last_reload"]:
         rows.append(("reload", "accepted" if reload.get("ok") else f"REFUSED: {reload.get('what', '')}"))
     rows += [("HALTED" if halt["phase"] == "halted" else halt["phase"], _halt_text(halt)) for halt in facts["halts"]]
+    rows += [("engine", text) for text in _engine_texts(facts["workers"])]
     recorder = facts["recorder"]
     rows.append(("recorder", _recorder_text(recorder)))
     log = facts["verdict_log"]
@@ -182,6 +183,15 @@ def _halt_text(halt: dict[str, Any]) -> str:
     until = halt["override_until"] or halt["until"]
     when = f"  until {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(until))}" if until else ""
     return f"{halt['scope']}  {halt['reason']}  ({halt['by'] or halt['channel']}){when}"
+
+
+def _engine_texts(workers: list[dict[str, Any]]) -> list[str]:
+    """Each policy engine with what workers last heard of it; what they agree on is said once."""
+    heard: dict[str, set[str]] = {}
+    for worker in workers:
+        for name, standing in worker.get("engines", {}).items():
+            heard.setdefault(name, set()).add(standing)
+    return [f"{name}  {' | '.join(sorted(standings))}" for name, standings in heard.items()]
 
 
 def _recorder_text(recorder: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from clyra_proxy.policy.section import FilePath, Section
+from clyra_proxy.policy.section import FilePath, Name, Section
 from clyra_proxy.verdict.model import Decision
 from clyra_proxy.verdict.reasons import Reason
 
@@ -27,6 +27,10 @@ class CaseRequest(Section):
     resolves_to: list[str] = Field(
         default_factory=list, description="Addresses the host resolves to; empty leaves the address check out."
     )
+    agent: Name | None = Field(
+        None, description="Agent that calls and has proved it, for policy engines. Default: nobody is known."
+    )
+    tenant: Name | None = Field(None, description="Tenant of that agent.")
     sni: str | None = Field(None, description="TLS server name, when it differs from the host of the URL.")
 
     @field_validator("url")

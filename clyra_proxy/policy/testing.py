@@ -1,7 +1,8 @@
 """Running the cases written beside a policy, through the same code that judges live traffic.
 
 A case takes the way of an exchange without its sockets: match, destination, addresses, body gate, decision, denial.
-What a case cannot show (TLS verification, identity, evidence) is not simulated.
+What a case cannot show (TLS verification, how a caller proves who it is, evidence) is not simulated. Of policy engines
+those are asked that run in this process (Cedar).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from clyra_proxy.checks import BodyCheck
 from clyra_proxy.egress.dial import approve_dial
 from clyra_proxy.egress.head import inspect_head
 from clyra_proxy.errors import PolicyError
-from clyra_proxy.exchange import Destination, Exchange, RequestHead
+from clyra_proxy.exchange import Destination, Exchange, Identity, RequestHead
 from clyra_proxy.genai.wire.check import GenAiCheck
 from clyra_proxy.genai.wire.offline import judge_offline
 from clyra_proxy.policy.compiler import CompiledPolicy
@@ -26,9 +27,10 @@ from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.section import Section
 from clyra_proxy.policy.source import parse
 from clyra_proxy.policy.testcases import CaseExpectation, CaseRequest, TestCase
+from clyra_proxy.services.failure import ServiceFailure
 from clyra_proxy.stream.gate import BodyRefused
 from clyra_proxy.stream.opening import open_gate
-from clyra_proxy.verdict.decide import decide
+from clyra_proxy.verdict.decide import collect_findings, decide
 from clyra_proxy.verdict.denial import build
 from clyra_proxy.verdict.identifiers import new_identifier
 from clyra_proxy.verdict.model import Action, Phase, Verdict
@@ -72,6 +74,7 @@ def run_case(policy: CompiledPolicy, case: TestCase, base_dir: Path, checks: Seq
     body = _body(case.request, base_dir)
     exchange = _exchange(policy, case.request, len(body))
     _judge(exchange, case.request, body, (*checks, GenAiCheck(lambda: policy.genai)))
+    _ask_engines(policy, exchange, body)
     verdict = decide(exchange)
     return CaseResult(case.name, exchange.route.id, verdict, tuple(_differences(case.expect, exchange, verdict)))
 
@@ -98,6 +101,7 @@ def _exchange(policy: CompiledPolicy, request: CaseRequest, length: int) -> Exch
         route=policy.match(host, port, request.method, path, headers.get("content-type", "")),
         policy_sha256=policy.sha256,
         policy_generation=policy.generation,
+        identity=Identity() if request.agent is None else Identity(request.agent, "proxy", request.tenant or ""),
     )
 
 
@@ -114,6 +118,21 @@ def _judge(exchange: Exchange, request: CaseRequest, body: bytes, checks: Sequen
         pass  # the finding is in the exchange
     exchange.request_coverage = gate.coverage
     judge_offline(exchange)
+
+
+def _ask_engines(policy: CompiledPolicy, exchange: Exchange, body: bytes) -> None:
+    """Asked only about what nothing has refused, as on the wire."""
+    if policy.engines is None or any(finding.stops for finding in collect_findings(exchange)):
+        return
+    from clyra_proxy.enforcement.engines.gathering import question_of
+
+    try:
+        question = question_of(exchange, policy.approvals, body)
+    except ServiceFailure as failure:
+        told = policy.engines.refuse_all(policy.engines.engines, failure.cause, exchange.route)
+    else:
+        told = policy.engines.judge_here(question, body, exchange.route)
+    exchange.findings.extend(one.finding for one in told if one.finding is not None)
 
 
 def _body(request: CaseRequest, base_dir: Path) -> bytes:

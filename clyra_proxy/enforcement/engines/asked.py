@@ -25,6 +25,8 @@ from clyra_proxy.verdict.rules import RULES, STRICTNESS
 DENIED = RULES["engine.denied"]
 UNAVAILABLE = RULES["engine.unavailable"]
 NO_ANSWER = "unavailable"
+ANSWERS = "answers"
+PROBE_S = 2.0
 
 _ON_DENIED = {OnDenied.BLOCK: Action.BLOCK, OnDenied.APPROVE: Action.APPROVE}
 _ON_UNAVAILABLE = {
@@ -93,6 +95,15 @@ class AskedEngine:
             answer = Cause.INTERNAL
         return self.told(answer, route, time.monotonic() - began)
 
+    async def probe(self, question: Question) -> None:
+        """Learn how it is, without a request that needs it."""
+        try:
+            await self.engine.decide(question, max(PROBE_S, self.settings.timeout_ms / 1000))
+        except ServiceFailure as failure:
+            self._last = f"fails: {failure.cause.value}"
+        else:
+            self._last = ANSWERS
+
     def judge(self, question: Question, body: bytes, route: Route) -> Told:
         """As `ask`, of an engine that `is_local`, without an event loop."""
         answer: Answer | Cause
@@ -108,7 +119,7 @@ class AskedEngine:
         if isinstance(answer, Cause):
             self._last = f"fails: {answer.value}"
             return Told(kind, NO_ANSWER, seconds, self._unavailable(answer, route))
-        self._last = "answers"
+        self._last = ANSWERS
         return Told(kind, answer.outcome.value, seconds, self._finding(answer, route))
 
     def _with_values(self, question: Question, body: bytes | None) -> Question:

@@ -7,16 +7,19 @@ and Cedar policies compiled, when the policy is loaded.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clyra_proxy.enforcement.engines.asked import AskedEngine, Told, mode_on
+from clyra_proxy.enforcement.engines.asked import ANSWERS, AskedEngine, Told, mode_on
 from clyra_proxy.enforcement.engines.engine import Engine
 from clyra_proxy.enforcement.engines.question import Question, example
 from clyra_proxy.policy.engines import Cedar, Engines, Opa, OpenFga
 from clyra_proxy.policy.route import Route
-from clyra_proxy.services.failure import Cause, ServiceFailure
+from clyra_proxy.services.failure import Cause
 from clyra_proxy.verdict.model import Mode
+
+log = logging.getLogger("clyra.engines")
 
 
 class CompiledEngines:
@@ -55,11 +58,14 @@ class CompiledEngines:
 
     async def probe(self) -> Mapping[str, str]:
         """Ask every engine about an example. Name -> `answers` (yes or no, no matter which), or why it does not."""
-        seconds = {engine.settings.name: engine.settings.timeout_ms / 1000 for engine in self.engines}
-        asked = await asyncio.gather(
-            *(_probe(engine, max(1.0, seconds[engine.settings.name])) for engine in self.engines)
-        )
-        return dict(zip(seconds, asked, strict=True))
+        await asyncio.gather(*(engine.probe(example()) for engine in self.engines))
+        return self.standing
+
+    async def warn(self) -> None:
+        """Probe, and say in the log which engine does not answer."""
+        for name, standing in (await self.probe()).items():
+            if standing != ANSWERS:
+                log.warning("Policy engine %s: %s; what needs it gets its declared outcome.", name, standing)
 
     @property
     def standing(self) -> Mapping[str, str]:
@@ -81,14 +87,6 @@ def _result(task: asyncio.Task[Told], engine: AskedEngine, route: Route) -> Told
     if task.done() and not task.cancelled():
         return task.result()
     return engine.told(Cause.TIMEOUT, route)
-
-
-async def _probe(engine: AskedEngine, seconds: float) -> str:
-    try:
-        await engine.engine.decide(example(), seconds)
-    except ServiceFailure as failure:
-        return failure.cause.value
-    return "answers"
 
 
 def compile_engines(settings: Engines, base_dir: Path) -> CompiledEngines | None:
