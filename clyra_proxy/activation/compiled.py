@@ -16,19 +16,26 @@ from clyra_proxy.policy.activation import Activation
 if TYPE_CHECKING:
     from clyra_proxy.activation.profiles import Catalogue
     from clyra_proxy.activation.quarantine.store import Quarantine
+    from clyra_proxy.state.store import StateStore
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledActivation:
     """catalogue: the destinations that are known. inspectors: all that are configured, in order.
 
-    quarantine: where rejected rows are kept, None where nowhere.
+    quarantine: where rejected rows are kept, None where nowhere. state: what inspectors count in.
     """
 
     settings: Activation
     catalogue: Catalogue
     inspectors: tuple[RowInspector, ...]
     quarantine: Quarantine | None = None
+    state: StateStore | None = None
+
+    @property
+    def prompt(self) -> bool:
+        """Whether a small batch may be judged on the event loop now."""
+        return self.state is not None and self.state.prompt
 
     def settle(self, inspection: RowInspection, forwarded: frozenset[int], status: int, body: bytes) -> None:
         """The exchange is over, whatever its end: counters are given back, outcomes kept. Raises StateError."""
@@ -55,7 +62,7 @@ def compile_activation(
     inspectors = rows if statements is None else (*rows, statements)
     catalogue = compile_catalogue(workshop.state, workshop.secret)
     return CompiledActivation(
-        settings, catalogue, inspectors, _open_quarantine(folder) if settings.quarantine else None
+        settings, catalogue, inspectors, _open_quarantine(folder) if settings.quarantine else None, workshop.state
     )
 
 

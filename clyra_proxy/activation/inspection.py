@@ -1,8 +1,9 @@
 """What a row inspector is: a look at one batch with its circumstances that says which rows may not go, and why.
 
 Rules: inspectors are compiled once when a policy is loaded and hold no state but what `StateStore` keeps; whatever they
-raise becomes `check.error` with the declared outcome. They may run in a thread or on the event loop for small batches,
-so they do no I/O but the store's. A signal carries ids, numbers and positions, never a value.
+raise becomes `check.error` with the declared outcome. They run in a thread, or on the event loop for small batches
+(`hurried`) while the store is prompt, so they do no I/O but the store's. A signal carries ids, numbers and positions,
+never a value.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class RowInspection:
 
     route, exchange: ids. endpoint: what was asked of the destination (method, path and query; never told). body: the
     decoded request body; with the two a write is told from another that has the same rows. enforced: whether what is
-    found can stop anything here; counters count either way.
+    found can stop anything here; counters count either way. hurried: this is the event loop, which is not to be held.
     """
 
     batch: Batch
@@ -37,6 +38,14 @@ class RowInspection:
     enforced: bool = False
     endpoint: str = ""
     body: bytes = b""
+    hurried: bool = False
+
+
+class TakesLongerError(Exception):
+    """Raised by an inspector that is hurried and would hold the event loop: it wants to be asked in a thread.
+
+    Nothing was counted or claimed when it is raised: the same batch is inspected again from the beginning.
+    """
 
 
 @dataclass(frozen=True, slots=True)

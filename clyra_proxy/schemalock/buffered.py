@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from clyra_proxy.checks import EVERYTHING
+from clyra_proxy.exchange import Exchange
 from clyra_proxy.schemalock.admission import Admission, NotAdmitted, has_long_integer, parse_exactly
 from clyra_proxy.schemalock.compile import CompiledSchema
 from clyra_proxy.schemalock.judge import CHECK_ID, Judge, Unreadable
 from clyra_proxy.schemalock.offset_path import path_at, row_of
 from clyra_proxy.schemalock.validate import first_objection, pointer
+from clyra_proxy.stream.document import Shelf, shelf_of
 from clyra_proxy.verdict.model import Coverage, Mode, Seen
 from clyra_proxy.verdict.reasons import Reason
 
@@ -15,16 +17,28 @@ _FULL = Coverage(Seen.FULL)
 
 
 class BufferedSession:
-    """A JSON document held to its end. schema: None for admission only. required: an empty body is a violation."""
+    """A JSON document held to its end. schema: None for admission only. required: an empty body is a violation.
 
-    __slots__ = ("_admission", "_done", "_judge", "_max_buffer", "_parts", "_required", "_schema", "_size", "mode")
+    exchange: whose request it is, where another check may want to read it again.
+    """
+
+    __slots__ = (
+        "_admission", "_done", "_exchange", "_judge", "_max_buffer", "_parts", "_required", "_schema", "_size", "mode",
+    )  # fmt: skip
 
     check_id = CHECK_ID
     resumable = True
     coverage = _FULL
 
     def __init__(
-        self, judge: Judge, admission: Admission, schema: CompiledSchema | None, max_buffer: int, *, required: bool
+        self,
+        judge: Judge,
+        admission: Admission,
+        schema: CompiledSchema | None,
+        max_buffer: int,
+        *,
+        required: bool,
+        exchange: Exchange | None = None,
     ) -> None:
         self.mode: Mode = judge.mode
         self._judge = judge
@@ -35,6 +49,7 @@ class BufferedSession:
         self._parts: list[bytes] = []
         self._size = 0
         self._done = False
+        self._exchange = exchange
 
     def feed(self, data: bytes) -> int:
         """Hold `data`; nothing leaves before the end. Raises Violation."""
@@ -54,8 +69,9 @@ class BufferedSession:
             self._done = True
             text = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts.clear()
+            shelf = shelf_of(self._exchange) if self._exchange is not None else None
             try:  # noqa: SIM105 - a context manager would cost a tenth of the whole judgement
-                judge_document(self._judge, self._admission, self._schema, text, required=self._required)
+                judge_document(self._judge, self._admission, self._schema, text, required=self._required, shelf=shelf)
             except Unreadable:
                 pass
         self._judge.raise_notes()
@@ -76,9 +92,18 @@ class BufferedSession:
 
 
 def judge_document(
-    judge: Judge, admission: Admission, schema: CompiledSchema | None, text: bytes, *, required: bool
+    judge: Judge,
+    admission: Admission,
+    schema: CompiledSchema | None,
+    text: bytes,
+    *,
+    required: bool,
+    shelf: Shelf | None = None,
 ) -> None:
-    """Judge a whole body: admission, then the schema. Raises Violation, Unreadable."""
+    """Judge a whole body: admission, then the schema. Raises Violation, Unreadable.
+
+    shelf: where the value of an admitted text is kept for who reads it next.
+    """
     if not text and not required:
         return
     try:
@@ -87,6 +112,9 @@ def judge_document(
         public = schema.names if schema is not None else frozenset[str]()
         judge.refuse_text(problem, 0, public, lambda offset: path_at(text, offset))
         value = problem.value
+    else:
+        if shelf is not None:
+            shelf.put(text, value)
     if schema is None:
         return
     if schema.exact and has_long_integer(text):

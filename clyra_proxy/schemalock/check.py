@@ -71,7 +71,7 @@ class SchemaCheck:
         if not media.utf8 and media.kind not in (Kind.MULTIPART, Kind.OTHER):
             return StillbornSession(judge, Reason.JSON_ENCODING, {"why": "charset"})
         if media.kind is Kind.JSON:
-            return _open_document(facts, judge, choice, tally.declared, request)
+            return _open_document(facts, judge, choice, tally.declared, exchange if request else None)
         session = _open_rows(facts, judge, choice, media)
         if session is None:
             _skip(exchange, phase, choice.note or ("media_type" if media.kind is Kind.OTHER else "no_schema"))
@@ -91,21 +91,24 @@ class SchemaCheck:
         return chosen
 
 
-def _open_document(facts: _RouteFacts, judge: Judge, choice: Choice, declared: int, request: bool) -> BodySession:
-    """Hold small documents whole, walk through the others.
+def _open_document(
+    facts: _RouteFacts, judge: Judge, choice: Choice, declared: int, asking: Exchange | None
+) -> BodySession:
+    """Hold small documents whole, walk through the others. asking: the exchange, where this is its request.
 
     A response of unknown length streams from its first byte: its sender may pause between records.
     """
     schema, limits = choice.schema, facts.limits
     if 0 <= declared <= _SMALL:
-        return BufferedSession(judge, facts.admission, schema, limits.max_buffer, required=choice.required)
+        required = choice.required
+        return BufferedSession(judge, facts.admission, schema, limits.max_buffer, required=required, exchange=asking)
     return StreamSession(
         judge,
         facts.admission,
         schema,
         limits,
         required=choice.required,
-        hold_whole=_SMALL if request or declared >= 0 else 0,
+        hold_whole=_SMALL if asking is not None or declared >= 0 else 0,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from clyra_proxy.policy.sharing import OnLoss, WhenLost
 from clyra_proxy.state.redis import RedisState
@@ -27,6 +28,11 @@ class FallingState:
         self._places = on_loss.places is WhenLost.LOCAL
         self.lost = False
         """Whether the last answer that was needed did not come from the shared store."""
+
+    prompt = False
+
+    def together(self, now: float) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def add(self, key: str, amount: int, window_s: int, now: float) -> int:
         return self._either(lambda store: store.add(key, amount, window_s, now), self._counters)

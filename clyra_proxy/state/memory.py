@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from clyra_proxy.state.store import SLOTS, Addition, Admission, Bucket, StateError, Taken, refuse_unstorable, slot_of
 
@@ -24,6 +25,11 @@ class MemoryState:
         self._ends: dict[tuple[str, int], float] = {}
         self._values: dict[str, tuple[str, float]] = {}
         self._leases: dict[str, dict[str, float]] = {}
+
+    prompt = True
+
+    def together(self, now: float) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def add(self, key: str, amount: int, window_s: int, now: float) -> int:
         refuse_unstorable(key)

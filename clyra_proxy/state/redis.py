@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import redis
@@ -47,6 +48,11 @@ class RedisState:
     def lost(self) -> bool:
         """Whether the server is left alone now because it kept failing."""
         return self._breaker.is_open
+
+    prompt = False
+
+    def together(self, now: float) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def add(self, key: str, amount: int, window_s: int, now: float) -> int:
         return self.add_all((Addition(key, amount, window_s),), now)[0].total

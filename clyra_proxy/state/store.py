@@ -1,14 +1,15 @@
 """The one interface to state that outlives an exchange: counters, remembered values, leases.
 
 Guarantees: operations are atomic across the workers of one machine; keys never carry content (callers hash); what
-expires is forgotten. Calls may block for microseconds on a lock, so they are made in scanning threads, never on the
-event loop. A store that fails raises StateError; what then happens is declared by who asked.
+expires is forgotten. Calls may block, so they are made in scanning threads, and on the event loop only for a short work
+while the store is `prompt`. A store that fails raises StateError; what then happens is declared by who asked.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +54,18 @@ class Taken:
 
 class StateStore(Protocol):
     """Windows and lifetimes in seconds. `now`: seconds since the epoch, given by the caller: tests can move it."""
+
+    @property
+    def prompt(self) -> bool:
+        """Whether answers come in microseconds, now: without a network between, and without a wait lately."""
+        ...
+
+    def together(self, now: float) -> AbstractContextManager[object]:
+        """What this thread asks inside is one step where the store can do that: cheaper, and all of it or nothing.
+
+        Leaving raises StateError when any part failed. A store that cannot takes every part by itself.
+        """
+        ...
 
     def add(self, key: str, amount: int, window_s: int, now: float) -> int:
         """Add to a sliding-window counter (error at most a twentieth of the window); the total after adding.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clyra_proxy.state import sqlite_file
 from clyra_proxy.state.memory import MemoryState
 from clyra_proxy.state.redis import RedisState
 from clyra_proxy.state.server import Server
@@ -322,3 +324,46 @@ def test_broken_file_is_an_error_for_every_operation(tmp_path: Path) -> None:
     for kind in ("add", "within", "put", "new", "get", "delete", "acquire", "release", "entries", "all", "take"):
         with pytest.raises(StateError):
             _do(store, kind, "k", 1, NOW)
+
+
+def test_together_is_all_or_nothing(tmp_path: Path) -> None:
+    store = SqliteState(tmp_path / "state.sqlite")
+    with store.together(NOW):
+        store.add("k", 2, 60, NOW)
+        assert store.put_new("v", "1", NOW) == "1"
+        assert (store.get("v", NOW), store.total("k", 60, NOW)) == ("1", 2)
+
+    def fail() -> None:
+        with store.together(NOW):
+            store.add("k", 5, 60, NOW)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert (store.get("v", NOW), store.total("k", 60, NOW)) == ("1", 2)
+
+
+def test_a_part_that_failed_fails_what_it_was_together_with(tmp_path: Path) -> None:
+    store = SqliteState(tmp_path / "state.sqlite")
+
+    def fail_in_part() -> None:
+        with store.together(NOW):
+            store.add("k", 5, 60, NOW)
+            with contextlib.suppress(StateError):
+                store.add("huge", 1 << 70, 60, NOW)  # no integer that the file holds
+
+    with pytest.raises(StateError):
+        fail_in_part()
+    assert store.total("k", 60, NOW) == 0
+    assert store.add("k", 1, 60, NOW) == 1
+
+
+def test_a_file_that_was_slow_is_not_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteState(tmp_path / "state.sqlite")
+    assert not store.prompt
+    monkeypatch.setattr(sqlite_file, "SLOW_S", 60.0)
+    store.add("k", 1, 60, NOW)
+    assert store.prompt
+    monkeypatch.setattr(sqlite_file, "SLOW_S", -1.0)
+    store.add("k", 1, 60, NOW)
+    assert not store.prompt

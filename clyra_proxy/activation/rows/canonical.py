@@ -15,6 +15,8 @@ import orjson
 import re2  # type: ignore[import-untyped]
 import rfc8785
 
+from clyra_proxy.stream.document import ReadText
+
 _BYTES = re2.Options()
 _BYTES.encoding = re2.Options.Encoding.LATIN1
 _ODD = re2.compile(  # an odd number may also stand in a text, which costs time alone
@@ -37,13 +39,14 @@ def payload_hash(body: bytes) -> str:
 def canonical_body(body: bytes) -> bytes:
     """The canonical form of a JSON text; the bytes themselves where they are not JSON, or have no canonical form."""
     try:
-        value = orjson.loads(body)
+        value = body.value if type(body) is ReadText else orjson.loads(body)
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return body
     if _ODD.search(text) is None:
         return text
     astral = _ASTRAL.search(text) is not None
+    value = orjson.loads(bytes(body))  # one of our own, as it is changed
     try:
         return orjson.dumps(_normal(value, astral), option=orjson.OPT_SORT_KEYS)
     except _ReferenceNeededError:

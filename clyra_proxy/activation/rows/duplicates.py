@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from clyra_proxy.activation.inspection import RowInspection, RowSignal
 from clyra_proxy.activation.rows.canonical import payload_hash
@@ -27,6 +28,13 @@ COME_AGAIN_S = 1.0
 _HELD = 8192
 
 
+class Claim(NamedTuple):
+    """What a write is known by. key: its place in the store. payload: hash of what is written."""
+
+    key: str
+    payload: str
+
+
 class Duplicates:
     """The idempotency of one rule."""
 
@@ -36,27 +44,29 @@ class Duplicates:
         self._state = state
         self._salt = Salt(secret)
         self._vault = OutcomeVault(secret, settings.largest_answer)
-        self._held: OrderedDict[str, tuple[str, str]] = OrderedDict()  # exchange -> key and payload of its own write
+        self._held: OrderedDict[str, Claim] = OrderedDict()  # exchange -> its own write
 
-    def judge(self, inspection: RowInspection) -> Iterator[RowSignal]:
-        """Claim a write, or say that it was claimed before. Raises StateError."""
+    def claim(self, inspection: RowInspection) -> Claim | None:
+        """What a write is known by; None for what may be repeated."""
         sent = inspection.batch.idempotency_key
         if not self._settings.enabled or not inspection.batch.rows or not (sent or self._settings.derive):
-            return
+            return None
         payload = self._salt.of(payload_hash(inspection.body)) if inspection.body else self._hash_rows(inspection)
-        key = self._key(inspection, sent or payload)
+        return Claim(self._key(inspection, sent or payload), payload)
+
+    def judge(self, inspection: RowInspection, claim: Claim) -> Iterator[RowSignal]:
+        """Claim a write, or say that it was claimed before. Raises StateError."""
+        key, payload = claim
         mark = self._vault.pending(inspection.exchange, payload)
         lifetime = min(self._settings.window_s, UNDER_WAY_S)
         standing = self._state.put_new(key, mark, inspection.now, lifetime)
-        if standing == mark:
-            self._hold(inspection.exchange, key, payload)
+        first = None if standing == mark else self._vault.read(key, standing)
+        if first is not None:
+            yield self._signal(first, payload)
             return
-        first = self._vault.read(key, standing)
-        if first is None:
+        if standing != mark:
             self._state.put(key, mark, inspection.now, lifetime)
-            self._hold(inspection.exchange, key, payload)
-            return
-        yield self._signal(first, payload)
+        self._hold(inspection.exchange, claim)
 
     def settle(self, inspection: RowInspection, forwarded: frozenset[int], status: int, body: bytes) -> None:
         """Keep what became of a write, or forget it when it may be tried again. Raises StateError."""
@@ -90,8 +100,8 @@ class Duplicates:
         texts = (repr((row.operation, row.key, sorted(row.values.items(), key=_name))) for row in rows)
         return self._salt.of(*texts)
 
-    def _hold(self, exchange: str, key: str, payload: str) -> None:
-        self._held[exchange] = (key, payload)
+    def _hold(self, exchange: str, claim: Claim) -> None:
+        self._held[exchange] = claim
         if len(self._held) > _HELD:
             self._held.popitem(last=False)
 

@@ -78,6 +78,11 @@ class EarlierRuns:
         self._worker = secrets.token_hex(6)
         self._pid = os.getpid()
 
+    def at_hand(self, sync: str, run: str, now: float) -> bool:
+        """Whether `profile` needs to read nothing."""
+        found = self._profiles.get((sync, run))
+        return found is not None and self._pid == os.getpid() and 0 <= now - found.read_at < _FRESH_S
+
     def profile(self, sync: str, run: str, now: float) -> RunProfile:
         """The profile of a run, with what is known besides, at most a minute old. Raises StateError."""
         if self._pid != os.getpid():

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
-from clyra_proxy.activation.inspection import RowInspection, RowSignal
+from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLongerError
 from clyra_proxy.activation.rows.counting import Count, sent_count
-from clyra_proxy.activation.rows.duplicates import Duplicates
+from clyra_proxy.activation.rows.duplicates import Claim, Duplicates
 from clyra_proxy.activation.rows.group import Group, rows_by_operation
 from clyra_proxy.activation.rows.plan import Plan, Planner
 from clyra_proxy.activation.rows.selecting import REMEMBERED, Kind, Rules
@@ -26,7 +26,7 @@ from clyra_proxy.verdict.model import Action
 
 LOSS_RETRY_S = 5.0
 _LOST = "state_lost"
-type _Asked = Callable[[Group], Iterator[RowSignal]]
+type _Judge = Callable[[Group], Iterator[RowSignal]]
 
 _HELD = 8192  # exchanges whose counts may still be given back
 
@@ -49,6 +49,19 @@ class _Held:
     duplicates: Duplicates | None = None
 
 
+@dataclass(slots=True)
+class _Told:
+    """What the store said to a batch. repeats: of the same write; known: it was surely seen before.
+
+    signals: of counters and tokens. sent: rows of the run so far, by group.
+    """
+
+    repeats: list[RowSignal]
+    known: bool = False
+    signals: list[RowSignal] = field(default_factory=list)
+    sent: list[tuple[Group, int]] = field(default_factory=list)
+
+
 class RowsInspector:
     """A SettlingInspector of the family `rows`."""
 
@@ -67,17 +80,52 @@ class RowsInspector:
         try:
             yield from self._judge_attribution(inspection)
             groups = self._groups(inspection)
+            if inspection.hurried and not all(map(_is_short, groups)):
+                raise TakesLongerError
             held.duplicates = next((one.plan.duplicates for one in groups if one.plan.duplicates is not None), None)
-            if held.duplicates is not None:
-                found = list(self._judge_duplicates(held.duplicates, inspection))
-                yield from found
-                if inspection.enforced and any(map(_is_known, found)):
-                    return  # it is answered from what was: nothing else is asked, nothing counted
+            told = self._ask(groups, inspection, held)
+            yield from told.repeats
+            if told.known:
+                return  # it is answered from what was: nothing else is asked, nothing counted
             for group in groups:
                 yield from self._judge_rows(group)
-            yield from self._count(groups, inspection, held)
+            yield from told.signals
+            for group, sent in told.sent:
+                judge = partial(self._judge_share, sent=sent)
+                yield from self._guarded(judge, group, "rows.share", self._settings.on_loss.limits)
         finally:
             self._hold(inspection.exchange, held)
+
+    def _ask(self, groups: list[Group], inspection: RowInspection, held: _Held) -> _Told:
+        """All that the store is asked for by every batch, in one step of it; each by itself where that failed."""
+        claim = held.duplicates.claim(inspection) if held.duplicates is not None else None
+        wanted = [self._counts(group) for group in groups]
+        try:
+            with self._state.together(inspection.now):
+                return self._ask_each(groups, inspection, held, claim, wanted)
+        except StateError:
+            if inspection.hurried:
+                raise TakesLongerError from None
+            held.taken.clear()
+            return self._ask_each(groups, inspection, held, claim, wanted)
+
+    def _ask_each(
+        self,
+        groups: list[Group],
+        inspection: RowInspection,
+        held: _Held,
+        claim: Claim | None,
+        wanted: list[list[Count]],
+    ) -> _Told:
+        if held.duplicates is not None and claim is not None:
+            found = list(self._judge_duplicates(held.duplicates, inspection, claim))
+            if inspection.enforced and any(map(_is_known, found)):
+                return _Told(found, known=True)
+        else:
+            found = []
+        told = _Told(found)
+        self._count(groups, inspection, held, wanted, told)
+        return told
 
     def _groups(self, inspection: RowInspection) -> list[Group]:
         rows = rows_by_operation(inspection.batch.rows) if inspection.batch.rows else {}
@@ -97,34 +145,34 @@ class RowsInspector:
         return self._planner.plan(self._rules.matching(kind), kind.target)
 
     def _judge_rows(self, group: Group) -> Iterator[RowSignal]:
-        """What is asked of a group before anything is counted."""
+        """What is asked of a group's rows alone, and of runs before this one."""
         for judge in group.plan.pure:
             yield from judge.judge(group)
         if group.plan.spread is not None:
             loss = self._settings.on_loss.profiles
             yield from self._guarded(group.plan.spread.judge, group, "rows.null_overwrite", loss)
 
-    def _count(self, groups: list[Group], inspection: RowInspection, held: _Held) -> Iterator[RowSignal]:
-        """All counters of all groups in one step of the store; then what needs their totals."""
+    def _count(
+        self, groups: list[Group], inspection: RowInspection, held: _Held, wanted: list[list[Count]], told: _Told
+    ) -> None:
+        """All counters of all groups in one step of the store, then their tokens."""
         loss = self._settings.on_loss
-        wanted = [self._counts(group) for group in groups]
         counts = [count for listed in wanted for count in listed]
         try:
             additions = [count.addition(inspection.enforced) for count in counts]
             answers = self._state.add_all(additions, inspection.now) if counts else []
         except StateError:
             rules = {one.rule: loss.deletes if one.rule == "rows.deletes" else loss.limits for one in counts}
-            yield from (_lost(rule, what) for rule, what in rules.items())
+            told.signals.extend(_lost(rule, what) for rule, what in rules.items())
             wanted, answers = [[] for _ in groups], []
         left = iter(answers)
         for group, listed in zip(groups, wanted, strict=True):
             pairs = [(count, next(left)) for count in listed]
-            yield from (count.signal(answer) for count, answer in pairs if count.exceeded(answer))
+            told.signals.extend(count.signal(answer) for count, answer in pairs if count.exceeded(answer))
             if group.plan.share is not None and pairs:
-                judge = partial(self._judge_share, sent=pairs[-1][1].total)
-                yield from self._guarded(judge, group, "rows.share", loss.limits)
+                told.sent.append((group, pairs[-1][1].total))
             slowed = list(self._guarded(self._judge_pace, group, "rows.velocity", loss.velocity))
-            yield from slowed
+            told.signals.extend(slowed)
             admitted = tuple(count for count, answer in pairs if answer.admitted)
             pace = None if slowed else group.plan.pace
             held.taken.append(_Taken(frozenset(row.index for row in group.rows), admitted, pace, group))
@@ -142,9 +190,9 @@ class RowsInspector:
         if group.plan.pace is not None and (signal := group.plan.pace.judge(group)):
             yield signal
 
-    def _judge_duplicates(self, duplicates: Duplicates, inspection: RowInspection) -> Iterator[RowSignal]:
+    def _judge_duplicates(self, duplicates: Duplicates, inspection: RowInspection, claim: Claim) -> Iterator[RowSignal]:
         try:
-            yield from duplicates.judge(inspection)
+            yield from duplicates.judge(inspection, claim)
         except StateError:
             yield _lost("rows.duplicate", self._settings.on_loss.idempotency)
 
@@ -161,7 +209,7 @@ class RowsInspector:
             return
         yield RowSignal("rows.unattributed", action=Action.BLOCK if wanted is Unattributed.BLOCK else None)
 
-    def _guarded(self, judge: _Asked, group: Group, rule: str, loss: Asks) -> Iterable[RowSignal]:
+    def _guarded(self, judge: _Judge, group: Group, rule: str, loss: Asks) -> Iterable[RowSignal]:
         try:
             return list(judge(group))
         except StateError:
@@ -181,6 +229,12 @@ class RowsInspector:
             self._held[exchange] = held
         if len(self._held) > _HELD:
             self._held.popitem(last=False)
+
+
+def _is_short(group: Group) -> bool:
+    """Whether judging a group reads nothing but what this worker has at hand."""
+    spread = group.plan.spread
+    return spread is None or spread.at_hand(group)
 
 
 def _is_known(signal: RowSignal) -> bool:

@@ -54,14 +54,18 @@ class Spread:
         if group.operation is Operation.DELETE or not (self._nulls or self._distribution):
             return
         inspection = group.inspection
-        run = group.run if run_of(inspection) else f"{group.run}-{int(inspection.now // UNNAMED_RUN_S)}"
-        profile = self._runs.profile(group.sync, run, inspection.now)
+        profile = self._runs.profile(group.sync, _run(group), inspection.now)
         signals = [*self._look_at(group, profile), *self._compare(group, profile)]
         if signals and inspection.enforced and any(signal.action is not Action.MARK for signal in signals):
             profile.bad = True
         if profile.seen - profile.written >= UNWRITTEN or (signals and profile.written < profile.seen):
             self._runs.write(group.sync, profile, inspection.now)
         yield from signals
+
+    def at_hand(self, group: Group) -> bool:
+        """Whether judging is short: what earlier runs looked like was read a moment ago."""
+        idle = group.operation is Operation.DELETE or not (self._nulls or self._distribution)
+        return idle or self._runs.at_hand(group.sync, _run(group), group.inspection.now)
 
     def _look_at(self, group: Group, profile: RunProfile) -> Iterator[RowSignal]:
         """Add the rows to the run's profile, and tell which fields are emptied."""
@@ -122,6 +126,12 @@ class Spread:
             index = shift(profile.whole(name), earlier, settings.minimum)
             if index > settings.threshold:
                 yield name, index
+
+
+def _run(group: Group) -> str:
+    """The run that a group is compared as."""
+    inspection = group.inspection
+    return group.run if run_of(inspection) else f"{group.run}-{int(inspection.now // UNNAMED_RUN_S)}"
 
 
 def _key_fields(shape: Shape) -> frozenset[str]:

@@ -16,6 +16,7 @@ from clyra_proxy.activation.wire.state import KEY, ActivationState, state_of
 from clyra_proxy.checks import BodySession
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.route import PerRoute, Route
+from clyra_proxy.stream.document import open_shelf
 from clyra_proxy.verdict.model import Action, Mode, Phase
 from clyra_proxy.verdict.rules import mode_of_failure, rules_applied_by
 
@@ -52,6 +53,7 @@ class ActivationCheck:
             return None
         state = ActivationState(profile.id, endpoint, compiled, mode)
         exchange.extensions[KEY] = state
+        open_shelf(exchange)
         return state
 
 

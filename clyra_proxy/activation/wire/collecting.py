@@ -9,6 +9,7 @@ from __future__ import annotations
 from clyra_proxy.activation.wire.state import ActivationState
 from clyra_proxy.checks import EVERYTHING, Violation
 from clyra_proxy.exchange import Exchange
+from clyra_proxy.stream.document import shelf_of
 from clyra_proxy.verdict.model import Coverage, Mode, Phase, Seen
 from clyra_proxy.verdict.rules import RULES
 
@@ -56,7 +57,8 @@ class RowSession:
         if self._size <= self._most:
             body = b"".join(self._parts)
             if self._request:
-                self._state.body = body
+                shelf = shelf_of(self._exchange)
+                self._state.body = body if shelf is None else shelf.take(body)
             else:
                 self._state.answer = body
         self._parts.clear()

@@ -14,6 +14,9 @@ from clyra_proxy.state.store import StateError
 
 log = logging.getLogger("clyra.activation")
 
+SMALL = 64 * 1024
+"""Bytes of a body that are looked at on the event loop: some hundred rows, a millisecond or two."""
+
 
 def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
     """Once per exchange, whatever its end."""
@@ -37,7 +40,10 @@ def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> No
         except StateError as error:
             log.error("A write could not be settled: %s.", type(error).__name__)  # noqa: TRY400 - what expires is forgotten
 
-    room.start(work)
+    if compiled.prompt and len(body) <= SMALL:
+        work()
+    else:
+        room.start(work)
 
 
 def answer_of(exchange: Exchange, state: ActivationState) -> Answer | None:

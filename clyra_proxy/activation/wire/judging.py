@@ -1,7 +1,7 @@
 """From a request to what its rows may do: read it, ask every inspector, tell bad rows from bad requests.
 
-Pure but for the store that inspectors count in; runs in a scanning thread. Whatever an inspector raises is a failure
-with the declared outcome, and the others are asked all the same.
+Pure but for the store that inspectors count in; runs in a scanning thread, or hurried on the event loop. Whatever an
+inspector raises is a failure with the declared outcome, and the others are asked all the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from clyra_proxy.activation.inspection import RowInspection, RowSignal
+from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLongerError
 from clyra_proxy.activation.model import Batch, Rejection
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles import attribution_of
@@ -31,25 +31,34 @@ class Report:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
-def look(exchange: Exchange, state: ActivationState) -> Report:
-    """Read the request and ask everybody. Sets the batch and its inspection in `state`."""
+def look(exchange: Exchange, state: ActivationState, *, hurried: bool = False) -> Report:
+    """Read the request and ask everybody. Sets the batch and its inspection in `state`.
+
+    hurried: on the event loop; raises TakesLongerError for what is to be asked in a thread instead.
+    """
     body = state.body or b""
     try:
         batch = state.endpoint.read(exchange.request, body)
     except UnreadableError as error:
         return Report(unreadable=error.reason)
     state.batch = batch = replace(batch, attribution=attribution_of(exchange.request, exchange.identity, batch))
-    state.inspection = inspection = inspection_of(exchange, state, batch, body)
+    if hurried and batch.statements:
+        raise TakesLongerError
+    state.inspection = inspection = inspection_of(exchange, state, batch, body, hurried=hurried)
     report = Report()
     for inspector in state.compiled.inspectors:
         try:
             report.signals.extend((inspector.id, signal) for signal in inspector.inspect(inspection))
+        except TakesLongerError:
+            raise
         except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
             report.failures.append((inspector.id, type(error).__name__))
     return report
 
 
-def inspection_of(exchange: Exchange, state: ActivationState, batch: Batch, body: bytes) -> RowInspection:
+def inspection_of(
+    exchange: Exchange, state: ActivationState, batch: Batch, body: bytes, *, hurried: bool = False
+) -> RowInspection:
     """One batch with its circumstances."""
     who, where, head = exchange.identity, exchange.destination, exchange.request
     return RowInspection(
@@ -62,6 +71,7 @@ def inspection_of(exchange: Exchange, state: ActivationState, batch: Batch, body
         enforced=state.mode is Mode.ENFORCE,
         endpoint=f"{head.method} {head.path}",
         body=body,
+        hurried=hurried,
     )
 
 

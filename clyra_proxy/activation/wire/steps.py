@@ -3,6 +3,9 @@
 Guarantees: in enforce nothing has left yet when this runs; a row that a rule blocks never leaves; where single rows
 cannot be taken out (all or none, a body that cannot be edited) the whole request is refused. Whatever goes wrong is a
 finding with the declared outcome. In shadow only findings come of it.
+
+Small batches are judged on the event loop, because a thread costs more than the look itself; what may take longer
+(large bodies, statements, a store that is not prompt, anything found, which may have to be kept) goes to a thread.
 """
 
 from __future__ import annotations
@@ -10,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from time import perf_counter_ns
 
-from clyra_proxy.activation.inspection import RowSignal
+from clyra_proxy.activation.inspection import RowSignal, TakesLongerError
 from clyra_proxy.activation.model import Rejection
 from clyra_proxy.activation.profile import UnreadableError
-from clyra_proxy.activation.wire.ending import answer_of, reconcile
+from clyra_proxy.activation.wire.ending import SMALL, answer_of, reconcile
 from clyra_proxy.activation.wire.evidence import note_batch
 from clyra_proxy.activation.wire.falling import with_fallen
 from clyra_proxy.activation.wire.judging import Report, look, rejections_of
@@ -29,6 +32,7 @@ from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom,
 from clyra_proxy.policy.activation import OnBadRows
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
 from clyra_proxy.verdict.rules import RULES
+from clyra_proxy.watchdog import WATCHDOG
 
 CHECK = "activation"
 BUDGET_S = 4.0
@@ -39,7 +43,7 @@ async def judge_request(exchange: Exchange, state: ActivationState, room: Scanni
     """Judge the batch that was collected; findings, the edited body and an answer of its own go into the exchange."""
     started = perf_counter_ns()
     try:
-        findings = await room.run(lambda: decide_rows(exchange, state), BUDGET_S)
+        findings = await _decide(exchange, state, room)
     except (ScanningTimeoutError, ScanningOverflowError) as error:
         rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
         late = rule.finding(
@@ -56,11 +60,40 @@ async def judge_request(exchange: Exchange, state: ActivationState, room: Scanni
     exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
 
 
+async def _decide(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> list[Finding]:
+    """As `decide_rows`, wherever that holds up the least."""
+    report = _look_at_once(exchange, state) if _is_short(state) else None
+    if report is None:
+        return await room.run(lambda: decide_rows(exchange, state), BUDGET_S)
+    if report.signals:
+        return await room.run(lambda: _conclude(exchange, state, report), BUDGET_S)
+    return _conclude(exchange, state, report)
+
+
+def _is_short(state: ActivationState) -> bool:
+    return state.body is not None and len(state.body) <= SMALL and state.compiled.prompt
+
+
+def _look_at_once(exchange: Exchange, state: ActivationState) -> Report | None:
+    """A look on the event loop, under its time limit; None when it wants to be had in a thread."""
+    WATCHDOG.enter()
+    try:
+        return look(exchange, state, hurried=True)
+    except TakesLongerError:
+        return None
+    finally:
+        WATCHDOG.leave()
+
+
 def decide_rows(exchange: Exchange, state: ActivationState) -> list[Finding]:
-    """Everything between the whole body and the decision; runs in a thread. May raise what a fault raises."""
+    """Everything between the whole body and the decision. May raise what a fault raises."""
     if state.body is None:
         return []  # it outgrew the limit, and was told already
-    report = look(exchange, state)
+    return _conclude(exchange, state, look(exchange, state))
+
+
+def _conclude(exchange: Exchange, state: ActivationState, report: Report) -> list[Finding]:
+    """What follows from a look: findings, the rows that go on, an answer of our own. Keeps rejected rows."""
     findings = findings_of_report(report, exchange)
     if state.batch is None or state.inspection is None:
         exchange.answer = refusal(exchange, state, report)
@@ -126,7 +159,10 @@ async def judge_answer(exchange: Exchange, state: ActivationState, room: Scannin
     if state.batch is None or exchange.denial is not None:
         return
     try:
-        await room.run(lambda: _read_answer(exchange, state), BUDGET_S)
+        if _is_short(state) and len(state.answer or b"") <= SMALL and not (state.rejections or state.endpoint.amends):
+            _read_answer(exchange, state)
+        else:
+            await room.run(lambda: _read_answer(exchange, state), BUDGET_S)
     except Exception as error:  # noqa: BLE001 - the rows have left; the sender must not take silence for success
         if state.rejections:
             exchange.findings.append(failure(CHECK, exchange, Phase.REQUEST_BODY, type(error).__name__))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from clyra_proxy.activation.compiled import CompiledActivation
-from clyra_proxy.activation.inspection import RowInspection, RowSignal
+from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLongerError
 from clyra_proxy.activation.model import Answer
 from clyra_proxy.activation.profiles import compile_catalogue
 from clyra_proxy.activation.wire.check import ActivationCheck
@@ -22,6 +23,8 @@ from clyra_proxy.evidence.event import ROWS
 from clyra_proxy.exchange import Exchange, RequestHead, ResponseHead
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 from clyra_proxy.policy.activation import Activation, OnBadRows
+from clyra_proxy.state.memory import MemoryState
+from clyra_proxy.state.store import StateStore
 from clyra_proxy.stream.opening import open_gate
 from clyra_proxy.verdict.decide import decide
 from clyra_proxy.verdict.denial import build
@@ -54,6 +57,27 @@ class Refuses:
         self.settled = (forwarded, status, body)
 
 
+@dataclass
+class Tells(Refuses):
+    """Tells in which threads it was asked; wants a thread when it is hurried and `longer`."""
+
+    longer: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def inspect(self, inspection: RowInspection) -> Iterable[RowSignal]:
+        self.asked.append("loop" if threading.current_thread() is threading.main_thread() else "thread")
+        assert inspection.hurried is (self.asked[-1] == "loop")
+        if self.longer and inspection.hurried:
+            raise TakesLongerError
+        return super().inspect(inspection)
+
+
+class Slow(MemoryState):
+    """A store that is not prompt."""
+
+    prompt = False
+
+
 @pytest.fixture
 def room() -> Iterator[ScanningRoom]:
     made = ScanningRoom()
@@ -75,20 +99,23 @@ def judged(
     settings: Activation | None = None,
     *,
     mode: Mode = Mode.ENFORCE,
+    state: StateStore | None = None,
 ) -> tuple[Exchange, ActivationState, bytes]:
     """An exchange whose request was collected through its gate and judged; what left the gate before that."""
     made = exchange(host="api.hubapi.com", path=PATH)
     made.route = ROUTE if mode is Mode.ENFORCE else SHADOW
     made.verdict = made.response = None
     made.request = RequestHead(((b"content-type", b"application/json"),), "POST", PATH, "HTTP/1.1")
-    compiled = CompiledActivation(settings or Activation(), compile_catalogue(), (inspector or Refuses(),))
+    compiled = CompiledActivation(
+        settings or Activation(), compile_catalogue(), (inspector or Refuses(),), state=state or MemoryState()
+    )
     gate = made.request_gate = open_gate(made, Phase.REQUEST_BODY, (ActivationCheck(lambda: compiled),))
     early = b"".join(gate.feed(body))
     b"".join(gate.finish())
-    state = state_of(made)
-    assert state is not None
-    asyncio.run(judge_request(made, state, room))
-    return made, state, early
+    known = state_of(made)
+    assert known is not None
+    asyncio.run(judge_request(made, known, room))
+    return made, known, early
 
 
 def rows_in(body: bytes | None) -> list[str]:
@@ -223,3 +250,23 @@ def test_the_end_says_what_was_forwarded_and_answered(room: ScanningRoom) -> Non
     forwarded, status, body = inspector.settled
     assert (forwarded, status, body) == (frozenset({0}), 207, made.response_rewrite)
     assert state_of(made) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "longer", "state", "asked"),
+    [
+        (3, False, MemoryState(), ["loop"]),
+        (3, True, MemoryState(), ["loop", "thread"]),
+        (3, False, Slow(), ["thread"]),
+        (3000, False, MemoryState(), ["thread"]),
+    ],
+    ids=["small", "takes longer", "slow store", "large"],
+)
+def test_only_what_is_short_is_looked_at_on_the_event_loop(
+    rows: int, *, longer: bool, state: StateStore, asked: list[str], room: ScanningRoom
+) -> None:
+    inspector = Tells(longer=longer)
+    made, known, _ = judged(batch(True, *[False] * (rows - 1)), room, inspector, state=state)
+    assert inspector.asked == asked
+    assert known.forwarded == frozenset(range(1, rows))
+    assert decide(made).action is Action.REDACT
