@@ -5,6 +5,8 @@ most of them; the price is that one that hangs would hang the worker. So a watch
 when the main thread has been inside one guarded step for too long it sends it a signal whose handler raises
 `CheckTimeout` there, which the guard turns into the check's declared outcome. The handler runs in the main thread and
 looks at the same variable that entering and leaving the step set, so a step that ended in time is never interrupted.
+Where Python swallows what is raised (in `__del__`, in the callback of a weak reference), and the step goes on, it is
+interrupted again after half a budget, until it has been left.
 Code that never returns to the interpreter (a hang inside a C extension) cannot be interrupted; the supervisor's
 heartbeat ends such a worker, and its connections are cut short.
 """
@@ -78,7 +80,7 @@ class Watchdog:
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         if self._late():
-            self._entered = 0.0
+            self._entered = time.monotonic() - self.budget / 2  # another follows: this one may be swallowed
             raise CheckTimeout(f"longer than {self.budget:g} s")
 
 

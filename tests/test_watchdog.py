@@ -50,3 +50,19 @@ def test_it_works_again_after_an_interruption(watchdog: Watchdog) -> None:
         with pytest.raises(CheckTimeout):
             spin(5)
         watchdog.leave()
+
+
+class Swallows:
+    """What is raised while it is taken away goes nowhere."""
+
+    def __del__(self) -> None:
+        spin(0.5)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_that_was_swallowed_comes_again(watchdog: Watchdog) -> None:
+    watchdog.enter()
+    with pytest.raises(CheckTimeout):
+        Swallows()
+        spin(60)
+    watchdog.leave()
