@@ -18,9 +18,11 @@ class Telemetry:
     def __init__(self, runtime: Runtime) -> None:
         self._log = runtime.verdict_log
         self._metrics = runtime.metrics
+        self._candidates = runtime.candidates
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange = exchange_of(flow)
         if exchange is not None:
-            self._log.write(exchange)
             self._metrics.count(exchange)
+            elapsed_ms = self._log.elapsed_ms(exchange)
+            self._candidates.then(exchange, lambda it: self._log.write(it, elapsed_ms))

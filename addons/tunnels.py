@@ -60,5 +60,7 @@ def settle(exchange: Exchange, runtime: Runtime) -> None:
         exchange.finished = True
         exchange.verdict = decide(exchange)
         runtime.recorder.outcome(exchange)
-        runtime.verdict_log.write(exchange)
         runtime.metrics.count(exchange)
+        elapsed_ms = runtime.verdict_log.elapsed_ms(exchange)
+        runtime.candidates.begin(exchange)
+        runtime.candidates.then(exchange, lambda it: runtime.verdict_log.write(it, elapsed_ms))

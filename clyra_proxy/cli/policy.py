@@ -71,6 +71,7 @@ def check(
         "policy": str(file),
         "valid": True,
         "sha256": policy.sha256,
+        "candidate": policy.candidate.policy.sha256 if policy.candidate is not None else None,
         "extends": loaded.document.extends,
         "mode": enforcement.mode.value,
         "egress": enforcement.egress.value,
@@ -81,7 +82,8 @@ def check(
         print_json({**facts, "contradictions": [one.as_json() for one in found]})
     else:
         typer.echo(f"{file}: valid")
-        for name in ("extends", "mode", "egress", "destinations", "sha256"):
+        shown = ("extends", "mode", "egress", "destinations", "sha256", *(("candidate",) if policy.candidate else ()))
+        for name in shown:
             typer.echo(f"  {name}: {facts[name]}")
         for one in found:
             typer.echo(painted(str(one), "red" if one.weight == "error" else "yellow", wants_colour()))

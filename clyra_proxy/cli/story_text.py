@@ -25,6 +25,8 @@ def story_lines(event: dict[str, Any], story: dict[str, Any], colour: bool) -> I
     yield f"  policy    {ours['policy_sha256'][:16]}, generation {ours['policy_generation']}, mode {ours['mode']}"
     if policy["note"]:
         yield f"            {policy['note']}"
+    if "candidate" in ours:
+        yield f"  candidate {_candidate(ours['candidate'])}"
     yield f"  seen      request {_seen(ours, 'request')}, response {_seen(ours, 'response')}"
     yield f"  time      {ours['ms']} ms in all, {ours['upstream_ms']} ms upstream; checks: {_checks(ours)}"
     if ours["error"]:
@@ -64,6 +66,18 @@ def _destination(event: dict[str, Any]) -> str:
     url = request["url"]
     whole = f"{request['http_method']} {url['scheme']}://{url['hostname']}:{url['port']}{url['path']}"
     return printable(whole + (f" at {address}" if address else " (never dialled)"))
+
+
+def _candidate(said: dict[str, Any]) -> str:
+    """What the candidate policy made of it."""
+    name = f"policy {said['policy_sha256'][:16]}"
+    if said["relation"] == "failed":
+        return printable(f"{name} has no decision: {said['why']}")
+    rules = ", ".join(said["rules"])
+    seen = f"seen: request {said['request_coverage']}, response {said['response_coverage']}"
+    unasked = f"; not asked: {', '.join(said['unasked'])}" if said["unasked"] else ""
+    decided = f"{said['decision']} ({rules})" if rules else said["decision"]
+    return printable(f"{name} says {decided}: {said['relation']}; {seen}{unasked}")
 
 
 def _seen(ours: dict[str, Any], direction: str) -> str:

@@ -37,6 +37,9 @@ def tail(
     rule: Annotated[
         list[str] | None, typer.Option("--rule", "-r", help="Rule id or reason code, or pattern. Repeatable.")
     ] = None,
+    candidate_differs: Annotated[
+        bool, typer.Option("--candidate-differs", help="Only what the candidate policy decides otherwise.")
+    ] = False,
     since: Annotated[str | None, typer.Option("--since", help="Age (15m, 2h, 1d) or ISO 8601 time.")] = None,
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, help="Past lines to show first (all of them with --since).")
@@ -60,6 +63,7 @@ def tail(
         frozenset(host or ()),
         frozenset(rule or ()),
         parse_since(since) if since else 0,
+        candidate_differs,
     )
     colour = wants_colour()
     for event in events(path, wanted, None if since else lines, follow):

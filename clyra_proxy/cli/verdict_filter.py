@@ -27,6 +27,7 @@ class VerdictFilter:
     hosts: frozenset[str] = field(default_factory=frozenset)
     rules: frozenset[str] = field(default_factory=frozenset)
     since_ms: int = 0
+    candidate_differs: bool = False
 
     def takes(self, event: Mapping[str, Any]) -> bool:
         ours = event.get("unmapped", {}).get("clyra", {})
@@ -39,6 +40,8 @@ class VerdictFilter:
         if self.agents and not _any_match(self.agents, str(ours.get("agent", ""))):
             return False
         if self.hosts and not _any_match(self.hosts, str(event.get("dst_endpoint", {}).get("hostname", ""))):
+            return False
+        if self.candidate_differs and not ours.get("candidate", {}).get("differs"):
             return False
         return not self.rules or any(_any_match(self.rules, word) for word in _rules(ours))
 

@@ -51,8 +51,18 @@ def one_line(event: Mapping[str, Any], colour: bool) -> str:
         painted(printable(str(ours.get("agent", ""))), "cyan", colour),
         painted(printable(str(ours.get("verdict", ""))), "dim", colour),
         f"{float(ours.get('ms', 0)):.1f}ms",
+        *_candidate(ours, colour),
     ]
     return "  ".join(parts)
+
+
+def _candidate(ours: Mapping[str, Any], colour: bool) -> list[str]:
+    """What the candidate policy would have done, where that is something else."""
+    candidate = ours.get("candidate", {})
+    if not candidate.get("differs"):
+        return []
+    rules = ", ".join(map(str, candidate.get("rules", ())))
+    return [painted(printable(f"candidate: {candidate.get('decision')} {rules}".rstrip()), "yellow", colour)]
 
 
 def clock(event: Mapping[str, Any]) -> str:

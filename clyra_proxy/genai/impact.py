@@ -6,30 +6,18 @@ exchanges say little. What an exception covered is counted apart and never as ha
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from clyra_proxy.genai.exceptions import COVERABLE
+from clyra_proxy.shadow.rates import interval
 from clyra_proxy.verdict.model import Action
 
 CHECK = "genai"
 MOST_SAMPLES = 5
 MOST_NAMED = 5
-_Z = 1.959964
-"""Quantile of the normal distribution for 95 %."""
-
-
-def interval(hits: int, of: int) -> tuple[float, float]:
-    """The Wilson score interval (95 %) of a share, 0 to 1; (0, 1) when there is nothing to count."""
-    if of == 0:
-        return 0.0, 1.0
-    share, spread = hits / of, _Z * _Z / of
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z * math.sqrt(share * (1 - share) / of + spread / (4 * of)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(slots=True)

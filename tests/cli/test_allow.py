@@ -15,9 +15,9 @@ from clyra_proxy.cli.main import run
 from clyra_proxy.genai.exception_making import Decision as Decided
 from clyra_proxy.genai.exception_making import Width, entries_from
 from clyra_proxy.genai.exceptions import Exceptions, load_exceptions
-from clyra_proxy.genai.impact import interval
 from clyra_proxy.genai.inspection import Caller, Inspection, Signal
 from clyra_proxy.genai.model import Conversation, Direction
+from clyra_proxy.shadow.rates import interval
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 from clyra_proxy.verdict.model import Action, Decision, Finding, Mode, Phase
 from clyra_proxy.verdict.rules import RULES
