@@ -48,8 +48,8 @@ def canonical(value: Any) -> bytes:
 
 
 def agent_scope(salt: Salt, inspection: Inspection) -> str:
-    """Key of what belongs to one agent of one tenant."""
-    return salt.of("agent", inspection.caller.tenant, inspection.caller.agent)
+    """Key of what belongs to one agent of one tenant; agents that proved no name share one."""
+    return salt.of("agent", inspection.caller.tenant, inspection.caller.proven)
 
 
 def work_scope(salt: Salt, inspection: Inspection) -> str:
@@ -73,7 +73,7 @@ def run_scope(salt: Salt, inspection: Inspection) -> str:
     name that programs share: the empty text.
     """
     caller = inspection.caller
-    who = (caller.tenant, caller.agent)
+    who = (caller.tenant, caller.proven)
     if caller.run:
         return salt.of("run", *who, caller.run)
     if caller.session:

@@ -157,11 +157,11 @@ class Ledger:
     def _scope(self, settings: Budget, inspection: Inspection) -> str:
         caller = inspection.caller
         parts: dict[Per, tuple[str, ...]] = {
-            Per.AGENT: (caller.tenant, caller.agent),
+            Per.AGENT: (caller.tenant, caller.proven),
             Per.TENANT: (caller.tenant,),
             Per.DESTINATION: (inspection.destination,),
-            Per.SESSION: (caller.tenant, caller.agent, caller.session),
-            Per.RUN: (caller.tenant, caller.agent, caller.run),
+            Per.SESSION: (caller.tenant, caller.proven, caller.session),
+            Per.RUN: (caller.tenant, caller.proven, caller.run),
             Per.ALL: (),
         }
         part = parts[settings.per]

