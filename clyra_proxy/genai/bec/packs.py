@@ -128,13 +128,14 @@ class Packs:
     raw: RawSet
     facets: frozenset[str]
 
-    def match(self, folded: str) -> dict[str, frozenset[str]]:
+    def match(self, folded: str, *, surely: bool = True) -> dict[str, frozenset[str]]:
         """Language -> facets of a folded text, those of no language (ANY) in each. Raises OverflowError.
 
-        By language, because a word of one may be a piece of code or a name in another.
+        surely: else with those that its words only allow, which is told sooner. By language, because a word of one may
+        be a piece of code or a name in another.
         """
         found: dict[str, set[str]] = {ANY: set()}
-        for language, facet in self.words.match(spaced(folded)) | self.raw.match(folded):
+        for language, facet in self.words.match(spaced(folded), surely=surely) | self.raw.match(folded):
             found.setdefault(language, set()).add(facet)
         return {language: frozenset(facets | found[ANY]) for language, facets in found.items()}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from clyra_proxy.genai.bec.folding import fold
@@ -33,7 +33,6 @@ LIKELY = 3
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[\n。！？؟;；]+")
 _STOP = re.compile(r"(?<=[.!?])\s+")
-
 
 type Facets = Mapping[str, frozenset[str]]
 """Language -> facets found."""
@@ -63,23 +62,23 @@ class Assessment:
 def assess(text: str, least: int = LEAST) -> Assessment:
     """The strongest window of a text; nothing for one that cannot reach `least` points, which is told quickly.
 
-    A window is two blocks of sentences. Blocks are matched whole first: only where their facets could add up to enough
-    are sentences looked at one by one. Raises OverflowError when the patterns ran out of memory.
+    A window is two blocks of sentences. Blocks are looked at whole first, for what their words allow: only where that
+    could add up to enough are their patterns run, and only where those do are sentences looked at one by one. Raises
+    OverflowError when the patterns ran out of memory.
     """
     packs = load_packs()
     sentences = list(_sentences(fold(text)))
     blocks = [sentences[start : start + BLOCK] for start in range(0, len(sentences), BLOCK)]
-    seen = [packs.match("\n".join(block)) for block in blocks]
-    looked: dict[int, list[Facets]] = {}
+    allowed = [packs.match("\n".join(block), surely=False) for block in blocks]
+    whole = cache(lambda number: packs.match("\n".join(blocks[number])))
+    single = cache(lambda number: [packs.match(sentence) for sentence in blocks[number]])
     best = Assessment(threshold=packs.themes.threshold)
     for first in range(max(len(blocks) - 1, min(len(blocks), 1))):
         both = range(first, min(first + 2, len(blocks)))
-        promising = _promising([seen[number] for number in both], least)
-        for number in both if promising else ():
-            if number not in looked:
-                looked[number] = [packs.match(sentence) for sentence in blocks[number]]
-        for language in promising:
-            window = [found.get(language, found[ANY]) for number in both for found in looked[number]]
+        if not _promising([allowed[number] for number in both], least):
+            continue
+        for language in _promising([whole(number) for number in both], least):
+            window = [found.get(language, found[ANY]) for number in both for found in single(number)]
             if (scored := _score(window, len(sentences), packs)).score > best.score:
                 best = scored
     return best

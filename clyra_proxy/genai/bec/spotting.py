@@ -37,22 +37,23 @@ type Way = tuple[frozenset[str], ...]
 """What a match needs: of each set of words one."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Pattern:
-    """A pattern that words alone do not decide. ways: of which one must be open for it to match, words by number."""
+    """A pattern that words alone do not decide."""
 
     mark: Mark
     source: str
-    ways: tuple[tuple[frozenset[int], ...], ...]
     match: Any = field(default=None)
 
-    def occurs(self, data: bytes, present: frozenset[int]) -> bool:
+    def occurs(self, data: bytes) -> bool:
         """Compiled when it is first run: most never are."""
-        if not any(all(not words.isdisjoint(present) for words in way) for way in self.ways):
-            return False
         if self.match is None:
             self.match = _compiled(self.source)
         return bool(self.match(re2._Anchor.UNANCHORED, data, 0, len(data))[0][0] >= 0)
+
+
+type _Asking = tuple[_Pattern, tuple[frozenset[int], ...]]
+"""A pattern that a word may be the beginning of, and the other words that it then needs, by number."""
 
 
 def _compiled(source: str) -> Any:
@@ -80,30 +81,37 @@ class Spotter:
         numbers = {word: number for number, word in enumerate(words)}
         self._automaton = ahocorasick_rs.BytesAhoCorasick([word.encode() for word in words])
         self._told = {numbers[word]: tuple(marks) for word, marks in literals.items()}
-        self._asking: dict[int, list[_Pattern]] = {}
+        self._asking: dict[int, list[_Asking]] = {}
         self._always: list[_Pattern] = []
         for mark, source, ways in open_:
-            pattern = _Pattern(
-                mark, source, tuple(tuple(frozenset(numbers[word] for word in part) for part in way) for way in ways)
-            )
+            pattern = _Pattern(mark, source)
             if not all(ways):
                 pattern.match = _compiled(source)
                 self._always.append(pattern)
-            for number in {number for way in pattern.ways for number in min(way, key=len, default=())}:
-                self._asking.setdefault(number, []).append(pattern)
+                continue
+            for way in ways:
+                first, *others = sorted((frozenset(numbers[word] for word in part) for part in way), key=len)
+                for number in first:
+                    self._asking.setdefault(number, []).append((pattern, tuple(others)))
 
-    def match(self, words: str) -> set[Mark]:
-        """Everything that a text of words shows."""
+    def match(self, words: str, *, surely: bool = True) -> set[Mark]:
+        """Everything that a text of words shows. surely: else also what its words only allow, which is told sooner."""
         data = words.encode("utf-8", "replace")
         present = frozenset(hit[0] for hit in self._automaton.find_matches_as_indexes(data, overlapping=True))
         found: set[Mark] = set()
+        missed: set[_Pattern] = set()
         told, asking = self._told, self._asking
         for number in present & told.keys():
             found.update(told[number])
-        asked = {id(pattern): pattern for number in present & asking.keys() for pattern in asking[number]}
-        for pattern in (*asked.values(), *self._always):
-            if pattern.mark not in found and pattern.occurs(data, present):
-                found.add(pattern.mark)
+        for number in present & asking.keys():
+            for pattern, others in asking[number]:
+                if pattern.mark in found or pattern in missed or any(map(present.isdisjoint, others)):
+                    continue
+                if not surely or pattern.occurs(data):
+                    found.add(pattern.mark)
+                else:
+                    missed.add(pattern)
+        found.update(pattern.mark for pattern in self._always if pattern.occurs(data))
         return found
 
 

@@ -22,6 +22,7 @@ WORDS_PER_BLOCK = 20
 BLOCKS_PER_WINDOW = 3
 _PART = 8192
 _SHIFT = np.uint64(64 - BUCKET_BITS)
+_LENGTHS = np.array(LENGTHS, np.uint64)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,17 @@ def parts_of(reading: Reading) -> Iterator[Grams]:
         blocks = _blocks(edges, begin, min(_PART, points.size))
         sums = np.zeros(points.size + 1, np.uint64)
         np.cumsum((points.astype(np.uint64) + 1) * powers[: points.size], out=sums[1:])
-        buckets = []
-        for length in LENGTHS:
-            number = max(0, min(blocks.size, points.size - length + 1))
-            spans = sums[length : length + number] - sums[:number]
-            spans *= inverses[:number]
-            mix_in_place(spans)
-            spans += np.uint64(length)
-            mix_in_place(spans)
-            spans >>= _SHIFT
-            buckets.append(spans.view(np.int64))
-        placed = np.concatenate([blocks[: spans.size] for spans in buckets])
+        numbers = [max(0, min(blocks.size, points.size - length + 1)) for length in LENGTHS]
+        spans = np.zeros((len(LENGTHS), blocks.size), np.uint64)
+        for row, length, number in zip(spans, LENGTHS, numbers, strict=True):
+            np.subtract(sums[length : length + number], sums[:number], out=row[:number])
+        spans *= inverses[: blocks.size]
+        mix_in_place(spans)
+        spans += _LENGTHS
+        mix_in_place(spans)
+        spans >>= _SHIFT
+        placed = np.concatenate([blocks[:number] for number in numbers])
+        buckets = [row[:number].view(np.int64) for row, number in zip(spans, numbers, strict=True)]
         yield Grams(np.concatenate(buckets), placed, int(blocks[-1]) + 1)
 
 

@@ -34,6 +34,7 @@ _PLAIN = re.compile(r"[^\\\[\](){}|?*+.^$]+(?![?*+{])")
 _FEW = 6
 _RANGE = 8
 _BLANKS = frozenset(" \t\n\r\f")
+_PARENTHESES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]", re.DOTALL)
 _SEVERAL, _MANY = "\x1e", "\x1f"
 """Stand for many characters of a class: ASCII only, and any."""
 
@@ -53,8 +54,25 @@ def piece_of(pattern: str) -> Piece | None:
     """What is known of its matches; None for syntax that is not understood."""
     try:
         return _Reader(pattern).pattern()
-    except (_UnknownSyntaxError, IndexError, ValueError):
+    except (_UnknownSyntaxError, LookupError, ValueError):
         return None
+
+
+_KNOWN: dict[str, Piece] = {}
+"""What has been read of groups: word lists stand in many patterns. Patterns are data of packs and policies, not of
+traffic, so there are not many."""
+
+
+def _ends_of_groups(pattern: str) -> dict[int, int]:
+    """Where the group that is opened at a place ends."""
+    opened: list[int] = []
+    ends: dict[int, int] = {}
+    for sign in _PARENTHESES.finditer(pattern):
+        if sign[0] == "(":
+            opened.append(sign.start())
+        elif sign[0] == ")" and opened:
+            ends[opened.pop()] = sign.end()
+    return ends
 
 
 class _Reader:
@@ -62,6 +80,7 @@ class _Reader:
 
     def __init__(self, pattern: str) -> None:
         self._text, self._at, self._depth = pattern, 0, 0
+        self._ends = _ends_of_groups(pattern)
 
     def pattern(self) -> Piece:
         piece = self._alternatives()
@@ -129,13 +148,19 @@ class _Reader:
             if self._text.startswith(flag, self._at):
                 self._take(len(flag))
                 return NOTHING
+        end = self._ends[self._at]
+        written = self._text[self._at : end]
+        if (known := _KNOWN.get(written)) is not None:
+            self._at = end
+            return known
         opened = next((start for start in _GROUPS if self._text.startswith(start, self._at)), "(")
         self._take(len(opened))
         if opened == "(" and self._next() == "?":
             raise _UnknownSyntaxError
         piece = self._alternatives()
-        if self._take() != ")":
+        if self._take() != ")" or self._at != end:
             raise _UnknownSyntaxError
+        _KNOWN[written] = piece
         return piece
 
     def _escape(self) -> Piece:
