@@ -51,6 +51,7 @@ def begin(flow: HTTPFlow, runtime: Runtime) -> Exchange:
         ),
         policy_sha256=policy.sha256,
         policy_generation=policy.generation,
+        copy=state_of(client).takes_copies,
     )
     flow.metadata[KEY] = exchange
     return exchange

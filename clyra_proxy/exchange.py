@@ -186,6 +186,7 @@ class Exchange:
     response_events: bool = False  # its body leaves event by event, and some may be rewritten on the way
     pending: bool = False  # a body session waits for `clyra_pending` before it lets go of more
     finished: bool = False
+    copy: bool = False  # a mirrored copy (`listen.mode: mirror`): judged, answered by us, sent nowhere
     tap: Tap | None = None  # hears what leaves for the upstream and what comes back
     started_ns: int = field(default_factory=time.perf_counter_ns)
     started_at: float = field(default_factory=time.time)

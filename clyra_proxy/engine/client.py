@@ -28,6 +28,7 @@ def _nothing_unsent(_: int) -> int:
 class ClientState:
     """One client connection.
 
+    takes_copies: what comes are mirrored copies (`engine.mirrored`).
     outer_certificates: certificates (leaf first, unverified) of the TLS connection to the proxy itself; the inner
     handshake after CONNECT hides them from mitmproxy's `Client`. connect_headers, connect_authority: the CONNECT
     request that opened the tunnel. flows: exchanges without their `clyra_done`. dialling: exchanges waiting for an
@@ -56,6 +57,7 @@ class ClientState:
     crowded_down: Callable[[], bool]
     room_made: Callable[[], None]
     withhold: Callable[[Connection], None]
+    takes_copies: bool = False
     outer_certificates: tuple[Cert, ...] = ()
     connect_headers: Headers | None = None
     connect_authority: str = ""

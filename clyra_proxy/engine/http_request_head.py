@@ -10,6 +10,7 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 
 from clyra_proxy.engine.http_events import Informational
 from clyra_proxy.engine.http_response import ResponseSide
+from clyra_proxy.engine.mirrored import find_original, is_anybodys
 
 
 class RequestHead(ResponseSide):
@@ -32,6 +33,8 @@ class RequestHead(ResponseSide):
             request.data.scheme = b"https" if self.context.client.tls else b"http"
         if self.mode is HTTPMode.regular and not request.is_http2:
             request.data.authority = b""  # Origin-form: not every server takes absolute-form.
+        if self.state.takes_copies and is_anybodys(request):
+            return find_original(request)
         reverse = isinstance(self.context.client.proxy_mode, ReverseMode)
         if reverse and not self.context.options.keep_host_header and server.address:
             scheme = "https" if server.tls else "http"

@@ -170,6 +170,9 @@ class GuardedHttpStream(RequestHead):
             self.exchange.request_body.complete = True
         self.client_side = Side.DONE
         self.flow.request.timestamp_end = time.time()
+        if self.state.takes_copies:
+            yield from self._take_copy()
+            return
         for name in ("request", "clyra_approve"):
             if (waiting := self.state.call(name, self.flow)) is not None:
                 yield AwaitHook(waiting)
@@ -179,6 +182,17 @@ class GuardedHttpStream(RequestHead):
         if self.exchange is not None and self.exchange.request_rewrite is not None and self.up is Side.IDLE:
             tail = self._rewritten(self.exchange.request_rewrite)
         yield from self._end_up(tail)
+
+    def _take_copy(self) -> layer.CommandGenerator[None]:
+        """A copy is whole: answered first, judged after, sent nowhere."""
+        yield from self.send_no_content()
+        self.request_gate = None
+        if self.exchange is not None:
+            self.exchange.request_body.released = 0
+        if (waiting := self.state.call("request", self.flow)) is not None:
+            yield AwaitHook(waiting)
+        self.up = Side.CUT
+        yield from self.finish()
 
     def _rewritten(self, body: bytes) -> Iterable[bytes]:
         """The body that goes upstream instead of what came, none of which has left; the head is made to fit it."""
@@ -212,7 +226,7 @@ class GuardedHttpStream(RequestHead):
     def _send_up(self, chunks: Iterable[bytes], *, paced: bool = False) -> layer.CommandGenerator[bool]:
         """Send released bytes, opening the way for the first. False when the way is closed."""
         since = 0
-        for chunk in chunks:
+        for chunk in () if self.state.takes_copies else chunks:
             if not chunk:
                 continue  # An empty chunk would end a chunked message.
             if self.up is Side.IDLE and not (yield from self._start_up(end_stream=False)):

@@ -167,7 +167,7 @@ def _overlay(listen: Listen, wishes: Wishes) -> Listen:
     try:
         if wishes.mode is not None:
             fields["mode"] = ListenMode(wishes.mode)
-            if fields["mode"] is not ListenMode.REVERSE and wishes.upstream is None:
+            if fields["mode"] not in (ListenMode.REVERSE, ListenMode.MIRROR) and wishes.upstream is None:
                 fields["upstream"] = None
         if fields["host"] == "localhost":
             fields["host"] = "127.0.0.1"

@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from clyra_proxy.engine.connection import ConnectionHandler
+from clyra_proxy.engine.mirrored import ANY_UPSTREAM
 from clyra_proxy.engine.settings import Listener, Mode
 from clyra_proxy.errors import StartupError
 
@@ -102,6 +103,7 @@ class Accept:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             handler = ConnectionHandler(self._engine, reader, writer, self._proxy_mode)
+            handler.state.takes_copies = self._mode is Mode.MIRROR
             handler.layer = self._top_layer(handler, writer)
         except Exception as error:  # noqa: BLE001 - a client that cannot be served must not hurt the others
             logger.warning("A client was not served: %s.", type(error).__name__)
@@ -117,7 +119,7 @@ class Accept:
 
     def _top_layer(self, handler: ConnectionHandler, writer: asyncio.StreamWriter) -> Layer:
         context = handler.layer.context
-        if self._mode is Mode.REVERSE:
+        if self._mode in (Mode.REVERSE, Mode.MIRROR):
             return modes.ReverseProxy(context)
         if self._mode is Mode.EXPLICIT:
             return modes.HttpProxy(context)
@@ -135,6 +137,8 @@ def proxy_mode(listener: Listener) -> ProxyMode:
     try:
         if listener.mode is Mode.REVERSE:
             return ProxyMode.parse(f"reverse:{listener.upstream}")
+        if listener.mode is Mode.MIRROR:
+            return ProxyMode.parse(f"reverse:{listener.upstream or ANY_UPSTREAM}")
         if listener.mode is Mode.TRANSPARENT:
             platform.init_transparent_mode()
             return ProxyMode.parse("transparent")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from clyra_proxy.candidate.office import CandidateOffice, idle_office
 from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.enforcement.mirror.late import LateMirrors
+from clyra_proxy.engine.mirrored import observed
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Runtime:
     """One worker's shared state.
 
     worker: number of the worker, from 0. selftest: set only while the start-up self-test runs, and valid only for who
-    knows its secret.
+    knows its secret. takes_copies: what comes are mirrored copies, judged in shadow (`listen.mode: mirror`).
     """
 
     home: Home
@@ -63,6 +64,7 @@ class Runtime:
     candidates: CandidateOffice = field(default_factory=idle_office)
     worker: int = 0
     selftest: SelfTestPass | None = field(default=None)
+    takes_copies: bool = False
     mirrors: LateMirrors = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +74,8 @@ class Runtime:
         """The route for a request: the self-test's own while it runs, otherwise what policy says."""
         if self.selftest is not None and (route := self.selftest.route(host, port, path)) is not None:
             return route
-        return self.policy.current.match(host, port, method, path, content_type)
+        route = self.policy.current.match(host, port, method, path, content_type)
+        return observed(route) if self.takes_copies else route
 
     def is_selftest(self, route: Route) -> bool:
         """Whether a route is the self-test's own."""

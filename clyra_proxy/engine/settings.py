@@ -19,16 +19,18 @@ class Mode(StrEnum):
 
     explicit: they know a proxy (CONNECT, absolute-form, TLS to the proxy works too).
     reverse: they think we are the upstream. transparent: the kernel redirected them (SO_ORIGINAL_DST).
+    mirror: another proxy sends copies of what it forwards; they are answered 204 at once and sent nowhere.
     """
 
     EXPLICIT = "explicit"
     REVERSE = "reverse"
     TRANSPARENT = "transparent"
+    MIRROR = "mirror"
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One listening socket. port 0 lets the kernel choose. upstream: URL, for reverse mode only."""
+    """One listening socket. port 0 lets the kernel choose. upstream: URL, for reverse mode and, if wanted, mirror."""
 
     host: str = "127.0.0.1"
     port: int = 8080

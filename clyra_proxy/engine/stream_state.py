@@ -26,6 +26,7 @@ from clyra_proxy.engine.commands import AwaitHook
 from clyra_proxy.engine.denials import plain_denial
 from clyra_proxy.engine.dispatch import failed
 from clyra_proxy.engine.http_events import StopReading
+from clyra_proxy.engine.mirrored import no_content
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.stream.gate import BodyGate
 
@@ -144,7 +145,21 @@ class StreamState(HttpStream):
         self.down = Side.DONE
         yield SendHttp(ResponseEndOfMessage(self.stream_id), client)
 
+    def send_no_content(self) -> layer.CommandGenerator[None]:
+        """The answer to a copy, whatever is thought of it."""
+        http2 = self.flow.request.is_http2
+        unread = self.client_side is not Side.DONE or FRAMING in self.flow.metadata
+        response = no_content(http2=http2, close=unread or self.state.draining())
+        if self.exchange is not None:
+            self.exchange.own_status = response.status_code
+        yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=True), self.context.client)
+        self.down = Side.DONE
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
     def _send_denial(self, status: int) -> layer.CommandGenerator[None]:
+        if self.state.takes_copies:
+            yield from self.send_no_content()
+            return
         denial = self.exchange.denial if self.exchange is not None else None
         if denial is None:
             denial = plain_denial(status, self.flow.error.msg if self.flow.error else "")

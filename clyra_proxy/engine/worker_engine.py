@@ -210,6 +210,7 @@ class WorkerEngine:
                 lambda: holder.current.candidate, lambda one: addons.candidate_checks(one.policy), recorder, metrics
             ),
             worker=slot,
+            takes_copies=self._listener.mode is Mode.MIRROR,
         )
 
     def _probe_engines(self) -> None:

@@ -122,8 +122,8 @@ def _ending(exchange: Exchange, data: dict[str, Any]) -> dict[str, Any]:
     request, response = exchange.request_body, exchange.response_body
     data["result"] = _result(exchange)
     data["released"] = {"req": request.released, "res": response.released}
-    if exchange.error:
-        data["error"] = _text(exchange.error, 256)
+    if exchange.error or exchange.copy:
+        data["error"] = _text(exchange.error or "a mirrored copy: no upstream was called", 256)
     if verdict is not None:
         data["action"], data["would_action"] = verdict.action.word, verdict.would_action.word
         _add_coverage(data, verdict)
@@ -158,7 +158,7 @@ def _add_labels(data: dict[str, Any], verdict: Verdict) -> None:
 def _result(exchange: Exchange) -> str:
     if exchange.denial is not None:
         return "refused"
-    return "failed" if exchange.error else "completed"
+    return "failed" if exchange.error or exchange.copy else "completed"
 
 
 def _add_coverage(data: dict[str, Any], verdict: Verdict) -> None:

@@ -20,6 +20,7 @@ class ListenMode(StrEnum):
     EXPLICIT = "explicit"
     REVERSE = "reverse"
     TRANSPARENT = "transparent"
+    MIRROR = "mirror"
 
 
 class Listen(Section):
@@ -32,10 +33,12 @@ class Listen(Section):
     mode: ListenMode = Field(
         ListenMode.EXPLICIT,
         description="`explicit`: clients are told (HTTPS_PROXY). `reverse`: clients use this address as the base URL "
-        "of `upstream`. `transparent`: the kernel redirects connections here.",
+        "of `upstream`. `transparent`: the kernel redirects connections here. `mirror`: copies of requests come here; "
+        "every one is answered 204 at once, judged in shadow and sent nowhere.",
     )
     upstream: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s@]+/?$")] | None = Field(
-        None, description="Origin that `mode: reverse` forwards to, `https://host[:port]`."
+        None, description="Origin that `mode: reverse` forwards to, `https://host[:port]`; in `mode: mirror` the one "
+        "whose copies these are (without it, the `Host` field says so)."
     )
     workers: Annotated[int, Field(ge=0, le=256)] = Field(0, description="Worker processes; 0 means one a core.")
     header_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
@@ -51,7 +54,7 @@ class Listen(Section):
             ip_address(self.host)
         except ValueError as error:
             raise ValueError(f"`host: {self.host}` is not an IP address") from error
-        if (self.mode is ListenMode.REVERSE) != (self.upstream is not None):
+        if self.mode is not ListenMode.MIRROR and (self.mode is ListenMode.REVERSE) != (self.upstream is not None):
             raise ValueError("`upstream` belongs to `mode: reverse`, and that mode needs it")
         return self
 

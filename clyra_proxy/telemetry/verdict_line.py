@@ -148,6 +148,7 @@ def _ours(exchange: Exchange, verdict: Verdict, deciding: Finding | None, millis
         "span_id": trace.span_id if trace is not None else "",
         "intent": exchange.intent_id,
         "websocket": exchange.websocket,
+        "copy": exchange.copy,
         "error": printable(exchange.error),
         "ms": round(milliseconds, 3),
         "upstream_ms": round(exchange.upstream_ns / 1e6, 3),
