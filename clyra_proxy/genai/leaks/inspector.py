@@ -21,7 +21,9 @@ from clyra_proxy.genai.leaks.redaction import PLACEHOLDER, PlainRedaction, Sessi
 from clyra_proxy.genai.leaks.scan import Scanner
 from clyra_proxy.genai.leaks.signals import signals_of
 from clyra_proxy.genai.leaks.stream import LeakStream
-from clyra_proxy.genai.model import Direction, Provenance, Segment
+from clyra_proxy.genai.leaks.windows import ScanWindow
+from clyra_proxy.genai.model import Direction, Provenance, Segment, ToolCall
+from clyra_proxy.genai.protocols.json_text import ROOT, leaves
 from clyra_proxy.policy.genai.leaks import Leaks
 from clyra_proxy.verdict.model import Action
 
@@ -86,6 +88,15 @@ class LeakInspector:
             segment.text, segment.path
         )
 
+    def judge_call(self, call: ToolCall, inspection: Inspection) -> Iterator[Signal]:
+        """Leaks in the arguments of a streamed call, before it leaves."""
+        around = _surroundings(inspection)
+        arguments = call.raw if call.arguments is None else call.arguments
+        for path, text in leaves(arguments, ROOT):
+            leaks = self._leaks(Segment(text, Provenance.ARGUMENTS, path, call.name), around)
+            where = {"provenance": Provenance.ARGUMENTS.value, "tool": call.name}
+            yield from signals_of(text, leaks, self._settings, _PLAIN, path=path, block=call.block, **where)
+
     def _redaction(self, inspection: Inspection) -> PlainRedaction | SessionRedaction:
         return _PLAIN if self._vault is None else self._vault.session(inspection)
 
@@ -94,6 +105,7 @@ class LeakInspector:
         redaction = self._redaction(inspection)
         open_from = self._scanner.open_from
         scan = self._scanner.growing(links=True, around=_surroundings(inspection))
+        foreign = self._scanner.growing(links=False, around=None)
 
         def report(block: str, value: str, leak: Leak) -> Sequence[Signal | TextEdit]:
             if leak.family is Family.PLACEHOLDER:
@@ -104,10 +116,13 @@ class LeakInspector:
             return [_moved(signal, leak.start) for signal in made]
 
         if self._vault is None:
-            return LeakStream(scan, report, open_from=open_from)
-        return LeakStream(
-            lambda window: without_overlaps([*scan(window), *_placeholders(window)]), report, open_from=open_from
-        )
+            return LeakStream(scan, report, foreign=foreign, open_from=open_from)
+        return LeakStream(_undoing(scan), report, foreign=_undoing(foreign), open_from=open_from)
+
+
+def _undoing(scan: ScanWindow) -> ScanWindow:
+    """The same, with the placeholders that stand for values of this session."""
+    return lambda window: without_overlaps([*scan(window), *_placeholders(window)])
 
 
 def _surroundings(inspection: Inspection) -> Surroundings | None:

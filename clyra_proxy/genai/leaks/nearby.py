@@ -20,8 +20,9 @@ def is_bounded(data: bytes, start: int, end: int) -> bool:
     return not (after.isalnum() or after == b"_" or (after in (b".", b"-", b",") and data[end + 1 : end + 2].isdigit()))
 
 
-def is_named(text: str, start: int, words: tuple[str, ...]) -> bool:
-    before = text[max(0, start - _NEAR) : start].lower()
+def is_named(text: str, start: int, words: tuple[str, ...], *, within: int = _NEAR) -> bool:
+    """Whether one of `words` stands in so many characters before `start`."""
+    before = text[max(0, start - within) : start].lower()
     return any(_has_word(before, word) for word in words)
 
 

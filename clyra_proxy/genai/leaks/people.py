@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import phonenumbers
 from stdnum import iban, luhn
 
+from clyra_proxy.genai.leaks.fillers import TEST_CARDS
 from clyra_proxy.genai.leaks.leak import Family, Leak
 from clyra_proxy.genai.leaks.matching import Pattern
 from clyra_proxy.genai.leaks.national import NationalScanner
@@ -67,6 +68,8 @@ _CARD_WORDS = (
     "карт",
     "卡",
 )
+_SHOWN_WORDS = ("test", "sandbox", "example", "sample", "dummy", "fake")
+_SHOWN_BEFORE = 300  # characters: numbers to try come as a list below one heading
 _PASSPORT = Pattern(r"[A-Z]{0,2}[0-9]{6,9}[A-Z]?")
 _PAPERS = Pattern(
     r"<<|passport|reisepass|pasaporte|passeport|driver.?s? licen|driving licence|f\xfchrerschein", fold=True
@@ -124,11 +127,16 @@ def _cards(text: str, data: bytes) -> Iterator[Leak]:
         if not is_bounded(data, start, end):
             continue
         digits = text[start:end].replace(" ", "").replace("-", "")
-        if not is_card(digits) or is_identifier(text, start):
+        if not is_card(digits) or is_identifier(text, start) or _is_shown(digits, text, start):
             continue
         grouped = len(digits) != end - start
         if grouped or len(digits) in (15, 16) or is_named(text, start, _CARD_WORDS):
             yield Leak(Family.PII, "card", "card", start, end, weight=_WEIGHT + 10)
+
+
+def _is_shown(digits: str, text: str, start: int) -> bool:
+    """A number that payment services print for everyone to try, where the text says that this is what it is."""
+    return digits in TEST_CARDS and is_named(text, start, _SHOWN_WORDS, within=_SHOWN_BEFORE)
 
 
 def is_card(digits: str) -> bool:

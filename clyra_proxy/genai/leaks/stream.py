@@ -12,16 +12,21 @@ from dataclasses import replace
 from clyra_proxy.genai.inspection import Signal, TextEdit
 from clyra_proxy.genai.leaks.leak import Leak
 from clyra_proxy.genai.leaks.windows import GrowingText, OpenFrom, ScanWindow
+from clyra_proxy.genai.protocols.reading import FOREIGN
 
 type Report = Callable[[str, str, Leak], Sequence[Signal | TextEdit]]
 """Says what to tell of a leak: block, the value, the leak with offsets from the start of the block."""
 
 
 class LeakStream:
-    """One streamed answer. scan: leaks of one window; report: what to tell of one; open_from: of `GrowingText`."""
+    """One streamed answer. scan: leaks of one window; foreign: the same for text that the model only brings along;
+    report: what to tell of one; open_from: of `GrowingText`."""
 
-    def __init__(self, scan: ScanWindow, report: Report, *, open_from: OpenFrom | None = None) -> None:
+    def __init__(
+        self, scan: ScanWindow, report: Report, *, foreign: ScanWindow | None = None, open_from: OpenFrom | None = None
+    ) -> None:
         self._scan = scan
+        self._foreign = foreign or scan
         self._open_from = open_from
         self._report = report
         self._blocks: dict[str, _Block] = {}
@@ -29,7 +34,8 @@ class LeakStream:
     def feed(self, block: str, text: str) -> tuple[int, Sequence[Signal | TextEdit]]:
         state = self._blocks.get(block)
         if state is None:
-            state = self._blocks[block] = _Block(GrowingText(self._scan, self._open_from))
+            scan = self._foreign if block.startswith(FOREIGN) else self._scan
+            state = self._blocks[block] = _Block(GrowingText(scan, self._open_from))
         state.add(text)
         gone = state.growing.decided
         told = self._tell(block, state, state.growing.feed(text), gone)

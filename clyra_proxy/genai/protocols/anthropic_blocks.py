@@ -51,11 +51,11 @@ def read_block(
     kind = word(item.get("type"))
     if kind in _PROSE:
         draft.text(item.get(_PROSE[kind]), provenance, f"{path}/{_PROSE[kind]}", name=name, block=block)
-        _read_quotes(draft, item.get("citations"), f"{path}/citations", block)
+        read_quotes(draft, item.get("citations"), f"{path}/citations", block)
     elif kind.endswith("tool_use"):
         names.remember(item.get("id"), item.get("name"))
-        name, place = item.get("name"), f"{path}/input"
-        draft.call(name, item.get("input"), place, id=item.get("id"), kind=call_kind(kind), block=block)
+        called, id, place = item.get("name"), item.get("id"), f"{path}/input"
+        draft.call(called, item.get("input"), place, id=id, kind=call_kind(kind), block=block)
     elif kind.endswith("tool_result"):
         _read_result(draft, item, path, block, names)
     elif kind == "document":
@@ -150,6 +150,6 @@ def _read_media(draft: Draft, item: dict[str, Any], provenance: Provenance, path
         draft.unread(word_for)
 
 
-def _read_quotes(draft: Draft, citations: object, path: str, block: str) -> None:
+def read_quotes(draft: Draft, citations: object, path: str, block: str) -> None:
     """Words of cited documents that stand beside an answer's text."""
     _read_inside(draft, citations, Provenance.DOCUMENT, path, "", block)

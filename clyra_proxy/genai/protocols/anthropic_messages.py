@@ -11,13 +11,13 @@ from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
 from clyra_proxy.genai.protocols.answers import read_answer
-from clyra_proxy.genai.protocols.anthropic_blocks import call_kind, read_blocks
+from clyra_proxy.genai.protocols.anthropic_blocks import call_kind, read_block, read_blocks, read_quotes
 from clyra_proxy.genai.protocols.chat_parts import read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, parse_embedded, parse_object
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import event_object, is_event_stream, refuse_words, sse_reader
+from clyra_proxy.genai.protocols.streams import complete_texts, event_object, is_event_stream, refuse_words, sse_reader
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
 
 _READ = frozenset({"messages", "system", "tools", "model", "output_config", "output_format"})
@@ -135,6 +135,7 @@ class MessagesAssembler:
         self._message: dict[str, Any] = {}
         self._blocks: dict[int, _Block] = {}
         self._error: dict[str, Any] | None = None
+        self._copies = 0
 
     def take(self, name: str, value: Any) -> Sequence[Delta]:
         event = event_object(value)
@@ -177,7 +178,14 @@ class MessagesAssembler:
         for member in ("text", "thinking"):
             if text := word(head.get(member)):
                 return [Delta(DeltaKind.TEXT, block, text, f"/content_block/{member}")]
-        return []
+        draft = Draft("", Direction.RESPONSE)
+        read_block(draft, head, Provenance.ASSISTANT, "/content_block", block, CallNames())
+        return self._complete(draft)
+
+    def _complete(self, draft: Draft) -> Sequence[Delta]:
+        """Texts that came whole: a result of the provider's own tool, a quotation."""
+        self._copies += 1
+        return list(complete_texts(draft, f"copy/{self._copies}"))
 
     def _delta(self, event: dict[str, Any]) -> Sequence[Delta]:
         delta, block = event.get("delta"), self._blocks.get(_index(event))
@@ -195,7 +203,9 @@ class MessagesAssembler:
             return [Delta(DeltaKind.ARGUMENTS, _key(event), text, "/delta/partial_json")]
         if kind == "citations_delta":
             block.citations.append(delta.get("citation"))
-            return []
+            draft = Draft("", Direction.RESPONSE)
+            read_quotes(draft, delta.get("citation"), "/delta/citation", "")
+            return self._complete(draft)
         for member, held in delta.items():  # a signature, a compaction, or what is not known yet
             if member != "type" and isinstance(held, str):
                 block.grow(member, held)

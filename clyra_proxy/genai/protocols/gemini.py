@@ -14,11 +14,18 @@ from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
 from clyra_proxy.genai.protocols.answers import read_answer
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.framing import ArrayFraming
-from clyra_proxy.genai.protocols.gemini_parts import pick, read_content, read_contents, read_tools, several
+from clyra_proxy.genai.protocols.gemini_parts import pick, read_content, read_contents, read_part, read_tools, several
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import dump, parse_object
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import AssembledStream, event_object, is_event_stream, objects, sse_reader
+from clyra_proxy.genai.protocols.streams import (
+    AssembledStream,
+    complete_texts,
+    event_object,
+    is_event_stream,
+    objects,
+    sse_reader,
+)
 
 STREAMING = "streamGenerateContent"
 _ANSWERS = ("candidates", "promptFeedback", "usageMetadata", "error")
@@ -104,9 +111,7 @@ def read_candidates(draft: Draft, value: Any) -> None:
         number = candidate.get("index")
         block = f"choice/{number if isinstance(number, int) else at}"
         read_content(draft, candidate.get("content"), Provenance.ASSISTANT, f"{path}/{at}/content", block)
-        for name in ("groundingMetadata", "citationMetadata", "urlContextMetadata"):
-            held, place = pick(candidate, f"{path}/{at}", name)
-            draft.texts(_without_widgets(held), Provenance.DOCUMENT, place, block=f"{block}/{name}")
+        read_sources(draft, candidate, f"{path}/{at}", block)
         draft.finish_reason = draft.finish_reason or word(pick(candidate, "", "finishReason")[0])
     feedback, _ = pick(value, "", "promptFeedback")
     if isinstance(feedback, dict):
@@ -117,6 +122,13 @@ def read_candidates(draft: Draft, value: Any) -> None:
         spoken, thought = (whole(pick(usage, "", name)[0]) for name in ("candidatesTokenCount", "thoughtsTokenCount"))
         total = spoken if thought < 0 else max(spoken, 0) + thought
         draft.usage = Usage(whole(pick(usage, "", "promptTokenCount")[0]), total)
+
+
+def read_sources(draft: Draft, candidate: dict[str, Any], path: str, block: str) -> None:
+    """Add what a candidate says of where its words come from."""
+    for name in ("groundingMetadata", "citationMetadata", "urlContextMetadata"):
+        held, place = pick(candidate, path, name)
+        draft.texts(_without_widgets(held), Provenance.DOCUMENT, place, block=f"{block}/{name}")
 
 
 class _Candidate:
@@ -148,6 +160,7 @@ class GeminiAssembler:
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._candidates: dict[int, _Candidate] = {}
+        self._copies = 0
 
     def take(self, name: str, value: Any) -> Sequence[Delta]:
         event = event_object(value)
@@ -171,6 +184,9 @@ class GeminiAssembler:
         for part, where in several(parts, path):
             if isinstance(part, dict):
                 yield from self._take_part(held, part, where)
+        sources = Draft("", Direction.RESPONSE)
+        read_sources(sources, event, f"/candidates/{at}", "")
+        yield from self._complete(sources)
         held.head.update((key, value) for key, value in event.items() if key != "content" and value is not None)
         if pick(event, "", "finishReason")[0]:
             yield from (Delta(DeltaKind.BLOCK_END, _block(held, position)) for position in range(len(held.parts)))
@@ -185,12 +201,18 @@ class GeminiAssembler:
         elif kinds and not (kinds == {"text"} and text == ""):
             yield from self._take_other(held, part, text, path)
 
+    def _complete(self, draft: Draft) -> Iterable[Delta]:
+        self._copies += 1
+        return complete_texts(draft, f"copy/{self._copies}")
+
     def _take_other(self, held: _Candidate, part: dict[str, Any], text: object, path: str) -> Iterable[Delta]:
         """A part that does not grow. It may have a text beside what else it is."""
         held.parts.append((part, None))
         block = _block(held, len(held.parts) - 1)
-        if isinstance(text, str) and text:
-            yield Delta(DeltaKind.TEXT, block, text, f"{path}/text")
+        draft = Draft("", Direction.RESPONSE)
+        shown = {key: value for key, value in part.items() if key not in ("functionCall", "function_call")}
+        read_part(draft, shown, Provenance.ASSISTANT, path, block)
+        yield from self._complete(draft)
         call, _ = pick(part, "", "functionCall")
         if isinstance(call, dict):
             yield Delta(DeltaKind.CALL, block, word(call.get("name")))

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from clyra_proxy.genai.model import Direction, Provenance
+from clyra_proxy.genai.protocols.draft import Draft
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves, pointer
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
-from clyra_proxy.genai.protocols.streams import event_object, objects
+from clyra_proxy.genai.protocols.streams import complete_texts, event_object, objects
 
 _KNOWN = frozenset({
     "role", "content", "refusal", "reasoning_content", "reasoning", "thinking", "tool_plan", "audio", "annotations",
@@ -88,6 +90,7 @@ class ChatAssembler:
         self._choices: dict[int, _Choice] = {}
         self._head: dict[str, Any] = {}
         self._error: Any = None
+        self._copies = 0
 
     def take(self, name: str, value: Any) -> Sequence[Delta]:
         event = event_object(value)
@@ -142,6 +145,9 @@ class ChatAssembler:
                 yield Delta(DeltaKind.TEXT, f"{choice.block}/audio", spoken, f"{path}/audio/transcript")
         if isinstance(notes := delta.get("annotations"), list):
             choice.annotations.extend(notes)
+            draft = Draft("", Direction.RESPONSE)
+            draft.texts(notes, Provenance.DOCUMENT, f"{path}/annotations")
+            yield from self._complete(draft)
         yield from self._others(choice, delta, path)
         yield from self._calls(choice, delta, path)
 
@@ -155,10 +161,15 @@ class ChatAssembler:
                 block = f"{choice.block}/{member}"
                 choice.open[block] = None
                 yield Delta(DeltaKind.TEXT, block, held, pointer(path, member))
-            elif isinstance(held, list):
-                choice.others.setdefault(member, []).extend(held)
-            elif isinstance(held, dict):
-                choice.others[member] = [held]
+            elif isinstance(held, (list, dict)):
+                choice.others.setdefault(member, []).extend(held if isinstance(held, list) else [held])
+                draft = Draft("", Direction.RESPONSE)
+                draft.others({member: held}, (), Provenance.ASSISTANT, path)
+                yield from self._complete(draft)
+
+    def _complete(self, draft: Draft) -> Iterable[Delta]:
+        self._copies += 1
+        return complete_texts(draft, f"copy/{self._copies}")
 
     def _parts(self, choice: _Choice, parts: list[Any], path: str) -> Iterable[Delta]:
         for at, part in objects(parts):

@@ -14,7 +14,7 @@ from typing import Any
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves
 from clyra_proxy.genai.protocols.openai_items import call_kind
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
+from clyra_proxy.genai.protocols.reading import FOREIGN, Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.streams import event_object, refuse_words
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "response.done", "error")
@@ -38,6 +38,7 @@ _REPEATS = frozenset({
     "text", "refusal", "arguments", "transcript", "code", "input", "part", "item", "annotation", "output", "command",
     "error", "message", "response", "steer", "required_input",
 })  # fmt: skip
+_SOURCES = frozenset({"annotation", "annotations", "results", "outputs", "sources"})
 _SUMMARY = "response.reasoning_summary_text.delta"
 _SHELL = ("response.shell_call_command.delta", "response.shell_call_output_content.delta")
 
@@ -165,7 +166,8 @@ class ResponsesAssembler:
         self._copies += 1
         for path, text in leaves(held, ROOT):
             if len(text) > 3:
-                block = f"copy/{self._copies}{path}"
+                foreign = not _SOURCES.isdisjoint(path.split("/"))
+                block = f"{FOREIGN if foreign else ''}copy/{self._copies}{path}"
                 yield Delta(DeltaKind.TEXT, block, text, path)
                 yield Delta(DeltaKind.BLOCK_END, block)
 

@@ -33,6 +33,10 @@ class DeltaKind(StrEnum):
     OTHER = "other"  # nothing a check reads: ids, usage, pings
 
 
+FOREIGN = "foreign/"
+"""Keys of blocks begin so whose text the model did not write but brings along: results, sources, quotations."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delta:
     """One step of a stream. block: stable key of the content block it belongs to. path: JSON pointer of the string

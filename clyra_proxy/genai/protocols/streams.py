@@ -7,18 +7,19 @@ alike however it came. It costs a pass over everything so far: ask for it at dec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall, ToolDefinition
-from clyra_proxy.genai.protocols.draft import is_prose
+from clyra_proxy.genai.protocols.draft import Draft, is_prose
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame, Framing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves, parse_json
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, Envelope, StreamEvent, UnreadableError
+from clyra_proxy.genai.protocols.reading import FOREIGN, Delta, DeltaKind, Envelope, StreamEvent, UnreadableError
 from clyra_proxy.genai.protocols.salvage import salvage
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_FOREIGN = frozenset({Provenance.DOCUMENT, Provenance.TOOL_RESULT})
 OTHER = (Delta(DeltaKind.OTHER),)
 FINISH = (Delta(DeltaKind.FINISH),)
 
@@ -137,6 +138,14 @@ def without_paths(conversation: Conversation, *, stream: bool) -> Conversation:
         error=conversation.error,
         media=tuple(replace(medium, path="") for medium in conversation.media),
     )
+
+
+def complete_texts(draft: Draft, block: str) -> Iterator[Delta]:
+    """What was read of an event that holds its texts whole: each a block of its own. block: of the event, used once."""
+    for at, segment in enumerate(draft.segments):
+        key = f"{FOREIGN if segment.provenance in _FOREIGN else ''}{block}/{at}"
+        yield Delta(DeltaKind.TEXT, key, segment.text, segment.path)
+        yield Delta(DeltaKind.BLOCK_END, key)
 
 
 def refuse_words(event: Any) -> None:

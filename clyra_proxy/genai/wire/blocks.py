@@ -38,16 +38,14 @@ class _Call:
 
 
 class Blocks:
-    """Text blocks and tool calls, by block key. begun: any of them has."""
+    """Text blocks and tool calls, by block key."""
 
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
         self._calls: dict[str, _Call] = {}
-        self.begun = False
 
     def grow_text(self, delta: Delta, held: Held) -> None:
         """More text of a block; the event waits until it is decided."""
-        self.begun = True
         text = self._texts.setdefault(delta.block, _Text())
         piece = _Piece(text.length, text.length + len(delta.text), held, delta.path)
         text.length = piece.end
@@ -80,7 +78,6 @@ class Blocks:
 
     def grow_call(self, delta: Delta) -> None:
         """A call begins, or its arguments go on."""
-        self.begun = True
         call = self._calls.setdefault(delta.block, _Call())
         if delta.kind is DeltaKind.ARGUMENTS:
             call.arguments.append(delta.text)

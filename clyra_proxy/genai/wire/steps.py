@@ -20,10 +20,10 @@ from clyra_proxy.genai.model import Conversation, Direction, Provenance
 from clyra_proxy.genai.protocols.reading import Reading, UnreadableError
 from clyra_proxy.genai.protocols.salvage import UNREADABLE, salvage
 from clyra_proxy.genai.rewrite import RewriteError, rewrite
-from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
+from clyra_proxy.genai.wire.faults import faults_of
+from clyra_proxy.genai.wire.scanning import ScanningRoom
 from clyra_proxy.genai.wire.state import Collected, GenAiState, inspection_of
 from clyra_proxy.verdict.model import Coverage, Mode, Phase, Seen
-from clyra_proxy.verdict.rules import RULES
 
 CHECK = "genai"
 DETECTORS = "detector"
@@ -69,12 +69,8 @@ async def judge(
         found = await _look(exchange, state, room, phase, read)
         if found is not None:
             judgement = concluded(exchange, state, phase, *found, editable=editable, streamed=streamed)
-    except (ScanningTimeoutError, ScanningOverflowError) as error:
-        rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
-        late = rule.finding(exchange.route, phase, check=CHECK, error=True, detail={"why": type(error).__name__})
-        judgement = Judgement([late] if late is not None else [])
     except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
-        judgement = Judgement([failure(CHECK, exchange, phase, type(error).__name__)])
+        judgement = Judgement(faults_of(error, CHECK, exchange, phase))
     exchange.findings.extend(finding for finding in judgement.findings if state.is_new(finding))
     exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
     return judgement

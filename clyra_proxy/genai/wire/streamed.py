@@ -67,7 +67,7 @@ async def judge_end(exchange: Exchange, state: GenAiState, session: EventSession
     await judge_messages(exchange, state, session, room)
     if not session.readable:
         cover(exchange, Phase.RESPONSE_BODY, session.coverage.reason.removeprefix("genai:"))
-    if not session.has_blocks:
+    if not session.is_assembled:
         return  # nothing but messages, each judged when it came
     before = len(exchange.findings)
     await judge(exchange, state, room, Phase.RESPONSE_BODY, session.conversation, editable=False, streamed=True)

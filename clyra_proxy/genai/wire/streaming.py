@@ -19,6 +19,7 @@ from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.findings import escalate, make_finding, unreadable
 from clyra_proxy.genai.inspection import Edit, Signal, TextEdit
 from clyra_proxy.genai.model import Conversation, Direction
+from clyra_proxy.genai.moments import is_model_traffic
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
 from clyra_proxy.genai.wire.blocks import Blocks
 from clyra_proxy.genai.wire.state import GenAiState, inspection_of
@@ -32,6 +33,8 @@ SCANNER = "leak"
 
 _SCANNED = tuple(rule for rule in RULES if rule.startswith("leak."))
 _MESSAGE = "\x00message"
+_LONGEST_CALL = 1 << 15
+"""Characters of arguments that are judged on the loop; a longer call waits for the end, which is judged in a thread."""
 
 
 class EventSession:
@@ -77,7 +80,7 @@ class EventSession:
         if data and self.readable:
             self._size += len(data)
             self._window.keep(data)
-            kept = self._blocks.begun and self._phase is Phase.RESPONSE_BODY
+            kept = self.is_assembled and self._phase is Phase.RESPONSE_BODY
             if (self._size if kept else self._window.size) > self._most:
                 self._give_up("too_large")
             else:
@@ -119,9 +122,9 @@ class EventSession:
         return self._window.editable
 
     @property
-    def has_blocks(self) -> bool:
-        """Whether the answer grew in pieces, so that only its end shows all of it."""
-        return self._blocks.begun
+    def is_assembled(self) -> bool:
+        """Whether the answer is made of its events, so that only its end shows all of it, and not of whole messages."""
+        return is_model_traffic(self._inspection.conversation)
 
     def has_redacted(self, finding: Finding) -> bool:
         """Whether all that a finding about the whole is about was redacted in its pieces."""
@@ -161,8 +164,6 @@ class EventSession:
                 decided, found = self._scanner.feed(delta.block, delta.text)
                 self._note(found, delta.block)
                 self._blocks.decide(delta.block, decided)
-            case DeltaKind.TEXT:
-                self._blocks.begun = True
             case DeltaKind.CALL | DeltaKind.ARGUMENTS:
                 self._blocks.grow_call(delta)
                 self._window.wait_for(delta.block, held)
@@ -181,7 +182,8 @@ class EventSession:
         if self._scanner is not None and self._blocks.has_text(block):
             self._note(self._scanner.end(block), block)
             self._blocks.decide(block, EVERYTHING)
-        if (call := self._blocks.complete_call(block)) is not None:
+        call = self._blocks.complete_call(block)
+        if call is not None and len(call.raw) <= _LONGEST_CALL:
             for inspector, signal in self._state.compiled.judge_call(call, self._inspection):
                 self._signal(inspector, signal, block)
             self._window.release(block)

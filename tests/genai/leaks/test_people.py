@@ -89,3 +89,23 @@ def test_every_visa_number_is_one_and_none_with_a_wrong_digit(seed: int, blank: 
     for number, is_card in ((right, len(set(right)) > 1), (wrong, False)):
         text = "card " + blank.join(number[at : at + 4] for at in range(0, 16, 4))
         assert ("card" in [kind for kind, _ in kinds(text)]) is is_card
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use Stripe's test card 4242 4242 4242 4242 with any CVC, or 4000 0000 0000 9995 for a decline.",
+        "## Sandbox\n\n| Visa | 4111111111111111 |\n| Mastercard | 5555555555554444 |\n| Amex | 378282246310005 |",
+    ],
+)
+def test_a_card_to_try_out_payments_is_nobodys_where_the_text_says_so(text: str) -> None:
+    assert kinds(text) == []
+    assert kinds(text.replace("test", "good").replace("Sandbox", "Paid")) != []
+
+
+@given(digits=st.text("0123456789", min_size=11, max_size=11))
+@settings(max_examples=30, deadline=None)
+def test_another_card_is_somebodys_whatever_the_text_says(digits: str) -> None:
+    number = f"4929{digits}"
+    number += luhn.calc_check_digit(number)
+    assert kinds(f"the test card is {number}") == [("card", number)]
