@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +24,7 @@ from clyra_proxy.state.sqlite import SqliteState
 from clyra_proxy.state.store import StateError
 from tests.support.certificates import Authority
 from tests.support.processes import free_port
+from tests.support.racing import race
 from tests.support.redis import RedisServer, Relay, running_redis
 
 PATIENT_S = 10.0
@@ -192,23 +191,7 @@ print(won, admitted)
 
 
 def test_of_many_processes_exactly_one_wins_each_token(server: RedisServer) -> None:
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHILD, server.url, str(number)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(4)
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("\n")
-        child.stdin.flush()
-    told = [[int(word) for word in child.communicate(timeout=60)[0].split()] for child in children]
+    told = [[int(word) for word in words] for words in race(CHILD, server.url)]
     assert sum(won for won, _ in told) == 250
     assert sum(admitted for _, admitted in told) == 100
 

@@ -6,8 +6,6 @@ import contextlib
 import os
 import secrets
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +20,7 @@ from clyra_proxy.state.redis import RedisState
 from clyra_proxy.state.server import Server
 from clyra_proxy.state.sqlite import SqliteState
 from clyra_proxy.state.store import SLOTS, Addition, StateError, StateStore, Taken
+from tests.support.racing import race
 from tests.support.redis import RedisServer, running_redis
 
 NOW = 1_800_000_000.0
@@ -259,23 +258,7 @@ print(taken, first, leases)
 
 def test_processes_do_not_overshoot(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(path), str(number)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(4)
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("\n")
-        child.stdin.flush()
-    answers = [child.communicate(timeout=60)[0].split() for child in children]
+    answers = race(CHILD, str(path))
     assert sum(int(answer[0]) for answer in answers) == 142
     assert len({answer[1] for answer in answers}) == 1
     assert sum(int(answer[2]) for answer in answers) == 10

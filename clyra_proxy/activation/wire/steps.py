@@ -28,7 +28,8 @@ from clyra_proxy.activation.wire.telling import finding_of, findings_of_report
 from clyra_proxy.enforcement.halt.signals import ROWS_WRITTEN
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.findings import failure
-from clyra_proxy.genai.wire.scanning import ScanningOverflowError, ScanningRoom, ScanningTimeoutError
+from clyra_proxy.genai.wire.faults import faults_of
+from clyra_proxy.genai.wire.scanning import ScanningRoom
 from clyra_proxy.policy.activation import OnBadRows
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
 from clyra_proxy.verdict.rules import RULES
@@ -44,14 +45,8 @@ async def judge_request(exchange: Exchange, state: ActivationState, room: Scanni
     started = perf_counter_ns()
     try:
         findings = await _decide(exchange, state, room)
-    except (ScanningTimeoutError, ScanningOverflowError) as error:
-        rule = RULES["check.timeout" if isinstance(error, ScanningTimeoutError) else "check.overflow"]
-        late = rule.finding(
-            exchange.route, Phase.REQUEST_BODY, check=CHECK, error=True, detail={"why": type(error).__name__}
-        )
-        findings = [late] if late is not None else []
     except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
-        findings = [failure(CHECK, exchange, Phase.REQUEST_BODY, type(error).__name__)]
+        findings = faults_of(error, CHECK, exchange, Phase.REQUEST_BODY)
     exchange.findings.extend(findings)
     note_batch(exchange, state)
     note_statements(exchange, state)
