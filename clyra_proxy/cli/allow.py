@@ -102,10 +102,11 @@ def _decision(reason: str | None, person: str | None, expires: str, width: Width
     ends = _end(expires, now)
     if reason is not None and not reason.strip():
         raise UsageError("--reason is empty.", "", "Say why it is harmless, for the one who reads this later.")
-    return Decision(reason or "false positive, no reason given", person or _user(), now, ends, width)
+    return Decision(reason or "false positive, no reason given", person or current_user(), now, ends, width)
 
 
-def _user() -> str:
+def current_user() -> str:
+    """The name of who runs this, `unknown` where the system has none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,6 +1,7 @@
 """`clyra policy`: check, show, compare and test policy files, and make what they need.
 
-Exit codes: 0 pass, 1 the policy is wrong, the policies differ or a case failed, 2 there is nothing to judge, 64 usage.
+Exit codes: 0 pass, 1 the policy is wrong, the policies differ, a case failed or the gate of `promote` refuses, 2 there
+is nothing to judge, 64 usage.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import yaml
 
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
+from clyra_proxy.cli.policy_promote import EPILOG as PROMOTE_EPILOG
+from clyra_proxy.cli.policy_promote import promote
 from clyra_proxy.errors import CannotTellError, ClyraError, PolicyError, SchemaError
 from clyra_proxy.home import Home
 from clyra_proxy.identity.proxy_auth import is_agent_id, new_token
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
     from clyra_proxy.enforcement.contradictions import Contradiction
     from clyra_proxy.policy.testing import CaseResult
 
-app = typer.Typer(name="policy", no_args_is_help=True, help="Check, show, compare and test policy files.")
+app = typer.Typer(name="policy", no_args_is_help=True, help="Check, show, compare, test and promote policies.")
+
+app.command(epilog=PROMOTE_EPILOG)(promote)
 
 PolicyArgument = Annotated[
     Path | None, typer.Argument(help="Policy file; the one in the data folder when left out.", show_default=False)

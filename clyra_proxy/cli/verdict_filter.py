@@ -45,6 +45,10 @@ class VerdictFilter:
             return False
         return not self.rules or any(_any_match(self.rules, word) for word in _rules(ours))
 
+    def takes_rule(self, name: str) -> bool:
+        """Whether a rule is among those asked for."""
+        return not self.rules or _any_match(self.rules, name)
+
 
 def _is_selftest(ours: Mapping[str, Any]) -> bool:
     """Whether the line is of the self-test: its route and proxy credentials cannot be had by a client."""
