@@ -22,7 +22,6 @@ from clyra_proxy.policy.engines import Cedar
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.services.failure import ServiceFailure
 from tests.support.engines.asking import ask, engines, facts, question
-from tests.support.engines.rego import MODULES
 
 POLICIES = """\
 // "a comment; with a semicolon"
@@ -237,4 +236,3 @@ def test_cutting_loses_nothing_and_counts_lines(text: str) -> None:
 def test_the_documented_schema_is_one_that_cedar_reads() -> None:
     text = (policies_folder() / "engines" / "clyra.cedarschema").read_text()
     assert cedarpy.Schema.from_str(text)
-    assert set(MODULES) == {"clyra", "plain"}

@@ -32,6 +32,20 @@ needs_person if {
     count(asked) > 0
 }
 """,
+    "writers": """\
+package writers
+
+import rego.v1
+
+default allow := false
+
+allow if input.request.kind == "read"
+
+allow if {
+    input.caller.proven
+    input.caller.agent == "billing"
+}
+""",
     "plain": """\
 package plain
 
