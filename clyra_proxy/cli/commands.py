@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "genai": Command("clyra_proxy.cli.genai", "Judge texts, try attacks, report on the traffic of models."),
     "policy": Command("clyra_proxy.cli.policy", "Check, show, compare, test and promote policies."),
     "shadow": Command("clyra_proxy.cli.shadow", "Say what shadow rules and the candidate would have done."),
+    "mirror": Command("clyra_proxy.cli.mirror", "Say what mirrors did, and how their answers differed."),
     "schema": Command("clyra_proxy.cli.schema", "Explain, learn, lock and compare JSON Schemas."),
     "seal": Command("clyra_proxy.cli.evidence", "Seal the evidence into a bundle.", pick="seal"),
     "verify": Command("clyra_proxy.cli.evidence", "Verify an evidence bundle, offline.", pick="verify"),

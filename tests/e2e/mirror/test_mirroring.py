@@ -219,3 +219,43 @@ def test_the_log_is_for_its_owner_and_metrics_are_told(stage: Stage) -> None:
 
     stage.wait(lambda: 'clyra_mirror_requests_total{outcome="mirrored",target="reading"}' in told())
     assert 'clyra_mirror_requests_total{outcome="mirrored",target="reading"}' in told()
+
+
+def test_the_report_tells_what_was_done_and_where_answers_differ(stage: Stage) -> None:
+    stage.real.routes["/diff/told"] = answer({"sum": 1})
+    stage.mirror.routes["/diff/told"] = answer({"sum": 2})
+    with stage.client() as client:
+        for _ in range(3):
+            client.get("/diff/told")
+        client.post("/diff/told")
+    stage.wait(lambda: len(stage.pairs("diff/told")) == 3)
+    assert stage.wait_for_count("diff/told", "suppressed_write") == 1
+    assert stage.wait_for_count("diff/told", "mirrored", 3) == 3
+    told = json.loads(stage.proxy.clyra("mirror", "report", "--json", "--target", "reading", check=True).stdout)
+    routes = {one["route"]: one for one in told["routes"]}
+    (reads,) = [one for route, one in routes.items() if "GET /diff/told" in route]
+    assert (reads["mirrored"], reads["same"], reads["different"]) == (3, 0, 3)
+    assert reads["differences"] == [{"at": "/sum", "kind": "value", "pairs": 3}]
+    assert 0.4 < reads["share_low"] < reads["share_high"] == 1.0
+    assert "/sum value in 3 of 3 pairs" in stage.proxy.clyra("mirror", "report", check=True).stdout
+
+
+def test_a_halted_destination_is_not_mirrored_and_the_mirror_can_be_halted_alone(stage: Stage) -> None:
+    with stage.client() as client:
+        client.get("/halted/before")
+        assert stage.mirrored("/halted/before")
+        stage.proxy.clyra("halt", "destination:reading", "--reason", "a test", check=True)
+        try:
+            assert client.get("/halted/mirror").status_code == 200
+            assert stage.wait_for_count("halted/mirror", "suppressed_halt") == 1
+        finally:
+            stage.proxy.clyra("resume", "destination:reading", "--reason", "a test", check=True)
+        stage.proxy.clyra("halt", "destination:local", "--reason", "a test", check=True)
+        try:
+            assert client.get("/halted/all").status_code == 503
+        finally:
+            stage.proxy.clyra("resume", "destination:local", "--reason", "a test", check=True)
+        client.get("/halted/after")
+        assert stage.mirrored("/halted/after")
+    assert not stage.mirror.journal.complete("/halted/all")
+    assert not stage.mirror.journal.complete("/halted/mirror")
