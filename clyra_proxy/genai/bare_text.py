@@ -16,14 +16,13 @@ from typing import Any
 from clyra_proxy.genai.bec.text import scan_text as scan_for_bec
 from clyra_proxy.genai.injection.assessment import Assessment
 from clyra_proxy.genai.injection.inspector import compile_detector, signal_of
+from clyra_proxy.genai.injection.samples import ordinary_texts
 from clyra_proxy.genai.inspection import Signal
 from clyra_proxy.genai.leaks.text import scan_text as scan_for_leaks
 from clyra_proxy.genai.model import Provenance, Segment
 from clyra_proxy.policy.genai.section import GenAiSecurity
 from clyra_proxy.verdict.model import Action
 from clyra_proxy.verdict.rules import RULES
-
-_WARM_UP = "Automata build their states when they first run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,8 @@ class TextJudge:
         """Raises PolicyError for packs that do not load."""
         self._detector = compile_detector(settings.injection, base_dir) if settings.injection.enabled else None
         self._others: tuple[Callable[[str], Iterable[Signal]], ...] = (scan_for_leaks, scan_for_bec)
-        self.judge(_WARM_UP)
+        for text in ordinary_texts():  # automata build their states when they first run
+            self.judge(text)
 
     def judge(self, text: str, provenance: Provenance = Provenance.UNKNOWN) -> TextVerdict:
         """What the detectors say about `text`, had it come from there."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clyra_proxy.enforcement.halt.tools import HaltedTools
-from clyra_proxy.genai.bec import inspector as bec
 from clyra_proxy.genai.budgets import inspector as budgets
 from clyra_proxy.genai.embedding.encoder import require_encoder
 from clyra_proxy.genai.exceptions import Exceptions, load_exceptions
@@ -83,7 +82,6 @@ def compile_genai(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -
         tools.compile_inspector(settings.tools, base_dir, workshop),
         output.compile_inspector(settings.output, base_dir, workshop),
         budgets.compile_inspector(settings.budgets, base_dir, workshop),
-        bec.compile_inspector(settings.bec, base_dir, workshop),
         HaltedTools(workshop.halted_tools),
         _statements(base_dir, workshop),
     )
@@ -118,19 +116,21 @@ def _heavy(settings: GenAiSecurity, base_dir: Path, workshop: Workshop) -> tuple
     def injection() -> Inspector | None:
         from clyra_proxy.genai.injection.inspector import compile_inspector
 
-        made = compile_inspector(settings.injection, base_dir, workshop)
-        if made is not None:
-            _warm(made)
-        return made
+        return _warmed(compile_inspector(settings.injection, base_dir, workshop), workshop)
 
     def leaks() -> Inspector | None:
         from clyra_proxy.genai.leaks.inspector import compile_inspector
 
         return compile_inspector(settings.leaks, base_dir, workshop)
 
+    def mail() -> Inspector | None:
+        from clyra_proxy.genai.bec.inspector import compile_inspector
+
+        return compile_inspector(settings.bec, base_dir, workshop)
+
     if workshop.late and settings.injection.packs is None:
-        return LateInspector("injection", injection), LateInspector("leak", leaks)
-    return injection(), leaks()
+        return LateInspector("injection", injection), LateInspector("leak", leaks), LateInspector("bec", mail)
+    return injection(), leaks(), mail()
 
 
 def _compile_detectors(settings: GenAiSecurity, base_dir: Path) -> ExternalDetectors | None:
@@ -142,8 +142,15 @@ def _compile_detectors(settings: GenAiSecurity, base_dir: Path) -> ExternalDetec
     return compile_detectors(settings.detectors, base_dir)
 
 
-def _warm(inspector: Inspector) -> None:
-    """Let what is built on first use be built now and not in the first exchange."""
-    segments = tuple(Segment(_SAMPLE, provenance) for provenance in Provenance)
-    for _ in inspector.inspect(Inspection(Conversation("generic", Direction.REQUEST, segments=segments), now=1.0)):
+def _warmed(inspector: Inspector | None, workshop: Workshop) -> Inspector | None:
+    """The inspector, with what is built on first use built now; for a worker, what ordinary texts need, too."""
+    if inspector is None:
+        return None
+    texts = [Segment(_SAMPLE, provenance) for provenance in Provenance]
+    if workshop.late:
+        from clyra_proxy.genai.injection.samples import ordinary_texts
+
+        texts += [Segment(text, Provenance.USER) for text in ordinary_texts()]
+    for _ in inspector.inspect(Inspection(Conversation("generic", Direction.REQUEST, segments=tuple(texts)), now=1.0)):
         pass
+    return inspector

@@ -37,8 +37,9 @@ class Listen(Section):
         "every one is answered 204 at once, judged in shadow and sent nowhere.",
     )
     upstream: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s@]+/?$")] | None = Field(
-        None, description="Origin that `mode: reverse` forwards to, `https://host[:port]`; in `mode: mirror` the one "
-        "whose copies these are (without it, the `Host` field says so)."
+        None,
+        description="Origin that `mode: reverse` forwards to, `https://host[:port]`; in `mode: mirror` the one "
+        "whose copies these are (without it, the `Host` field says so).",
     )
     workers: Annotated[int, Field(ge=0, le=256)] = Field(0, description="Worker processes; 0 means one a core.")
     header_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
