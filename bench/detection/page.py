@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.detection import bec, leaks, speed
+from bench.detection import bec, leaks, speed, unseen
 from bench.detection.corpus import UNVERIFIED, read_rows
 from bench.detection.measuring import (
     ATTACK_GROUPS,
@@ -166,7 +166,12 @@ def time_taken() -> Iterator[str]:
     """How long a text takes, as measured in this run."""
     yield "## Time"
     yield ""
-    yield "Processor time of rules and classifier on ordinary text, in milliseconds, best of three runs a text."
+    yield "Processor time of everything that judges a text, in milliseconds, each text once, as the process meets it "
+    yield "for the first time; cold: the first texts of a process. `python -m bench.detection.unseen`"
+    yield ""
+    yield from unseen.table(unseen.measure(1))
+    yield ""
+    yield "Rules and classifier alone on ordinary text, best of three runs a text."
     yield ""
     yield "| bytes | p50 | p95 | budget of p95 |"
     yield "|---|---|---|---|"
