@@ -82,7 +82,7 @@ def check(
         "egress": enforcement.egress.value,
         "destinations": len(loaded.document.destinations),
     }
-    found = _contradictions(loaded, home)
+    found = _contradictions(loaded, Home.locate(home))
     if as_json:
         print_json({**facts, "contradictions": [one.as_json() for one in found]})
     else:
@@ -96,20 +96,10 @@ def check(
         raise typer.Exit(1)
 
 
-def _contradictions(loaded: LoadedPolicy, home: Path | None) -> list[Contradiction]:
-    """What contradicts in a valid policy; who may approve is taken from the data folder's recorder, if it has one."""
-    from clyra_proxy.enforcement.contradictions import find
-    from recorder.approvals.settings import SettingsFile
-    from recorder.errors import RecorderError
-    from recorder.layout import Layout
+def _contradictions(loaded: LoadedPolicy, home: Home) -> list[Contradiction]:
+    from clyra_proxy.enforcement.contradictions.telling import find_here
 
-    approvers = None
-    try:
-        file = Layout(Home.locate(home).root).approval_settings
-        approvers = SettingsFile(file).current() if file.exists() else None
-    except (ClyraError, RecorderError):
-        pass  # nothing can be said of approvers then; `clyra approvals` says what is wrong with the file
-    return find(loaded.document, loaded.base_dir, approvers)
+    return find_here(loaded.document, loaded.base_dir, home)
 
 
 def _problems(error: ClyraError) -> list[dict[str, Any]]:

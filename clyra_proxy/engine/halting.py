@@ -55,6 +55,7 @@ class Halting:
             self._shared = SharedHalts(find_server(state, folder), lambda: self.office.halts, self.office.merge)
             self.office.shared = self._shared.tell
             self.office.clock = self._shared.now
+            self._shared.hear = lambda tally: self.office.heard({"tally": tally})
 
     async def start(self) -> None:
         """Look once, and watch from now on. Raises EvidenceError."""
@@ -79,6 +80,11 @@ class Halting:
         if (close := getattr(self._state, "close", None)) is not None:
             await asyncio.to_thread(close)
 
+    @property
+    def journal(self) -> ChangeRecorder:
+        """The supervisor's link to the recorder, for whatever else changes the proxy."""
+        return self._recorder
+
     def configure(self, document: PolicyDocument, generation: int) -> None:
         """Another policy is in force."""
         self.office.configure(document.enforcement.halt)
@@ -87,6 +93,8 @@ class Halting:
     def hear(self, message: Message) -> None:
         """A worker's report; nothing waits for what it leads to."""
         self._begin(self.office.heard(message))
+        if self._shared is not None and (tally := message.get("tally")):
+            self._begin(self._shared.count(tally))
 
     def signalled(self) -> None:
         """SIGUSR1: halt everything."""

@@ -84,6 +84,7 @@ class Supervisor:
             state = write_state(self.launch, health.address)
             notify("READY=1", f"STATUS=serving on {state['host']}:{state['port']}", f"MAINPID={os.getpid()}")
             self._announce(state, report)
+            self._begin(self._tell_contradictions(report["policy"]["sha256"]))
             await self._stop.wait()
             control.close()
             return await self._wind_down()
@@ -146,6 +147,7 @@ class Supervisor:
                 answer["note"] = "Changes of the `listen` section take effect at the next start."
         if answer["ok"]:
             self._halting.configure(self._fleet.launch.document, self._fleet.generation)
+            self._begin(self._tell_contradictions(answer["sha256"]))
             log.info("reload: generation %d, policy %s, is in force", answer["generation"], answer["sha256"][:12])
         else:
             answer["kept"] = self._fleet.generation
@@ -154,6 +156,13 @@ class Supervisor:
         self.last_reload = answer
         notify("READY=1")
         return answer
+
+    async def _tell_contradictions(self, policy_sha256: str) -> Message:
+        from clyra_proxy.enforcement.contradictions.telling import tell_in_force
+
+        document, folder = self._fleet.launch.document, self.launch.policy_file.resolve().parent
+        await tell_in_force(self._home, self._halting.journal.record, policy_sha256, document, folder)
+        return {"ok": True}
 
     async def restart(self) -> Message:
         """Replace the workers one by one."""

@@ -66,6 +66,7 @@ def make_page(review: Review, made_at: str, *, genai: bool = False, data_changes
     tables = [
         _refusals(review),
         _shadow(review),
+        *_candidate(review),
         _traffic("Destinations", "destination", review.destinations),
         _traffic("Agents", "agent", review.agents),
         _approvals(review),
@@ -130,14 +131,15 @@ def _found(review: Review) -> Iterator[Item]:
     for name, until in review.open_bypasses.items():
         tone = "bad" if until < review.last_ts else "warn"
         yield Item(tone, f"The bypass {name} is open; it was set to end at {until[:16]}Z.")
-    for name, severity in review.open_contradictions.items():
-        yield Item("bad" if severity == "error" else "warn", f"The policy contradiction {name} is open.")
+    for name, (severity, what) in review.open_contradictions.items():
+        yield Item("bad" if severity == "error" else "warn", f"The policy contradiction {name} is open: {what}")
     overdue = sum(1 for deadline in review.open_requests.values() if deadline and deadline < review.last_ts)
     if review.open_requests:
         waiting = _several(len(review.open_requests), "approval request")
         text = f"{waiting} still open, {overdue:,} beyond the deadline."
         yield Item("bad" if overdue else "warn", text)
     yield from _proved(review, "warn", "withheld", "exchange passed", "that a rule in shadow mode would have refused")
+    yield from _proved(review, "warn", "candidate", "exchange is", "decided otherwise by the candidate policy")
     yield from _proved(review, "warn", "anonymous", "exchange passed", "without anybody knowing the caller")
     if len(review.policies) > 1:
         yield Item("warn", f"Policy changed: {len(review.policies)} policies decided on this day.")
@@ -186,6 +188,15 @@ def _shadow(review: Review) -> Table:
     proof = review.proofs.get("withheld")
     note = f"Records {_numbers(proof)}." if proof else ""
     return Table("Would have been denied (shadow rules)", ("rule", "count"), tuple(rows), frozenset({1}), note)
+
+
+def _candidate(review: Review) -> tuple[Table, ...]:
+    """Only where a candidate ran and differed."""
+    rows = tuple((rule, what, f"{count:,}") for (rule, what), count in _ranked(review.candidate))
+    proof = review.proofs.get("candidate")
+    note = f"Records {_numbers(proof)}. `clyra shadow report` has the shares." if proof else ""
+    columns = ("rule", "what was done", "count")
+    return (Table("Decided otherwise by the candidate policy", columns, rows, frozenset({2}), note),) if rows else ()
 
 
 def _traffic(title: str, column: str, store: Mapping[str, Traffic]) -> Table:

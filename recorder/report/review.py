@@ -75,6 +75,7 @@ class Review:
     """The counts of one day (or of all records when `day` is ""). proofs: record numbers behind a count.
 
     waits_ms: of decisions, from request to signature, the first ten thousand. overdue: requests whose time ran out.
+    open_contradictions: name -> severity and what it is. candidate: (rule, what was done and would be) -> count.
     """
 
     day: str
@@ -105,7 +106,8 @@ class Review:
     open_halts: dict[str, str] = field(default_factory=dict)
     open_bypasses: dict[str, str] = field(default_factory=dict)
     open_requests: dict[str, str] = field(default_factory=dict)
-    open_contradictions: dict[str, str] = field(default_factory=dict)
+    open_contradictions: dict[str, tuple[str, str]] = field(default_factory=dict)
+    candidate: Counter[tuple[str, str]] = field(default_factory=Counter)
     evidence: list[Provenance] = field(default_factory=list)
 
     def proof(self, name: str) -> Proof:
@@ -134,6 +136,8 @@ def _count(review: Review, entry: Entry) -> None:
         _exchange(review, entry)
     elif typ in _APPROVALS:
         _approval(review, typ, data)
+    elif typ == "pef.shadow_diff" and data["kind"] == "policy":
+        _candidate(review, entry.item.seq, data)
     elif typ == "sys.anchor":
         review.anchored_size = max(review.anchored_size, data.get("size", 0))
         review.anchored_ts = entry.record["ts"]
@@ -153,6 +157,15 @@ def _approval(review: Review, typ: str, data: dict[str, Any]) -> None:
         review.waits_ms.append(data["waited_ms"])
     if typ == "pef.approval.expire" and data["reason"] == "expired":
         review.overdue += 1
+
+
+def _candidate(review: Review, seq: int, data: dict[str, Any]) -> None:
+    """What a candidate policy made of an exchange, where that is something else than what was done."""
+    live, candidate = data["live"], data["shadow"]
+    if not data["same"]:
+        what = f"{live.get('action', '')}, would {candidate.get('action', '')}"
+        _bounded(review.candidate, (str(candidate.get("rule") or live.get("rule", "")), what))
+        review.proof("candidate").add(seq)
 
 
 def _exchange(review: Review, entry: Entry) -> None:
@@ -251,14 +264,15 @@ def _follow_open(review: Review, entry: Entry) -> None:
         _open_or_close(review.open_bypasses, data["bypass"], data["until"], data["change"] in ("end", "expired"))
     elif typ == "pef.contradiction":
         name = data.get("contradiction") or f"{data['policy_sha256'][:16]} {'/'.join(data['rules'])}"
-        _open_or_close(review.open_contradictions, name, data["severity"], data["state"] != "open")
+        told = (data["severity"], _told(typ, data))
+        _open_or_close(review.open_contradictions, name, told, data["state"] != "open")
     elif typ in _APPROVALS:
         done = typ != "pef.approval.request"
         name = entry.record["appr"]["id"]
         _open_or_close(review.open_requests, name, data.get("deadline", ""), done)
 
 
-def _open_or_close(store: dict[str, str], name: str, value: str, closed: bool) -> None:
+def _open_or_close[Value](store: dict[str, Value], name: str, value: Value, closed: bool) -> None:
     if closed:
         store.pop(name, None)
     elif len(store) < MAX_NAMES:
@@ -293,5 +307,5 @@ def _told(typ: str, data: dict[str, Any]) -> str:
         what = f"{data['change']} of {', '.join(data['checks'])} until {data['until'][:16]}Z"
         return f"{what}: {data['reason']} ({data.get('actor', 'nobody')})"
     if typ == "pef.contradiction":
-        return f"{data['kind']} {data['state']}: {', '.join(data['rules'])}"
+        return f"{data['kind']} {data['state']}: {', '.join(data['rules'])} {data.get('reason', '')}".rstrip()
     return str(data.get("cause", ""))

@@ -56,7 +56,7 @@ def judged_twice(tmp_path_factory: pytest.TempPathFactory, authority: Authority)
     live = local_policy(
         authority,
         destinations={"near": {"hosts": ["127.0.0.2"], "ports": "any", "allow_private": True}}
-        | _destinations(_schema("/live"), _schema("/both")),
+        | _destinations(_schema("/live"), _schema("/both"), {"name": "never", "paths": ["/both"]}),
         enforcement={"candidate": {"policy": "candidate.yaml", "max_body_bytes": 65536, "budget_ms": 20000}},
     )
     with RunningProxy.start(folder, live) as running:
@@ -167,6 +167,16 @@ def test_commands_show_what_differs(judged_twice: RunningProxy, upstream: Upstre
     story = judged_twice.clyra("explain", line["verdict"], check=True).stdout
     assert "candidate" in story
     assert "stricter" in story
+
+
+def test_the_daily_review_tells_differences_and_contradictions(judged_twice: RunningProxy, upstream: Upstream) -> None:
+    _, line = _ask(judged_twice, "POST", f"{upstream.tls_url}/candidate", b'{"n":"w"}')
+    wait_for_records(judged_twice, line["verdict"], 3)
+    page = judged_twice.clyra("report", "--daily-review", "--date", "all", "--format", "markdown", check=True).stdout
+    assert "Decided otherwise by the candidate policy" in page
+    assert "allow, would block" in page
+    assert "destinations.local.rules[2]" in page
+    assert "is open" in page
 
 
 def test_a_bad_candidate_keeps_both_policies(judged_twice: RunningProxy, upstream: Upstream) -> None:
