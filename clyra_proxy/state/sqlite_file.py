@@ -27,8 +27,8 @@ from clyra_proxy.state.sweep import MAX_PAGES, Sweeper
 BUSY_MS = 2000
 SLOW_S = 0.05
 """Waiting longer than this for a transaction to begin or end is slow."""
-DISTRUST_S = 10.0
-"""How long a file that was slow is not taken for prompt."""
+DISTRUST = 20
+"""A file is not taken for prompt for this many times as long as it was slow: so much less is an event loop held."""
 _BATCH = 64  # writes between two steps of the sweep
 _LEFT_TO_THE_PARENT: list[object] = []  # sessions from before a fork: closing one here would take part in its locks
 
@@ -203,7 +203,7 @@ def _timed(session: _Session, statement: str) -> None:
     finally:
         ended = monotonic()
         if ended - started > SLOW_S:
-            session.slow_until = ended + DISTRUST_S
+            session.slow_until = ended + DISTRUST * (ended - started)
 
 
 def _open(path: Path) -> sqlite3.Connection:

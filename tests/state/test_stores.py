@@ -348,5 +348,6 @@ def test_a_file_that_was_slow_is_not_prompt(tmp_path: Path, monkeypatch: pytest.
     store.add("k", 1, 60, NOW)
     assert store.prompt
     monkeypatch.setattr(sqlite_file, "SLOW_S", -1.0)
+    monkeypatch.setattr(sqlite_file, "DISTRUST", 10**9)
     store.add("k", 1, 60, NOW)
     assert not store.prompt

@@ -5,7 +5,7 @@ cannot be taken out (all or none, a body that cannot be edited) the whole reques
 finding with the declared outcome. In shadow only findings come of it.
 
 Small batches are judged on the event loop, because a thread costs more than the look itself; what may take longer
-(large bodies, statements, a store that is not prompt, anything found, which may have to be kept) goes to a thread.
+(large bodies, statements, a store that is not prompt, rows that may have to be taken out and kept) goes to a thread.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ async def _decide(exchange: Exchange, state: ActivationState, room: ScanningRoom
     report = _look_at_once(exchange, state) if _is_short(state) else None
     if report is None:
         return await room.run(lambda: decide_rows(exchange, state), BUDGET_S)
-    if report.signals:
+    if any(signal.rows for _, signal in report.signals):
         return await room.run(lambda: _conclude(exchange, state, report), BUDGET_S)
     return _conclude(exchange, state, report)
 
