@@ -1,5 +1,8 @@
 """Halts shared by replicas through Redis: told at once by a message, and found again by looking from time to time.
 
+What workers count for thresholds is told to the others as well, so that each replica counts what happened on all. While
+the server is away each counts its own; what others counted meanwhile is not made good.
+
 Guarantees: a newer halt never gives way to an older one (the server compares, in one step); a message that was lost is
 made good within `LOOK_S`; while the server is away every replica keeps what it knows, halts and releases by itself, and
 tells the others when it is back; ends of halts are moments of the server's clock, so replicas whose clocks disagree
@@ -12,6 +15,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
@@ -27,6 +31,11 @@ from clyra_proxy.state.server import Server
 
 LOOK_S = 0.5
 LONGEST_PAUSE_S = 2.0
+LARGEST_TALLY = 1 << 18
+"""Bytes of a message about counts; a longer one is passed over."""
+
+type Tally = Mapping[str, Mapping[str, int]]
+"""Place -> trigger -> events, as workers report them."""
 
 log = logging.getLogger("clyra.halt")
 
@@ -48,7 +57,10 @@ _FORGET = "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('H
 
 
 class SharedHalts:
-    """ours: all halts of this replica. merge: takes over what others know. Lives on one event loop."""
+    """ours: all halts of this replica. merge: takes over what others know. Lives on one event loop.
+
+    hear: takes what was counted on another replica; nothing is asked for it when nobody set it.
+    """
 
     def __init__(
         self, server: Server, ours: Callable[[], Sequence[Halt]], merge: Callable[[Iterable[Halt]], Awaitable[None]]
@@ -56,6 +68,9 @@ class SharedHalts:
         self._client = aio.Redis.from_url(server.url, **options(server), retry=Retry(NoBackoff(), 0))
         self._timeout_s = server.timeout_s
         self._key = f"{{{server.prefix}}}:halts"
+        self._counts = f"{{{server.prefix}}}:counts"
+        self._name = secrets.token_hex(8)
+        self.hear: Callable[[Tally], Awaitable[None]] | None = None
         self._ours = ours
         self._merge = merge
         self._tell = self._client.register_script(_TELL)
@@ -79,6 +94,14 @@ class SharedHalts:
             return False
         return True
 
+    async def count(self, tally: Tally) -> None:
+        """Let the other replicas count what was counted here; nothing waits for them, and nothing is kept for later."""
+        if self.lost or not tally:
+            return
+        with contextlib.suppress(RedisError, OSError, TimeoutError):  # the loop finds out by itself
+            async with asyncio.timeout(4 * self._timeout_s):
+                await self._client.publish(self._counts, json.dumps({"from": self._name, "tally": tally}))
+
     async def begin(self) -> None:
         """Look once, before anything is let through."""
         try:
@@ -93,11 +116,11 @@ class SharedHalts:
         while True:
             try:
                 async with self._client.pubsub() as messages:
-                    await messages.subscribe(self._key)
+                    await messages.subscribe(self._key, self._counts)
                     while True:
                         await self._look()
                         pause = 0.25
-                        await messages.get_message(ignore_subscribe_messages=True, timeout=LOOK_S)
+                        await self._listen(messages)
             except (RedisError, OSError, TimeoutError) as error:
                 self._note_lost(error)
             await asyncio.sleep(pause)
@@ -107,6 +130,18 @@ class SharedHalts:
         """Let go of the connections."""
         with contextlib.suppress(RedisError, OSError):
             await self._client.aclose()
+
+    async def _listen(self, messages: aio.client.PubSub) -> None:
+        """Take counts of others in until a halt is told of, or `LOOK_S` has passed."""
+        now = asyncio.get_running_loop().time
+        end = now() + LOOK_S
+        while (left := end - now()) > 0:
+            message = await messages.get_message(ignore_subscribe_messages=True, timeout=left)
+            if message is None or _text(message["channel"]) != self._counts:
+                return
+            told = read_counts(message["data"])
+            if told is not None and told[0] != self._name and self.hear is not None:
+                await self.hear(told[1])
 
     async def _look(self) -> None:
         """Read everything, take over what is newer there, and tell what is newer here."""
@@ -158,6 +193,20 @@ def decode(texts: Iterable[str]) -> list[Halt]:
         if rank == _rank(halt):
             halts.append(halt)
     return halts
+
+
+def read_counts(data: bytes | str) -> tuple[str, Tally] | None:
+    """Who counted what, from a message; None when it makes no sense."""
+    if len(data) > LARGEST_TALLY:
+        return None
+    try:
+        message = json.loads(data)
+        name, tally = message["from"], message["tally"]
+        counts = [count for one in tally.values() for count in one.values()]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    sound = isinstance(name, str) and all(type(count) is int and 0 <= count < 1 << 53 for count in counts)
+    return (name, tally) if sound else None
 
 
 def _text(found: bytes | str) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from clyra_proxy.enforcement.halt.book import HaltBook, Order
 from clyra_proxy.enforcement.halt.model import EVERYTHING, Actor, Cause, Channel, Halt, Phase, Place
-from clyra_proxy.enforcement.halt.shared import SharedHalts, decode, encode
+from clyra_proxy.enforcement.halt.shared import SharedHalts, decode, encode, read_counts
 from clyra_proxy.state.server import Server
 from tests.support.certificates import Authority
 from tests.support.processes import free_port
@@ -201,3 +201,51 @@ def test_what_is_encoded_comes_back_and_a_false_rank_is_not_believed(tmp_path: P
     assert name == "agent:bot"
     assert decode([text]) == [change.halt]
     assert decode([text.replace("000000000000001.", "999999999999999.", 1)]) == []
+
+
+def test_thresholds_count_what_happens_on_all_replicas(server: RedisServer) -> None:
+    counted: dict[str, list[object]] = {"one": [], "other": []}
+
+    def listening(name: str) -> Callable[[object], Awaitable[None]]:
+        async def hear(tally: object) -> None:
+            counted[name].append(tally)
+
+        return hear
+
+    async def work(one: Replica, other: Replica) -> None:
+        one.shared.hear, other.shared.hear = listening("one"), listening("other")
+        await until(lambda: not one.shared.lost and not other.shared.lost)
+        channel = "{clyra}:counts"
+        watch = redis.Redis.from_url(server.url)
+        await until(lambda: dict(watch.pubsub_numsub(channel)).get(channel.encode()) == 2)
+        watch.publish(channel, b'{"from": 1, "tally": []}')
+        watch.publish(channel, b'{"from": "x", "tally": {"agent:bot": {"injections": -1}}}')
+        await one.shared.count({"agent:bot": {"injections": 2, "exchanges": 5}})
+        await until(lambda: counted["other"])
+        await other.shared.count({"agent:bot": {"injections": 1, "exchanges": 1}})
+        await until(lambda: counted["one"])
+
+    together(server.url, work)
+    assert counted["other"] == [{"agent:bot": {"injections": 2, "exchanges": 5}}]
+    assert counted["one"] == [{"agent:bot": {"injections": 1, "exchanges": 1}}]
+
+
+def test_counts_are_kept_for_nobody_while_the_server_is_away() -> None:
+    async def work() -> None:
+        shared = SharedHalts(Server(f"redis://127.0.0.1:{free_port()}/0", timeout_s=0.2), tuple, _nothing)
+        await shared.count({"agent:bot": {"injections": 1}})
+        shared.lost = False
+        await shared.count({"agent:bot": {"injections": 1}})
+        await shared.close()
+
+    asyncio.run(work())
+
+
+async def _nothing(_: object) -> None:
+    """Nobody to tell."""
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_counts_that_make_no_sense_are_passed_over(data: bytes | str) -> None:
+    told = read_counts(data)
+    assert told is None or (isinstance(told[0], str) and isinstance(told[1], dict))
