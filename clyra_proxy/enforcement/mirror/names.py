@@ -50,7 +50,7 @@ def is_secret_member(name: str) -> bool:
         return words[-2] in _SECRET_KEYS
     if not {"token", "tokens"}.isdisjoint(words) and not _POSITIONS.isdisjoint(words):
         return False
-    return any(word in _TELLING or word.endswith(_RUN_TOGETHER) for word in words)
+    return name.lower() in _TELLING or any(word in _TELLING or word.endswith(_RUN_TOGETHER) for word in words)
 
 
 def _words(name: str) -> list[str]:
