@@ -80,6 +80,11 @@ class Halting:
         if (close := getattr(self._state, "close", None)) is not None:
             await asyncio.to_thread(close)
 
+    @property
+    def journal(self) -> ChangeRecorder:
+        """The supervisor's link to the recorder, for whatever else changes the proxy."""
+        return self._recorder
+
     def configure(self, document: PolicyDocument, generation: int) -> None:
         """Another policy is in force."""
         self.office.configure(document.enforcement.halt)
