@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 TEST_PACKAGES := chromium:chromium softhsm2-util:softhsm2 curl:curl openssl:openssl node:nodejs npm:npm git:git cc:gcc /usr/include/openssl/ssl.h:libssl-dev /usr/lib/postgresql:postgresql redis-server:redis-server
 BENCH_PACKAGES := nginx:nginx cc:gcc /usr/include/openssl/ssl.h:libssl-dev taskset:util-linux openssl:openssl
 
-.PHONY: help setup test test-comprehensive lint format docs bench-halt bench-activation bench-approvals bench-engine bench-schema bench-evidence bench-detection bench-genai verifiers verify-vectors demo clean
+.PHONY: help setup test test-comprehensive lint format docs bench-halt bench-engines bench-activation bench-approvals bench-engine bench-schema bench-evidence bench-detection bench-genai verifiers verify-vectors demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 22
@@ -61,6 +61,9 @@ bench-genai: setup ## what judging adds to streamed answers, against the same st
 bench-halt: setup ## from trigger to first refusal, on every worker of two replicas (OPTIONS="--quick")
 	@.ci/system-packages redis-server:redis-server
 	$(PYTHON) -m bench.halt $(OPTIONS)
+
+bench-engines: setup ## one decision by built-in rules, Cedar, and stand-ins of OPA and OpenFGA (OPTIONS="--quick")
+	$(PYTHON) -m bench.engines $(OPTIONS)
 
 bench-activation: setup ## rows judged: batches of 100 with every limit on, two workers (OPTIONS="--quick")
 	@.ci/system-packages $(BENCH_PACKAGES)

@@ -21,6 +21,9 @@ from clyra_proxy.verdict.model import Mode
 
 log = logging.getLogger("clyra.engines")
 
+GRACE_S = 0.05
+"""An engine ends by itself when the budget is over, and its breaker counts that; only then is it given up from here."""
+
 
 class CompiledEngines:
     """engines: in the order of the policy. budget_s: longest time of all together."""
@@ -41,7 +44,7 @@ class CompiledEngines:
         """What each of `engines` has to say. body: the decoded request body, None when it is not known."""
         tasks = [asyncio.ensure_future(one.ask(question, body, route, self._budget_s)) for one in engines]
         try:
-            await asyncio.wait(tasks, timeout=self._budget_s)
+            await asyncio.wait(tasks, timeout=self._budget_s + GRACE_S)
         finally:
             for task in tasks:
                 task.cancel()  # what is still running is abandoned, not waited for

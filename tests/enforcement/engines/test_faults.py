@@ -45,6 +45,13 @@ async def test_the_budget_holds_for_all_together(server: EngineProcess) -> None:
         assert facts(await ask(compiled, question())) == [*UNAVAILABLE, ("allow", "", "")]
 
 
+async def test_what_hangs_for_the_whole_budget_is_counted_too(server: EngineProcess) -> None:
+    slow = opa(f"{server.url}/fault/hang", timeout_ms=5000, breaker={"failures": 2, "open_ms": 60_000})
+    async with engines(budget_ms=100, opa=[slow]) as compiled:
+        told = [(await ask(compiled, question()))[0] for _ in range(3)]
+    assert [one.finding.detail["cause"] for one in told if one.finding] == ["timeout", "timeout", "circuit_open"]
+
+
 async def test_what_keeps_failing_is_left_alone_then_tried_again(server: EngineProcess) -> None:
     """Closed, open, half-open with one probe, closed again by an answer."""
     bad = opa(f"{server.url}/fault/status_500", "plain/yes", breaker={"failures": 3, "open_ms": 1500})
@@ -97,4 +104,4 @@ async def test_probing_says_who_answers(server: EngineProcess) -> None:
     async with engines(
         opa=[opa(server.url), opa("http://127.0.0.1:1", name="gone")], openfga=[openfga(server.url)]
     ) as compiled:
-        assert await compiled.probe() == {"opa": "answers", "gone": "connection", "fga": "answers"}
+        assert await compiled.probe() == {"opa": "answers", "gone": "fails: connection", "fga": "answers"}
