@@ -147,7 +147,7 @@ def _by_provider(request: RequestHead, path: str, host: str) -> Protocol:
         return Protocol.COHERE
     if _OLLAMA_PATH.search(path):
         return Protocol.OLLAMA
-    if _below(host, _OPENAI_HOSTS) or _OPENAI_PATH.search(path):
+    if _below(host, _OPENAI_HOSTS) or _OPENAI_PATH.search(path) or request.get("openai-beta") is not None:
         return Protocol.OPENAI
     return Protocol.HTTP
 

@@ -180,4 +180,4 @@ def _is_hidden_text(part: str) -> bool:
 
 
 def _is_local(host: str) -> bool:
-    return host in ("localhost", "127.0.0.1", "::1") or host.endswith((".example", ".test", ".invalid", ".localhost"))
+    return host in ("localhost", "127.0.0.1", "::1") or host.endswith((".invalid", ".localhost"))

