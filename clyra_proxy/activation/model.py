@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Operation(StrEnum):
@@ -22,16 +23,15 @@ class Operation(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record of a batch.
+class Row(NamedTuple):
+    """One record of a batch; a tuple, because there are many and making them is most of reading a batch.
 
     index: position in the batch, from 0. pointer: JSON pointer to the record in the body, or "" where the body is not
     JSON (CSV: then `index` counts data rows). key: the record key as text, "" when it has none. values: field -> JSON
     value, flattened by the profile where the destination nests them (`properties.email` of HubSpot is `email`).
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # tuples have a method of that name, which nobody calls
     values: Mapping[str, object]
     operation: Operation
     key: str = ""

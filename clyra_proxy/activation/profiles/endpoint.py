@@ -7,7 +7,6 @@ answers are told from. `without` reads its own result again and gives nothing un
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from clyra_proxy.activation.model import Answer, Attribution, Batch, Operation, Rejection, Reply
@@ -54,7 +53,7 @@ class DeclaredEndpoint:
         rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
         self.sent.elements = {row.index: element.value for row, element in zip(rows, self._elements, strict=True)}
         if len(rows) > 1 and self._elements[0].whole:
-            rows = tuple(replace(row, key=id_) for row, id_ in zip(rows, self._listed(self.shape.split), strict=True))
+            rows = tuple(row._replace(key=id_) for row, id_ in zip(rows, self._listed(self.shape.split), strict=True))
         return self._batch(head, rows=rows)
 
     def _open(self, head: RequestHead, body: bytes) -> None:

@@ -79,7 +79,7 @@ class GenericEndpoint(DeclaredEndpoint):
     def _hinted(self, row: Row, value: Any) -> Row:
         operation = detection.row_operation(value, row.operation)
         key = row.key or (self.call.segments[-1] if self.call.method != "POST" and self.call.segments else "")
-        return row if operation is row.operation and key == row.key else replace(row, operation=operation, key=key)
+        return row if operation is row.operation and key == row.key else row._replace(operation=operation, key=key)
 
     def refused(self, batch: Batch, rejections: Sequence[Rejection]) -> Answer:
         detail = rejections[0].message if rejections else "The request was refused by policy."

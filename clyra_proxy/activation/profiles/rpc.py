@@ -45,7 +45,7 @@ class RpcEndpoint(DeclaredEndpoint):
         identifier = self._identifier()
         if not identifier:
             return batch
-        keyed = (replace(row, key=text_of(row.values.get(identifier)) or row.key) for row in batch.rows)
+        keyed = (row._replace(key=text_of(row.values.get(identifier)) or row.key) for row in batch.rows)
         return replace(batch, rows=tuple(keyed))
 
     def _identifier(self) -> str:

@@ -198,7 +198,7 @@ def _cleaned(row: Row, external: str) -> Row:
     """The row without cells that change nothing, `#N/A` as null, with its key."""
     values = {name: None if value == NULL else value for name, value in row.values.items() if value != ""}
     key = next((text for name in (external, "Id", "id") if name and (text := text_of(row.values.get(name)))), "")
-    return replace(row, values=values, key=key)
+    return row._replace(values=values, key=key)
 
 
 def _number(value: object) -> int:

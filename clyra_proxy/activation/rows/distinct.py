@@ -14,7 +14,8 @@ from hashlib import blake2b
 
 _BITS = 11
 _PLACES = 1 << _BITS
-_REST = 64 - _BITS
+_LAST = _PLACES - 1
+_MOST_RANK = 64 - _BITS + 1
 _ALPHA = 0.7213 / (1 + 1.079 / _PLACES)
 
 
@@ -40,11 +41,11 @@ class Distinct:
 
     def add(self, keys: Iterable[str], secret: bytes) -> None:
         """Count keys. secret: of a fixed length, so that it and a key are told apart."""
-        ranks = self._ranks
+        ranks, number = self._ranks, int.from_bytes  # one turn a row of every batch
         for key in keys:
-            number = int.from_bytes(blake2b(secret + key.encode("utf-8", "surrogatepass"), digest_size=8).digest())
-            rank = _REST - (number >> _BITS).bit_length() + 1
-            place = number & (_PLACES - 1)
+            found = number(blake2b(secret + key.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+            place = found & _LAST
+            rank = _MOST_RANK - (found >> _BITS).bit_length()
             if rank > ranks[place]:
                 ranks[place] = rank
 

@@ -1,8 +1,8 @@
 """What runs looked like, field by field, kept so that later runs can be compared with them.
 
 Rules: each worker writes down what it saw of a run under its own key, so that none overwrites another's; a run that was
-found bad while limits were enforced is not learned from. A worker may lose at most `UNWRITTEN` rows of a run when it
-dies: this is statistics, not a count. Runs are remembered for `KEPT_S`.
+found bad while limits were enforced is not learned from. A worker may lose at most `UNWRITTEN` rows of a run, or a
+twentieth of them, when it dies: this is statistics, not a count. Runs are remembered for `KEPT_S`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from clyra_proxy.activation.rows.sketches import FieldSketch
 from clyra_proxy.state.store import LONGEST_VALUE, StateStore
 
 UNWRITTEN = 200
+_PART = 20
 KEPT_S = 31 * 86_400
 FIELDS = 64
 _RUNS = 256  # in memory
@@ -46,6 +47,11 @@ class RunProfile:
     read_at: float = float("-inf")
     bad: bool = False
     shifted: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def due(self) -> bool:
+        """Whether so much was seen since it was written down that it should be again."""
+        return self.seen - self.written >= max(UNWRITTEN, self.written // _PART)
 
     def sketch(self, name: str) -> FieldSketch | None:
         """The sketch to add to; None past `FIELDS` fields."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.model import Operation
-from clyra_proxy.activation.rows.earlier_runs import UNWRITTEN, EarlierRuns, RunProfile
+from clyra_proxy.activation.rows.earlier_runs import EarlierRuns, RunProfile
 from clyra_proxy.activation.rows.group import Group, Shape
 from clyra_proxy.activation.rows.scopes import UNNAMED_RUN_S, run_of
 from clyra_proxy.activation.rows.shifts import shift
@@ -58,7 +58,7 @@ class Spread:
         signals = [*self._look_at(group, profile), *self._compare(group, profile)]
         if signals and inspection.enforced and any(signal.action is not Action.MARK for signal in signals):
             profile.bad = True
-        if profile.seen - profile.written >= UNWRITTEN or (signals and profile.written < profile.seen):
+        if profile.due or (signals and profile.written < profile.seen):
             self._runs.write(group.sync, profile, inspection.now)
         yield from signals
 
