@@ -10,14 +10,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any, Protocol
 
 from clyra_proxy.genai.injection.assessment import Assessment, Found, rule_of
+from clyra_proxy.genai.injection.finding import Mentions, found_at
 from clyra_proxy.genai.injection.folding import WordFolder, words_of
 from clyra_proxy.genai.injection.matching import Hit, RuleSet, lexicon_of
 from clyra_proxy.genai.injection.memory import LIMIT, Memory
-from clyra_proxy.genai.injection.mention import MENTION, is_mention, is_source_code
+from clyra_proxy.genai.injection.mention import is_source_code
 from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, rules_folder
+from clyra_proxy.genai.injection.passages import passages
 from clyra_proxy.genai.injection.sieve import Scan
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
 from clyra_proxy.genai.injection.windows import worst_window
@@ -38,11 +41,17 @@ _SHORT = 300
 _PARTLY = 0.625
 """In a text of at most _SHORT bytes two broad rules of 4 points make 5: there is little room for chance."""
 _SURE = 4.0
+_BRIEF = 400
+"""Bytes up to which CORROBORATING points are enough for broad rules; up to _LONG it takes one more."""
 _LONG = 1000
 """Bytes from which the classifier must be sure to count, and no longer vets broad rules: more room for chance."""
 _AROUND = 150
 """Bytes before and after what rules found that the classifier is asked about, and the points it must give."""
 _HINT = 1.0
+_PASSAGE = 2.0
+"""Points that the classifier must give a passage of a longer text for it to be judged alone; _BROADLY if no rule of the
+level weighs as much there."""
+_BROADLY = 3.0
 _PLAINLY = 2.0
 """Times the threshold that the plain words alone must weigh to settle it."""
 _STRICT = 3
@@ -110,7 +119,7 @@ class Detector:
         plain = next(views)
         scans: dict[bytes, Scan] = {}
         hits, points = self._hits(plain, scans), self._points([plain])
-        said = self._weighed(plain.content, [(plain, hit) for hit in hits], _trusted(points, plain), provenance)
+        said = self._weighed(plain.content, [(plain, hit) for hit in hits], points, provenance)
         if said.score >= _PLAINLY * self.threshold:
             return said
         others = list(views)
@@ -118,24 +127,47 @@ class Detector:
         found += [(look, hit) for look in others for hit in self._hits(look, scans)]
         if any(look.view is View.DESPACED for look, _ in found) and is_source_code(plain.content):
             found = [(look, hit) for look, hit in found if look.view is not View.DESPACED]
-        undone = self._points([look for look in others if _is_undone(look)])
-        return self._weighed(plain.content, found, _trusted(max(points, undone), plain), provenance)
+        undone = self._points([look for look in others if look.hidden and look.view in (View.DECODED, View.FOLDED)])
+        return self._weighed(plain.content, found, max(points, undone), provenance)
 
     def _weighed(
         self, plain: bytes, hits: Sequence[tuple[Look, Hit]], points: float, provenance: Provenance
     ) -> Assessment:
+        """The whole, and where that is not enough its passages."""
+        judged = self._sifted(plain, hits, _trusted(points, len(plain)), len(plain), provenance)
+        if judged.flagged or len(plain) <= _BRIEF or self._classifier is None:
+            return judged
+        found = [found_at(look, hit, provenance, mention=False) for look, hit in hits]
+        for start, end in passages(plain, found):
+            inside = [pair for pair, item in zip(hits, found, strict=True) if start <= item.start < end]
+            points = self._points_of([plain[start:end].decode("utf-8", "ignore")])
+            if (
+                points >= self._enough(inside)
+                and (there := self._sifted(plain, inside, points, end - start, provenance)).flagged
+            ):
+                return there
+        return judged
+
+    def _enough(self, hits: Sequence[tuple[Look, Hit]]) -> float:
+        """The points that the classifier must give a passage."""
+        plainly = any(hit.rule.level <= self.level and hit.rule.score >= _BROADLY for _, hit in hits)
+        return _PASSAGE if plainly else _BROADLY
+
+    def _sifted(
+        self, plain: bytes, hits: Sequence[tuple[Look, Hit]], points: float, size: int, provenance: Provenance
+    ) -> Assessment:
         """Whether anything is merely mentioned is only asked when it matters: when the text would be flagged."""
-        size, weighed = len(plain), provenance
-        found = [_found(look, hit, weighed, mention=False) for look, hit in hits]
+        weighed = provenance
+        found = [found_at(look, hit, weighed, mention=False) for look, hit in hits]
         judged = self._judged(found, points, size, provenance)
         if judged.flagged and provenance.foreign and size > _LONG and not self._suspects(plain, found):
             weighed = Provenance.UNKNOWN
-            found = [_found(look, hit, weighed, mention=False) for look, hit in hits]
+            found = [found_at(look, hit, weighed, mention=False) for look, hit in hits]
             judged = self._judged(found, points, size, provenance)
         if not judged.flagged or self.level >= _STRICT:
             return judged
-        mentioned = _Mentions(provenance)
-        found = [_found(look, hit, weighed, mention=mentioned(look, hit)) for look, hit in hits]
+        mentioned = Mentions(provenance)
+        found = [found_at(look, hit, weighed, mention=mentioned(look, hit)) for look, hit in hits]
         return self._judged(found, points, size, provenance)
 
     def _suspects(self, plain: bytes, found: list[Found]) -> bool:
@@ -149,7 +181,7 @@ class Detector:
             return True
         first, last = min(item.start for item in worst), max(item.start for item in worst)
         place = plain[max(0, first - _AROUND) : last + _AROUND].decode("utf-8", "ignore")
-        return float(self._classifier.points(float(self._classifier.score([place])[0]))) >= _HINT
+        return self._points_of([place]) >= _HINT
 
     def matching(self, text: str) -> frozenset[str]:
         """Ids of all rules that match anywhere in the text, whatever they are worth."""
@@ -157,10 +189,12 @@ class Detector:
 
     def _points(self, views: Sequence[Look]) -> float:
         """The most that the classifier gives for any of the views."""
-        if self._classifier is None or not views:
+        return self._points_of([look.content.decode() for look in views])
+
+    def _points_of(self, texts: Sequence[str]) -> float:
+        if self._classifier is None or not texts:
             return 0.0
-        logits = self._classifier.score([look.content.decode() for look in views])
-        return max(float(self._classifier.points(float(logit))) for logit in logits)
+        return max(float(self._classifier.points(float(logit))) for logit in self._classifier.score(texts))
 
     def _hits(self, look: Look, scans: dict[bytes, Scan]) -> list[Hit]:
         """scans: texts that have been read for words; a Latin text often reads as the plain one does."""
@@ -172,7 +206,7 @@ class Detector:
     def _counting(self, found: Iterable[Found], points: float, size: int) -> Iterator[Found]:
         """What counts: rules of the level; broader ones where the classifier agrees, or partly in a short text."""
         for item in found:
-            if item.rule.level <= self.level or (points >= CORROBORATING and size <= _LONG):
+            if item.rule.level <= self.level or points >= _vetting(size):
                 yield item
             elif size <= _SHORT and item.worth >= 1:
                 yield replace(item, worth=item.worth * _PARTLY)
@@ -202,34 +236,14 @@ class Detector:
         )
 
 
-def _found(look: Look, hit: Hit, provenance: Provenance, *, mention: bool) -> Found:
-    worth = hit.rule.worth(provenance) * (MENTION if mention else 1.0)
-    return Found(hit.rule, look.view, worth, look.place(hit.start), look.tricks, look.hidden, mention)
+def _trusted(points: float, size: int) -> float:
+    """What counts of the classifier's points for a whole text of so many bytes."""
+    return points if points >= _SURE or size <= _LONG else 0.0
 
 
-class _Mentions:
-    """Whether a match is a mention, asked once for each place however many rules match there."""
-
-    def __init__(self, provenance: Provenance) -> None:
-        self._provenance = provenance
-        self._known: dict[tuple[int, int, int], bool] = {}
-
-    def __call__(self, look: Look, hit: Hit) -> bool:
-        if look.view in (View.DESPACED, View.HIDDEN):
-            return False
-        place = id(look), hit.start, hit.end
-        if place not in self._known:
-            self._known[place] = is_mention(look.content, hit.start, hit.end, self._provenance)
-        return self._known[place]
-
-
-def _trusted(points: float, plain: Look) -> float:
-    """What counts of the classifier's points."""
-    return points if points >= _SURE or len(plain.content) <= _LONG else 0.0
-
-
-def _is_undone(look: Look) -> bool:
-    return look.hidden and look.view in (View.DECODED, View.FOLDED)
+def _vetting(size: int) -> float:
+    """Points of the classifier from which broad rules count in a text of so many bytes."""
+    return CORROBORATING if size <= _BRIEF else CORROBORATING + 1 if size <= _LONG else inf
 
 
 def _applies(rule: Rule, look: Look) -> bool:

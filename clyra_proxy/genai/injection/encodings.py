@@ -17,6 +17,7 @@ from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
+from clyra_proxy.genai.ascii_art import read_drawings
 from clyra_proxy.genai.injection.binary_text import ascii85, base64_runs, hex_runs, morse, numbers
 from clyra_proxy.genai.injection.normalise import Hidden, whole_characters
 from clyra_proxy.genai.injection.readable import reads_as_text
@@ -106,7 +107,12 @@ def _without_tag(match: re.Match[str]) -> str:
     return " "
 
 
+_INK = r"[ \t!-/:-@\[-`{-~\x{2500}-\x{259f}]"
+_DRAWN = rf"(?:{_INK}{{6,}}\n){{2}}{_INK}{{5,}}|(?:[^\n]*(?:888|ooo|MMM|XXX|HHH|OOO|000|dP|8b)[^\n]*\n){{3}}"
+"""Three lines without words one after another: ink and blanks alone, or letters that fill areas."""
+
 _DECODERS: tuple[tuple[str, str, Decoder], ...] = (
+    ("ascii_art", _DRAWN, read_drawings),
     ("markup", r"</?[a-zA-Z!]", _markup),
     ("entities", r"(?i)&(?:#[0-9]{2,7}|#x[0-9a-f]{2,6}|[a-z]{2,8});", _entities),
     ("escapes", r"(?i)\\(?:u\{?[0-9a-f]{4}|x[0-9a-f]{2})", _escapes),

@@ -1,0 +1,189 @@
+"""Drawn letters read out: where a text holds a banner, what the banner says.
+
+Guarantees: linear time (a drawing is read up to MOST_COLUMNS columns, all drawings of a text together); a text without
+drawings comes back as it is; only what reads as words that somebody would write replaces a drawing, so tables, rules
+and diagrams stay. The segmentation into letters is the one that the model likes best, over all of them at once
+(Viterbi), because letters of a banner may touch; words are then brought to words of the model's list where that is
+nearly as likely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clyra_proxy.genai.ascii_art.model import Model
+from clyra_proxy.genai.ascii_art.raster import image_of, letters_of
+from clyra_proxy.genai.ascii_art.templates import read_by
+
+MOST_COLUMNS = 600
+_WIDEST_LINE = 400
+_LOWEST, _HIGHEST = 3, 14
+"""Lines of a row of letters."""
+_WIDTHS = 2.4
+"""Most columns of a letter, in lines of its height; and _MORE."""
+_MORE = 4
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_WORDY = 0.3
+_UNREAD = -3.0
+"""Log-probability a column for ink that belongs to no letter."""
+
+_EACH = 2.0
+"""Log-probability that each further letter costs: few wide letters are likelier than many strokes."""
+_LIKELY = -0.6
+"""Mean log-probability a column below which a reading by the network is noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """text: letters and blanks. likely: mean log-probability a column of ink."""
+
+    text: str
+    likely: float
+
+
+def read_drawings(text: str) -> str:
+    """The text with each drawing that reads as words written out in their place."""
+    lines = text.split("\n")
+    columns = MOST_COLUMNS
+    written: list[str] = []
+    done = 0
+    for start, end in blocks_of(lines):
+        said = []
+        for row in rows_of(lines[start:end]):
+            columns -= max(map(len, row))
+            if columns < 0:
+                break
+            said.append(_said(row))
+        if found := Model.load().listing.worded(" ".join(said)):
+            written += [*lines[done:start], found, *[""] * (end - start - 1)]
+            done = end
+    return "\n".join([*written, *lines[done:]]) if done else text
+
+
+def _said(row: list[str]) -> str:
+    """What a row of letters says: by the fonts whose very characters are known, else by the network."""
+    model = Model.load()
+    if found := read_by(row, model.fonts):
+        return found
+    best = read_row(row, model) if _LOWEST <= len(row) <= _HIGHEST else Reading("", _LIKELY)
+    for size in _sizes(len(row)):
+        parts = [row[at : at + size] for at in range(0, len(row), size)]
+        known = [read_by(part, model.fonts) for part in parts]
+        if all(known):
+            return " ".join(known)
+        read = [read_row(part, model) for part in parts]
+        likely = sum(part.likely for part in read) / len(read)
+        if likely > best.likely:
+            best = Reading(" ".join(part.text for part in read), likely)
+    return best.text if best.likely >= _LIKELY else ""
+
+
+def _sizes(height: int) -> list[int]:
+    """How high each may be of several rows of letters without a blank line between them."""
+    return [size for size in range(4, 12) if height >= 2 * size - 1 and height % size in (0, size - 1)]
+
+
+def blocks_of(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where drawings may be: runs of at least _LOWEST lines without words, blank ones not counted."""
+    start, inked = 0, 0
+    for number, line in enumerate([*lines, "end of it"]):
+        if is_wordy(line):
+            if inked >= _LOWEST:
+                yield start, number
+            start, inked = number + 1, 0
+        elif line.strip():
+            inked += 1
+
+
+def is_wordy(line: str) -> bool:
+    """Whether words make up a good part of a line: runs of letters that are not one or two letters over and over."""
+    letters = sum(len(word) for word in _WORD.findall(line[:_WIDEST_LINE]) if len(set(word.lower())) > 2)
+    return letters > _WORDY * len(line[:_WIDEST_LINE].replace(" ", ""))
+
+
+def read_row(lines: Sequence[str], model: Model) -> Reading:
+    """One row of drawn letters. lines: 3 to 14, with ink."""
+    image = image_of(lines)
+    height, width = len(lines), max(map(len, lines))
+    inked = np.array([any(column < len(line) and line[column] != " " for line in lines) for column in range(width)])
+    starts, ends = _spans(inked, int(height * _WIDTHS) + _MORE)
+    if not starts.size:
+        return Reading("", _UNREAD)
+    chances = model.chances(letters_of(image, starts, ends, height))
+    fined = chances - _EACH / (ends - starts)[:, None].astype(np.float32)
+    return _worded(_best(inked, starts, ends, fined), starts, ends, chances, model, int(inked.sum()))
+
+
+def _spans(inked: NDArray[np.bool_], widest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All spans that begin and end with ink and hold at most one blank column in a row."""
+    columns = np.flatnonzero(inked)
+    starts, ends = np.meshgrid(columns, columns + 1, indexing="ij")
+    fits = (ends > starts) & (ends - starts <= widest)
+    return starts[fits], ends[fits]
+
+
+def _best(
+    inked: NDArray[np.bool_], starts: NDArray[np.int64], ends: NDArray[np.int64], chances: NDArray[np.float32]
+) -> tuple[list[int], float]:
+    """The spans that together explain the row best, as indices, and the score."""
+    worth = chances.max(1) * (ends - starts)
+    order = np.argsort(ends, kind="stable")
+    edges = np.searchsorted(ends[order], np.arange(inked.size + 2))
+    score = np.zeros(inked.size + 1)
+    chosen = np.full(inked.size + 1, -1)
+    for end in range(1, inked.size + 1):
+        score[end] = score[end - 1] + (_UNREAD if inked[end - 1] else 0.0)
+        spans = order[edges[end] : edges[end + 1]]
+        if spans.size:
+            totals = score[starts[spans]] + worth[spans]
+            place = int(totals.argmax())
+            if totals[place] > score[end]:
+                score[end], chosen[end] = totals[place], spans[place]
+    path, end = [], inked.size
+    while end > 0:
+        if chosen[end] >= 0:
+            path.append(int(chosen[end]))
+            end = int(starts[chosen[end]])
+        else:
+            end -= 1
+    return path[::-1], float(score[-1])
+
+
+def _worded(
+    best: tuple[list[int], float],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    chances: NDArray[np.float32],
+    model: Model,
+    ink: int,
+) -> Reading:
+    """The letters as words: parted where the gap is wide, each brought to the list."""
+    path, score = best
+    if not path:
+        return Reading("", _UNREAD)
+    gaps = np.array([starts[b] - ends[a] for a, b in pairwise(path)], int)
+    widths = np.array([ends[span] - starts[span] for span in path])
+    wide = max(3.0, np.median(gaps) + 0.35 * np.median(widths)) if gaps.size else 0
+    words: list[list[int]] = [[path[0]]]
+    for gap, span in zip(gaps, path[1:], strict=True):
+        if gap >= wide:
+            words.append([])
+        words[-1].append(span)
+    return Reading(" ".join(model.word(chances[word]) for word in words), score / max(1, ink))
+
+
+def rows_of(block: Sequence[str]) -> Iterator[list[str]]:
+    """The rows of letters of a block: parted by blank lines."""
+    row: list[str] = []
+    for line in [*block, ""]:
+        if line.strip():
+            row.append(line[:_WIDEST_LINE])
+        elif row:
+            yield row
+            row = []
