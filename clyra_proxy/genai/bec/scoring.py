@@ -87,15 +87,17 @@ def assess(text: str, least: int = LEAST) -> Assessment:
 def _promising(blocks: Sequence[Facets], least: int) -> list[str]:
     """The languages in which these blocks together could reach `least` points."""
     languages = {language for block in blocks for language in block}
-    together = {one: frozenset[str]().union(*(block.get(one, block[ANY]) for block in blocks)) for one in languages}
-    return [language for language, facets in together.items() if _most(facets) >= least]
+    shown = [(one, tuple([block.get(one) or block[ANY] for block in blocks])) for one in languages]
+    return [language for language, together in shown if _most(together) >= least]
 
 
 @lru_cache(maxsize=8192)
-def _most(everywhere: frozenset[str]) -> int:
-    """The most points a text with these facets can have, wherever they stand."""
-    pack = load_packs().themes
-    themes = [theme for theme in pack.themes if everywhere.issuperset((*theme.near, *theme.with_))]
+def _most(blocks: tuple[frozenset[str], ...]) -> int:
+    """The most points a text of blocks with these facets can have, wherever they stand."""
+    pack, everywhere = load_packs().themes, frozenset[str]().union(*blocks)
+    themes = [
+        theme for theme in pack.themes if everywhere.issuperset(theme.near) and everywhere.issuperset(theme.with_)
+    ]
     if not themes:
         return 0
     pressures = sum(one.score for one in pack.pressures if one.facet in everywhere)
