@@ -2,7 +2,7 @@
 
 A client cannot match a denial that does not carry its request's id; the call would wait for ever (JSON-RPC 2.0 section
 5). So the id is read while the body passes, before any check that may refuse it, and kept in the exchange under
-`JSONRPC_ID`: the id itself, or None when the message is whole and asks for no answer.
+`JSONRPC_ID`: the id itself, a tuple of those of a batch, or None when the message is whole and asks for no answer.
 
 Guarantees: only messages posted to MCP servers and A2A agents are looked at (`clyra_proxy.verdict.protocol`), of these
 only the first `LONGEST_OPENING` bytes, and none of them is kept when the body has ended. The work is linear in what
@@ -87,15 +87,18 @@ class JsonRpcIdSession:
     def _look(self) -> None:
         opening = bytes(self._opening)
         try:
-            message = orjson.loads(opening) if opening.endswith(b"}") else None
+            message = orjson.loads(opening) if opening.rstrip().endswith((b"}", b"]")) else None
         except orjson.JSONDecodeError:
             message = None
         if isinstance(message, dict):
-            self._settle(_usable(message.get("id")) if "method" in message else None)
+            self._settle(_id_of_call(message))
+        elif isinstance(message, list):
+            ids = (_id_of_call(one) for one in message if isinstance(one, dict))
+            self._settle(tuple(id for id in ids if id is not None) or None)
         elif (found := find_id(opening)) is not None:
             self._settle(found)
 
-    def _settle(self, found: RequestId | None) -> None:
+    def _settle(self, found: RequestId | tuple[RequestId, ...] | None) -> None:
         self._exchange.extensions[JSONRPC_ID] = found
         self._known = True
         self._opening.clear()
@@ -125,6 +128,10 @@ def find_id(opening: bytes) -> RequestId | None:
         if depth < 1 or (is_call and found is not None):
             break
     return found if is_call else None
+
+
+def _id_of_call(message: dict[str, object]) -> RequestId | None:
+    return _usable(message.get("id")) if "method" in message else None
 
 
 def _parsed(text: bytes) -> RequestId | None:

@@ -48,7 +48,8 @@ def _server_sent(protocol: Protocol, refusal: Refusal, exchange: Exchange, reque
         case Protocol.ANTHROPIC:
             return _event("error", shapes.anthropic(refusal))
         case Protocol.MCP:
-            return _event("message", shapes.json_rpc(refusal, request_id)) if request_id is not None else b""
+            asked = request_id if isinstance(request_id, tuple) else (request_id,)
+            return b"".join(_event("message", shapes.json_rpc(refusal, id)) for id in asked if id is not None)
         case Protocol.A2A if is_rest(exchange.request):
             return _event("error", shapes.agent(refusal))
         case Protocol.A2A:

@@ -21,8 +21,8 @@ from clyra_proxy.verdict.refusal import Refusal, refusal_of
 from clyra_proxy.verdict.shapes import amazon_type, shape
 
 JSONRPC_ID = "jsonrpc_id"
-"""Key in `Exchange.extensions` of the id (text or number) of the JSON-RPC request, None for a message that asks for no
-answer. Absent while nobody has read it (`clyra_proxy.stream.jsonrpc`)."""
+"""Key in `Exchange.extensions` of the id (text or number) of the JSON-RPC request, a tuple of those of a batch, None
+for a message that asks for no answer. Absent while nobody has read it (`clyra_proxy.stream.jsonrpc`)."""
 
 _LONGEST_CLOSE_REASON = 123  # RFC 6455 section 5.5: control frames carry at most 125 bytes, 2 of them the code
 _TRANSPORT_REASONS = frozenset({Reason.IDENTITY_REQUIRED, Reason.IDENTITY_REJECTED, Reason.FRAMING_INVALID})

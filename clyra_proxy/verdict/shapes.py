@@ -21,12 +21,16 @@ _AMAZON_TYPES = {
 }
 
 
-def shape(protocol: Protocol, refusal: Refusal, request_id: object, *, rest: bool = False) -> tuple[bytes, Shape]:
-    """(media type, content). request_id: of a JSON-RPC request, None when unknown. rest: A2A over plain HTTP."""
+def shape(
+    protocol: Protocol, refusal: Refusal, request_id: object, *, rest: bool = False
+) -> tuple[bytes, Shape | list[Shape]]:
+    """(media type, content). request_id: of a JSON-RPC request, a tuple of those of a batch, None when unknown. rest:
+    A2A over plain HTTP."""
     if protocol is Protocol.A2A and rest:
         return b"application/json", agent(refusal)
     if protocol in (Protocol.MCP, Protocol.A2A):
-        return b"application/json", json_rpc(refusal, request_id)
+        batch = [json_rpc(refusal, id) for id in request_id] if isinstance(request_id, tuple) else None
+        return b"application/json", batch or json_rpc(refusal, request_id)
     if protocol in _SHAPES:
         return b"application/json", _SHAPES[protocol](refusal)
     return b"application/problem+json", problem(refusal)

@@ -147,6 +147,15 @@ def test_mcp_gets_a_json_rpc_error_in_http_200_when_its_call_is_known() -> None:
     assert (notified.status, body["id"]) == (200, None)
 
 
+def test_mcp_gets_an_error_for_each_call_of_a_batch() -> None:
+    exchange = refused("tools.denied", host="mcp.example", path="/mcp", headers=MCP_HEADERS)
+    exchange.extensions[JSONRPC_ID] = (7, "b")
+    denial, body, _ = denied(exchange)
+    assert denial.status == 200
+    assert [(one["id"], one["error"]["code"]) for one in body] == [(7, -32050), ("b", -32050)]
+    assert all(JSONRPCMessage.model_validate(one) for one in body)
+
+
 def test_mcp_gets_a_json_rpc_error_in_an_http_error_when_its_call_is_not_known() -> None:
     denial, body, headers = denied(refused("schema.violation", host="mcp.example", path="/mcp", headers=MCP_HEADERS))
     assert denial.status == 422
