@@ -23,9 +23,13 @@ from clyra_proxy.state.memory import MemoryState
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """settings: as written. unasked: words for what it would judge otherwise and cannot: `detectors`, `engines`,
-    `identity` (who may call, how), `trust` (authorities of upstreams)."""
+    """loaded: its file. settings: as the policy in force has them.
 
+    unasked: words for what it would judge otherwise and cannot: `detectors`, `engines`, `identity` (who may call, how),
+    `trust` (authorities of upstreams).
+    """
+
+    loaded: LoadedPolicy
     policy: CompiledPolicy
     settings: CandidatePolicy
     unasked: tuple[str, ...]
@@ -59,7 +63,7 @@ def compile_candidate(live: PolicyDocument, base_dir: Path, generation: int, wor
     unasked = [word for word, stop in _STOPS.items() if stop(policy)]
     unasked += ["identity"] if loaded.document.identity != live.identity else []
     unasked += ["trust"] if loaded.document.enforcement.upstream_ca != live.enforcement.upstream_ca else []
-    return Candidate(policy, settings, tuple(unasked), PerRoute(_streamed))
+    return Candidate(loaded, policy, settings, tuple(unasked), PerRoute(_streamed))
 
 
 def _load(file: Path) -> LoadedPolicy:

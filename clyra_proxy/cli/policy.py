@@ -83,16 +83,21 @@ def check(
         "destinations": len(loaded.document.destinations),
     }
     found = _contradictions(loaded, Home.locate(home))
+    candidate = policy.candidate
+    in_candidate = _contradictions(candidate.loaded, Home.locate(home)) if candidate is not None else []
     if as_json:
-        print_json({**facts, "contradictions": [one.as_json() for one in found]})
+        told = {"contradictions": [one.as_json() for one in found]}
+        if candidate is not None:
+            told["candidate_contradictions"] = [one.as_json() for one in in_candidate]
+        print_json({**facts, **told})
     else:
         typer.echo(f"{file}: valid")
         shown = ("extends", "mode", "egress", "destinations", "sha256", *(("candidate",) if policy.candidate else ()))
         for name in shown:
             typer.echo(f"  {name}: {facts[name]}")
-        for one in found:
-            typer.echo(painted(str(one), "red" if one.weight == "error" else "yellow", wants_colour()))
-    if any(one.weight == "error" or strict for one in found):
+        for one, where in [*((one, "") for one in found), *((one, "candidate: ") for one in in_candidate)]:
+            typer.echo(painted(f"{where}{one}", "red" if one.weight == "error" else "yellow", wants_colour()))
+    if any(one.weight == "error" or strict for one in (*found, *in_candidate)):
         raise typer.Exit(1)
 
 

@@ -264,7 +264,7 @@ def _follow_open(review: Review, entry: Entry) -> None:
         _open_or_close(review.open_bypasses, data["bypass"], data["until"], data["change"] in ("end", "expired"))
     elif typ == "pef.contradiction":
         name = data.get("contradiction") or f"{data['policy_sha256'][:16]} {'/'.join(data['rules'])}"
-        told = (data["severity"], _told(typ, data))
+        told = (data["severity"], _contradiction(data))
         _open_or_close(review.open_contradictions, name, told, data["state"] != "open")
     elif typ in _APPROVALS:
         done = typ != "pef.approval.request"
@@ -288,6 +288,11 @@ def _bounded(store: Counter[tuple[str, str]], name: tuple[str, str]) -> None:
     store[name if name in store or len(store) < MAX_NAMES else (OTHERS, name[1])] += 1
 
 
+def _contradiction(data: dict[str, Any]) -> str:
+    """Which places of the policy contradict, and how."""
+    return ": ".join(filter(None, (", ".join(data["rules"]), data.get("reason", ""))))
+
+
 def _told(typ: str, data: dict[str, Any]) -> str:
     """One event in a few words; metadata only."""
     if typ == "sys.gap":
@@ -307,5 +312,5 @@ def _told(typ: str, data: dict[str, Any]) -> str:
         what = f"{data['change']} of {', '.join(data['checks'])} until {data['until'][:16]}Z"
         return f"{what}: {data['reason']} ({data.get('actor', 'nobody')})"
     if typ == "pef.contradiction":
-        return f"{data['kind']} {data['state']}: {', '.join(data['rules'])} {data.get('reason', '')}".rstrip()
+        return f"{data['kind']} {data['state']}: {_contradiction(data)}"
     return str(data.get("cause", ""))

@@ -115,11 +115,18 @@ def test_a_share_is_judged_by_a_stable_key(tmp_path: Path) -> None:
     assert len(heard.counted) == 4 * len(judged)
 
 
+class Untouchable:
+    """The store that workers share: whoever uses it has failed the test."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError(f"the shared store was asked for {name}")
+
+
 def test_its_state_is_its_own(tmp_path: Path) -> None:
     (tmp_path / "candidate.yaml").write_text("data_platform: {activation: {quarantine: true}}\n")
     (tmp_path / "policy.yaml").write_text("enforcement: {candidate: {policy: candidate.yaml}}\n")
     loaded = load_with_source(tmp_path / "policy.yaml")
-    shared = MemoryState()
+    shared: Any = Untouchable()
     made = compile_candidate(loaded.document, tmp_path, 1, Workshop(shared, bytes(32), folder=tmp_path / "data"))
     assert made is not None
     assert made.policy.activation is not None
