@@ -73,6 +73,7 @@ def test_refusal(place, authority):
     assert code == 1
 
 
+@pytest.mark.comprehensive
 def test_trust_is_judged_even_where_policy_refuses_the_doctor(tmp_path, authority):
     home = Home(tmp_path / "home")
     clyra("init", home=home.root)

@@ -96,6 +96,7 @@ class BusyHttp2:
                         self.failures.append(f"status {answer.status}, {client.ended or answer.reset}, no GOAWAY")
 
 
+@pytest.mark.comprehensive
 def test_a_rolling_restart_loses_and_repeats_nothing_over_http2(
     start: Callable[..., RunningProxy], authority: Authority, secure: Upstream
 ) -> None:

@@ -105,12 +105,13 @@ def test_an_outside_checkpoint_anchors_or_convicts(sealed: Layout) -> None:
     connection.close()
 
 
-def test_every_flipped_byte_of_the_container_is_found(sealed: Layout, tmp_path: Path) -> None:
-    """All of them, one at a time."""
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.comprehensive)])
+def test_every_flipped_byte_of_the_container_is_found(sealed: Layout, tmp_path: Path, step: int) -> None:
+    """One at a time: all of them in the comprehensive suite, every seventh here."""
     raw = _seal(sealed, 3, 9).read_bytes()
     path = tmp_path / "flipped.zip"
     unnoticed = []
-    for at in range(len(raw)):
+    for at in range(0, len(raw), step):
         changed = bytearray(raw)
         changed[at] ^= 1 << (at % 8)
         path.write_bytes(changed)

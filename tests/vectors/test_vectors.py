@@ -70,7 +70,7 @@ def _another(name: str) -> run.Verifier:
     return found[0]
 
 
-@pytest.mark.parametrize(("name", "every"), [("Go", 2), ("TypeScript", 16)])
+@pytest.mark.parametrize(("name", "every"), [("Go", 8), ("TypeScript", 16)])
 def test_another_verifier_gives_the_same_answers(name: str, every: int) -> None:
     """By default some of the cases: a process for each step takes its time, most of all where Node has to start."""
     verifier = _another(name)

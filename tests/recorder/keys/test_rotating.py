@@ -401,6 +401,7 @@ def test_a_replaced_key_can_sign_nothing_more(layout: Layout, tmp_path: Path) ->
     assert _codes(layout, folder) == SOUND
 
 
+@pytest.mark.comprehensive
 def test_a_key_store_that_is_away_stops_no_recording(layout: Layout, bao: Bao) -> None:
     """The log key is a file: only sealing waits for the seal key. With a delegated log key a start waits too."""
     reference = reference_document(bao.reference("sometimes-away"))
