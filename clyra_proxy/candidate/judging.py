@@ -139,7 +139,11 @@ class _Judging:
         """Whether there was none to see: also of a read that was refused before its body was asked for."""
         tally, request = self._live.request_body, self._ghost.request
         reads = request.method in READ_METHODS and self._ghost.request_body.declared <= 0
-        return not tally.seen and (self._live.denial is None or (reads and request.get("transfer-encoding") is None))
+        return (
+            not tally.seen
+            and not self._copy.request.chunks
+            and (self._live.denial is None or (reads and request.get("transfer-encoding") is None))
+        )
 
     def _approval(self) -> None:
         ghost = self._ghost
