@@ -113,12 +113,11 @@ async def test_in_shadow_nothing_is_held_or_refused_and_all_is_said(tmp_path: Pa
 
 
 async def test_what_is_refused_already_is_not_asked_about_and_not_freed(tmp_path: Path, server: EngineProcess) -> None:
-    async with guarded(tmp_path, opa=[opa(server.url, "plain/yes")]) as running:
-        asked = httpx.get(f"{server.url}/calls", trust_env=False).json()["calls"]
+    yes, no = opa(server.url, "plain/yes"), opa(server.url, "plain/no", name="two")
+    async with guarded(tmp_path, opa=[yes, no]) as running:
         headers = {"content-type": "application/json"}
         assert await send(running, content=b'{"a": 1, "a": 2}', headers=headers) == 422
-        assert httpx.get(f"{server.url}/calls", trust_env=False).json()["calls"] == asked
-        assert "json.duplicate_key" in rules(running)
+        assert rules(running) == ["json.duplicate_key"]
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("block", 503), ("mark", 200)])

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from regopy import Interpreter
 
 from clyra_proxy.enforcement.engines.cedar import CedarEngine
 from clyra_proxy.enforcement.engines.question import example
 from clyra_proxy.policy.engines import Cedar
 from clyra_proxy.policy.load import parse_policy
+from tests.support.engines.rego import decide_elsewhere
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "policy-engines.md").read_text("utf-8")
@@ -41,21 +41,22 @@ def test_policies_load(text: str) -> None:
     assert parse_policy(text).enforcement.engines.all
 
 
-def test_the_rego_decides(tmp_path: Path) -> None:
+def test_the_rego_decides() -> None:
     (policy,) = blocks("rego")
     (shown,) = map(json.loads, blocks("json"))
-    rego = Interpreter()
-    rego.add_module("documented", policy)
-
-    def decision(**changes: Any) -> Any:
-        rego.set_input({**shown, **changes})
-        return rego.query("result = data.clyra.decision").results[0].bindings["result"]
-
-    assert decision() == {"allow": True, "approve": False, "reasons": []}
-    assert decision(values={"/amount": 2000})["approve"] is True
     other = {**shown["caller"], "agent": "other"}
-    assert decision(caller=other)["reasons"] == ["deletes-need-billing"]
-    assert decision(caller={**other, "proven": False}) == {"allow": False, "reasons": ["not-covered"]}
+    changes: list[dict[str, Any]] = [
+        {},
+        {"values": {"/amount": 2000}},
+        {"caller": other},
+        {"caller": {**other, "proven": False}},
+    ]
+    assert decide_elsewhere(policy, "data.clyra.decision", [{**shown, **change} for change in changes]) == [
+        {"allow": True, "approve": False, "reasons": []},
+        {"allow": True, "approve": True, "reasons": []},
+        {"allow": False, "approve": False, "reasons": ["deletes-need-billing"]},
+        {"allow": False, "reasons": ["not-covered"]},
+    ]
 
 
 def test_the_cedar_policies_load(tmp_path: Path) -> None:

@@ -14,11 +14,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from regopy import Interpreter
-
 from tests.support.detector_server import DetectorServer, Server, run, write
 from tests.support.engines.fga import STORE, Refused, check
-from tests.support.engines.rego import MODULES
+from tests.support.engines.rego import MODULES, Rego
 
 SAYS: dict[str, Any] = {
     "allow_text": {"result": {"allow": "yes"}},
@@ -50,9 +48,7 @@ class EngineServer(Server):
 
     def __init__(self, token: str = "") -> None:
         super().__init__(token)
-        self._rego = Interpreter()
-        for name, text in MODULES.items():
-            self._rego.add_module(name, text)
+        self._rego = Rego(MODULES)
 
     async def answer(self, writer: asyncio.StreamWriter, path: str, query: dict[str, list[str]], asked: Any) -> bool:
         parts = path.split("/")[1:]
@@ -83,10 +79,7 @@ class EngineServer(Server):
         """https://www.openpolicyagent.org/docs/rest-api#get-a-document-with-input"""
         if not isinstance(asked, dict) or asked.keys() != {"input"}:
             return _Error(400, {"code": "invalid_parameter", "message": "no input"})
-        self._rego.set_input(asked["input"])
-        results = self._rego.query(f"result = {query}").results
-        found = results[0].bindings if results else {}
-        return {"decision_id": str(uuid.uuid4()), **({"result": found["result"]} if found else {})}
+        return {"decision_id": str(uuid.uuid4()), **self._rego.decide(query, asked["input"])}
 
 
 class EngineProcess(DetectorServer):
