@@ -92,6 +92,7 @@ def write(measured: Measured) -> Iterator[str]:
     yield from page.curves({"rules and classifier": measured.all_at[1], "classifier alone": measured.classifier})
     yield from page_layer.embedding(measured.all_at[1], measured.layered)
     yield from page.by_source(measured.all_at[1])
+    yield from page.in_place()
     yield from page.misses(measured.all_at[1])
     yield from page_peers.same_texts(
         {

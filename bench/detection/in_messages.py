@@ -12,6 +12,7 @@ import html
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bench.detection.corpus import Row, read_rows
@@ -28,6 +29,7 @@ type Place = Callable[[str, str], str]
 type Message = Callable[[str], Conversation]
 
 SEED = 20251
+_LONGEST = 4000
 
 
 def _chat(content: str) -> Conversation:
@@ -139,30 +141,51 @@ def fillers(rows: Sequence[Row], rng: random.Random) -> list[str]:
     return made
 
 
+@dataclass(frozen=True)
+class InMessages:
+    """alone: attacks flagged as text alone. placed: by place, (flagged, those of them that are flagged alone and kept).
+    calm: benign documents flagged, by size in bytes."""
+
+    alone: Rate
+    placed: Mapping[str, tuple[Rate, Rate]]
+    calm: Mapping[int, Rate]
+
+
+def measure(texts: int = 300, long: int = 40, seed: int = SEED) -> InMessages:
+    """Judge attacks of the corpus alone and in every place, and long ordinary documents, with what ships."""
+    rows, rng = read_rows(), random.Random(seed)
+    detector = Detector.load(classifier=Classifier.load())
+    inspector = InjectionInspector(detector)
+    around = fillers(rows, rng)
+    calm = [text for text in around if not detector.assess(text).flagged]
+    attacks = rng.sample([row for row in rows if row.label and len(row.text) < _LONGEST], texts)
+    found = [row for row in attacks if detector.assess(row.text).flagged]
+    placed = {}
+    for name, (message, place) in PLACES.items():
+        some = attacks[:long] if "100 KB" in name else attacks
+        flagged = {id(row): is_flagged(inspector, message(place(row.text, rng.choice(calm)))) for row in some}
+        alone = [row for row in found if id(row) in flagged]
+        kept = sum(flagged[id(row)] for row in alone)
+        placed[name] = Rate(sum(flagged.values()), len(flagged)), Rate(kept, len(alone))
+    wrong = {
+        size: Rate(sum(is_flagged(inspector, _chat(_long(size)("", text))) for text in around), len(around))
+        for size in (1_000, 10_000, 100_000)
+    }
+    return InMessages(Rate(len(found), len(attacks)), placed, wrong)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.detection.in_messages", description=__doc__.split("\n")[0])
     parser.add_argument("--texts", type=int, default=1000)
     parser.add_argument("--long", type=int, default=100, help="texts of them in documents of 100 KB")
     options = parser.parse_args(arguments)
-    rows, rng = read_rows(), random.Random(SEED)
-    detector = Detector.load(classifier=Classifier.load())
-    inspector = InjectionInspector(detector)
-    around = fillers(rows, rng)
-    calm = [text for text in around if not detector.assess(text).flagged]
-    attacks = rng.sample([row for row in rows if row.label and len(row.text) < 4000], options.texts)
-    found = [row for row in attacks if detector.assess(row.text).flagged]
-    print(f"alone: {Rate(len(found), len(attacks))}")
-    for name, (message, place) in PLACES.items():
-        some = attacks[: options.long] if "100 KB" in name else attacks
-        flagged = {id(row): is_flagged(inspector, message(place(row.text, rng.choice(calm)))) for row in some}
-        alone = [row for row in found if id(row) in flagged]
-        kept = sum(flagged[id(row)] for row in alone)
-        print(f"{name:36} {Rate(sum(flagged.values()), len(flagged))}   kept {Rate(kept, len(alone))}", flush=True)
-    for size in (1_000, 10_000, 100_000):
-        made = [_long(size)("", text) for text in around]
-        wrong = sum(is_flagged(inspector, _chat(text)) for text in made)
-        print(f"benign documents of {size} bytes: {Rate(wrong, len(made))}", flush=True)
+    measured = measure(options.texts, options.long)
+    print(f"alone: {measured.alone}")
+    for name, (flagged, kept) in measured.placed.items():
+        print(f"{name:36} {flagged}   kept {kept}")
+    for size, wrong in measured.calm.items():
+        print(f"benign documents of {size} bytes: {wrong}")
 
 
 if __name__ == "__main__":

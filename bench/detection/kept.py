@@ -19,7 +19,7 @@ from bench.detection.measuring import Scored
 from clyra_proxy.genai.classifier import Classifier
 
 _ROOT = Path(__file__).resolve().parents[2]
-_ROOMS = ("clyra_proxy/genai/injection", "clyra_proxy/genai/classifier", "clyra_proxy/genai/embedding")
+_ROOMS = tuple(f"clyra_proxy/genai/{room}" for room in ("injection", "classifier", "ascii_art", "embedding"))
 _SOURCES = (*_ROOMS, "policies/rules/injection", "bench/detection/synthesis", "bench/detection/phrases")
 _CODE = ("corpus", "detectors", "folds", "material", "measuring", "phrasebook", "train", "train_head", "vectors")
 

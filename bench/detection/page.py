@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.detection import bec, leaks, speed, unseen
+from bench.detection import bec, in_messages, leaks, speed, unseen
 from bench.detection.corpus import UNVERIFIED, read_rows
 from bench.detection.measuring import (
     ATTACK_GROUPS,
@@ -139,6 +139,30 @@ def by_source(scored: Sequence[Scored]) -> Iterator[str]:
         mark = "*" if source in UNVERIFIED else ""
         shown = (cell(rate), "") if label else ("", fine(rate))
         yield f"| {source}{mark} | {_NAMES[group].strip('*')} | {shown[0]} | {shown[1]} |"
+    yield ""
+
+
+def in_place() -> Iterator[str]:
+    """What is kept of attacks inside real messages and documents."""
+    measured = in_messages.measure()
+    yield "## Inside messages and documents"
+    yield ""
+    yield "Attacks of the corpus where a model would read them: the message as the provider writes it, with ordinary text "
+    yield "of the corpus around the attack where the place has any. *Kept*: of those that are flagged alone. Judged as "
+    yield f"shipped (alone: {cell(measured.alone)} flagged): this tells what a place costs, not how much is found in "
+    yield "the field."
+    yield ""
+    yield "| place | flagged | kept |"
+    yield "|---|---|---|"
+    for name, (flagged, kept) in measured.placed.items():
+        yield f"| {name} | {cell(flagged)} | {cell(kept)} |"
+    yield ""
+    sizes = ", ".join(f"{fine(rate)} of {size // 1000} KB" for size, rate in measured.calm.items())
+    yield f"Ordinary documents as results of tools that are flagged: {sizes}."
+    yield ""
+    yield "What is lost there are texts that are flagged alone because a short text leaves little room for chance: broad "
+    yield "patterns count with less agreement of the classifier up to 400 bytes. Of a longer text the two passages in "
+    yield "which patterns lie thickest are judged as if they stood alone, where the classifier suspects them, too."
     yield ""
 
 
