@@ -20,7 +20,7 @@ from clyra_proxy.approvals.answer import pending_answer
 from clyra_proxy.approvals.facts import ActionFacts, facts_of_batches
 from clyra_proxy.approvals.outcome import STATE, Outcome, Standing
 from clyra_proxy.approvals.payload import KEY, payload_of
-from clyra_proxy.evidence.event import ROWS
+from clyra_proxy.evidence.event import ROWS, SQL
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.decide import collect_findings
 from clyra_proxy.verdict.model import Phase
@@ -92,7 +92,8 @@ class Approve:
             return
         rows = exchange.extensions.get(ROWS, {})  # what is left of the batch once it was settled
         taken = rows.get("forwarded", 0) - rows.get("refused", 0)
-        gate.receipt(exchange, self._runtime.recorder, rows=taken)
+        query = exchange.extensions.get(SQL, {}).get("query_id", "")
+        gate.receipt(exchange, self._runtime.recorder, rows=taken, query_id=query)
         exchange.extensions.pop(KEY, None)
 
     @staticmethod

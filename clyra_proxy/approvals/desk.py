@@ -98,6 +98,11 @@ class Desk:
             raise DeskError("the answer has no states")
         return found
 
+    async def backlog(self) -> dict[str, Any]:
+        """What waits for people: `waiting`, `near_deadline`, `oldest_s`. Raises DeskError."""
+        found = (await self._ask(APPROVAL_STATES_PATH, {"ids": []})).get("backlog")
+        return found if isinstance(found, dict) else {}
+
     async def consume(self, document: dict[str, Any]) -> dict[str, Any]:
         """Use a token up; return once that is durable. Raises DeskError (then nobody knows), DeskRefusal (then not)."""
         try:

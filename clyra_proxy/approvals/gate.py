@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from clyra_proxy.approvals.backlog import Backlog, Gauges
 from clyra_proxy.approvals.call import HEADER, Call, call_of
 from clyra_proxy.approvals.classification import CompiledApprovals, Requirement
 from clyra_proxy.approvals.desk import Desk, DeskError, DeskRefusal, place_of
@@ -57,7 +58,7 @@ class Journal(Protocol):
     def subject_key(self, tenant: str) -> SubjectKey: ...
 
 
-class Meter(Protocol):
+class Meter(Gauges, Protocol):
     """The part of the worker's metrics that counts approvals."""
 
     def add(self, name: str, labels: str = "", amount: float = 1) -> None: ...
@@ -73,7 +74,12 @@ class ApprovalGate:
     base_dir: Path
     meter: Meter | None = None
     shared: StateStore | None = None
+    backlog: Backlog = field(default_factory=Backlog)
     _desks: dict[str, tuple[Desk, Waiters]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.meter is not None:
+            self.backlog.show(self.meter)
 
     async def decide(
         self,
@@ -133,6 +139,7 @@ class ApprovalGate:
             journal.note(receipt_event(exchange, outcome, key, body, rows=rows, query_id=query_id))
 
     async def close(self) -> None:
+        await self.backlog.close()
         for desk, waiters in self._desks.values():
             await waiters.close()
             await desk.close()
@@ -144,6 +151,7 @@ class ApprovalGate:
         began = time.monotonic()
         try:
             desk, waiters = self._desk(approvals)
+            self.backlog.watch(desk)
             state = await desk.open(document)
             if state.get("state") == WAITING and waiters.count < approvals.settings.waiting:
                 changed = await waiters.wait(str(state["id"]), approvals.settings.wait_seconds)

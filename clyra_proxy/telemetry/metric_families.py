@@ -61,6 +61,11 @@ _ALL = (
     Family("clyra_worker_exchanges", Kind.GAUGE, "Exchanges in flight.", ("worker",)),
     Family("clyra_worker_resident_bytes", Kind.GAUGE, "Resident memory.", ("worker",)),
     Family("clyra_policy_generation", Kind.GAUGE, "Generation of the policy in force.", ("worker",)),
+    Family("clyra_approvals_waiting", Kind.GAUGE, "Approvals that wait for people at the recorder.", ("worker",)),
+    Family(
+        "clyra_approvals_near_deadline", Kind.GAUGE, "Those of them that are due to be escalated (SLA).", ("worker",)
+    ),
+    Family("clyra_approvals_oldest_seconds", Kind.GAUGE, "How long the oldest of them has waited.", ("worker",)),
     Family("clyra_halts", Kind.GAUGE, "Halts in force, half-open ones included.", ("worker",)),
     Family("clyra_engines_failing", Kind.GAUGE, "Policy engines left alone because they do not answer.", ("worker",)),
     Family("clyra_state_lost", Kind.GAUGE, "1 while the shared store of state does not answer.", ("worker",)),

@@ -11,10 +11,18 @@ from recorder.approvals.book import WAITING, Book
 RECENT_S = 86_400.0
 
 
+def backlog(book: Book, now: float, near: float) -> dict[str, int]:
+    """What waits, for whoever measures the proxy."""
+    waiting = book.every("SELECT created, deadline FROM packets WHERE state=?", WAITING)
+    return {
+        "waiting": len(waiting),
+        "near_deadline": sum(now - row["created"] > (row["deadline"] - row["created"]) * near for row in waiting),
+        "oldest_s": max((int(now - row["created"]) for row in waiting), default=0),
+    }
+
+
 def figures(book: Book, now: float, near: float) -> dict[str, Any]:
     """For the status. near: share of the deadline after which a packet counts as near it. Times in seconds."""
-    waiting = book.every("SELECT created, deadline FROM packets WHERE state=?", WAITING)
-    near_count = sum(now - row["created"] > (row["deadline"] - row["created"]) * near for row in waiting)
     recent = book.every("SELECT state, created, decided, ended, request FROM packets WHERE created > ?", now - RECENT_S)
     ends = {row["state"]: 0 for row in recent}
     for row in recent:
@@ -22,9 +30,7 @@ def figures(book: Book, now: float, near: float) -> dict[str, Any]:
     waits = sorted((row["decided"] or row["ended"]) - row["created"] for row in recent if _was_decided(row["state"]))
     undelivered = book.one("SELECT count(*) FROM letters WHERE done IS NULL AND attempts > 0")
     return {
-        "waiting": len(waiting),
-        "near_deadline": near_count,
-        "oldest_s": max((int(now - row["created"]) for row in waiting), default=0),
+        **backlog(book, now, near),
         "day": ends,
         "decided_p50_s": _percentile(waits, 0.5),
         "decided_p95_s": _percentile(waits, 0.95),

@@ -23,6 +23,7 @@ from recorder.approvals.deciding import Deciding
 from recorder.approvals.desk import Desk
 from recorder.approvals.enrolled import key_set_folder
 from recorder.approvals.errors import Refusal, Unavailable
+from recorder.approvals.figures import backlog
 from recorder.approvals.settings import SettingsFile
 from recorder.commit import Writer
 from recorder.errors import RecorderError
@@ -75,10 +76,15 @@ class Office:
         """What the guarded side may ask, by path."""
         paths = (
             (APPROVAL_OPEN_PATH, self.desk.open),
-            (APPROVAL_STATES_PATH, self.desk.states),
+            (APPROVAL_STATES_PATH, self._states),
             (APPROVAL_CONSUME_PATH, self.desk.consume),
         )
         return {path: self._order(work) for path, work in paths}
+
+    def _states(self, raw: bytes) -> dict[str, Any]:
+        """How packets stand, and what waits in all."""
+        near = self.settings.current().escalate_at
+        return {**self.desk.states(raw), "backlog": backlog(self.book, self.desk.clock(), near)}
 
     def _order(self, work: Callable[[bytes], dict[str, Any]]) -> Order:
         async def answer(body: bytes) -> dict[str, object] | Response:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from clyra_proxy.approvals.backlog import GAUGES
 from clyra_proxy.approvals.call import HEADER
 from clyra_proxy.approvals.classification import CompiledApprovals, compile_approvals
 from clyra_proxy.approvals.gate import ApprovalGate
@@ -20,6 +21,7 @@ from clyra_proxy.home import Home
 from clyra_proxy.policy.approvals import Approvals
 from clyra_proxy.state.memory import MemoryState
 from clyra_proxy.state.store import StateError
+from clyra_proxy.telemetry.metrics import WorkerMetrics
 from clyra_proxy.verdict.model import Mode
 from recorder.layout import Layout
 from tests.support.approving import desk, prepare_home, state_of
@@ -194,3 +196,19 @@ async def test_waiting_holds_nobody_else_up_and_is_bounded(
     outcomes = await asyncio.gather(*waiting)
     assert {one.standing for one in outcomes} == {Standing.GRANTED}
     assert all(one.waited_s > 0 for one in outcomes)
+
+
+async def test_what_waits_for_people_is_measured(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clyra_proxy.approvals.backlog.PERIOD_S", 0.05)
+    metrics = WorkerMetrics(0)
+    gate = ApprovalGate(Home(layout.root), Path(), metrics)
+    gauges = {name: metrics._gauges[name] for name in GAUGES}
+    assert [read() for read in gauges.values()] == [0.0, 0.0, 0.0]
+    before = (await gate._desk(_policy())[0].backlog())["waiting"]
+    asked = _policy(decide_within_seconds=30)
+    await gate.decide(_exchange("/measured"), BODY, (), asked)
+    async with asyncio.timeout(60):
+        while gauges["clyra_approvals_waiting"]() != before + 1:  # noqa: ASYNC110 - another process has no event
+            await asyncio.sleep(0.02)
+    assert gauges["clyra_approvals_near_deadline"]() <= before + 1
+    await gate.close()
