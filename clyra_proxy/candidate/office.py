@@ -7,6 +7,7 @@ verdict line waits for it, bounded by `budget_ms`; nothing else does.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -20,6 +21,8 @@ from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.wire.steps import LOADING_S
 from clyra_proxy.stream.gate import BodyGate
 from clyra_proxy.telemetry.verdict_line import CANDIDATE
+
+log = logging.getLogger("clyra.candidate")
 
 COUNTER = "clyra_candidate_total"
 _COPY = "candidate-copy"
@@ -71,7 +74,14 @@ class CandidateOffice:
     def begin(self, exchange: Exchange) -> None:
         """An exchange whose caller is known: keep what comes of it, if the candidate is to judge it."""
         candidate = self._current()
-        if candidate is None or _COPY in exchange.extensions or not candidate.settings.sample.takes(exchange):
+        if candidate is None or _COPY in exchange.extensions:
+            return
+        try:
+            chosen = candidate.settings.sample.takes(exchange)
+        except Exception as error:  # noqa: BLE001 - no fault of the candidate's may reach the exchange
+            log.error("the candidate could not choose: %s", type(error).__name__)  # noqa: TRY400
+            chosen = False
+        if not chosen:
             return
         self._holdings.most = candidate.settings.max_held_bytes
         exchange.extensions[_COPY] = _Kept(candidate, new_copy(candidate.settings.max_body_bytes, self._holdings))
