@@ -96,10 +96,9 @@ class MirrorTap:
     def completed(self) -> None:
         if self._over or self._answer is None:
             return
-        if self._sent:
-            status, fields = self._answer
-            self._copy.answer = Answer(status, fields, None if self._down is None else b"".join(self._down))
-            self._settle()
+        status, fields = self._answer
+        self._copy.answer = Answer(status, fields, None if self._down is None else b"".join(self._down))
+        self._down = None
 
     def closed(self) -> None:
         """The exchange is over, however it ended."""
