@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,15 @@ async def test_probing_says_who_answers(server: EngineProcess) -> None:
         opa=[opa(server.url), opa("http://127.0.0.1:1", name="gone")], openfga=[openfga(server.url)]
     ) as compiled:
         assert await compiled.probe() == {"opa": "answers", "gone": "fails: connection", "fga": "answers"}
+
+
+async def test_the_secret_is_sent_and_a_refusal_of_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    with EngineProcess(tmp_path / "server.log", "--token", "s3cret") as guarded:
+        right = opa(guarded.url, "plain/yes", credential={"file": "token"})
+        wrong = opa(guarded.url, "plain/yes", name="two")
+        async with engines(tmp_path, opa=[right, wrong]) as compiled:
+            first, second = await ask(compiled, question())
+    assert first.word == "allow"
+    assert second.finding is not None
+    assert second.finding.detail["cause"] == "unauthorised"
