@@ -6,6 +6,7 @@ ones are reported, and the sender ends as it ends after a normal run, with no re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -133,6 +134,20 @@ def test_a_run_of_bad_rows_alone_is_answered_without_the_destination(name: str, 
     assert told["taken"] == 0
     assert told["failed"] == [sender.name_of(row) for row in rows]
     assert gateway.servers[sender.profile].journal == []
+
+
+def test_of_a_batch_of_bad_events_alone_its_sender_hears_once_and_does_not_repeat_it(gateway: Gateway) -> None:
+    """An API without a word for rows refuses such a batch; what is refused is in quarantine."""
+    sender = SENDERS["rudder_events"]
+    told = gateway.send("rudder_events", sender.profile, _rows(sender, {0, 1, 2, 3, 4}))
+    ((said, count),) = told["errors"]
+    assert "400" in said
+    assert count == 5
+    assert gateway.servers[sender.profile].journal == []
+    lines = gateway.proxy.wait_for_verdicts(1, where=lambda line: "rows.invalid" in json.dumps(line))
+    assert len(lines) == 1
+    kept = json.loads(gateway.proxy.clyra("quarantine", "list", "--json").stdout)["entries"]
+    assert max(entry["rows"] for entry in kept if entry["target"] == "events") == 5
 
 
 @pytest.mark.parametrize("name", ["salesforce_bulk", "drt_salesforce"])
