@@ -27,7 +27,7 @@ class ActionFacts:
 def facts_of_batches(batches: Iterable[Batch], tool: str = "") -> ActionFacts:
     """The facts of what the activation gateway read."""
     listed = tuple(batches)
-    operations = frozenset(row.operation.value for batch in listed for row in batch.rows)
+    operations = frozenset(one.value for batch in listed for one in {row.operation for row in batch.rows})
     targets = frozenset(batch.target for batch in listed if batch.target)
     return ActionFacts(tool, operations, targets, sum(len(batch.rows) for batch in listed))
 
