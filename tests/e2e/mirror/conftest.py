@@ -82,12 +82,14 @@ def dead() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def mirror_policy(authority: Authority, mirror: str, silent: str, dead: str, secret: Path) -> dict[str, Any]:
-    slow = {"failures": 1000}
+def mirror_policy(authority: Authority, upstream: Upstream, silent: str, dead: str, secret: Path) -> dict[str, Any]:
+    slow, mirror = {"failures": 1000}, upstream.url
     targets = [
         target("reading", mirror, "/read/**", "/diff/**", "/noise/**", "/halted/**"),
         target("sandbox", mirror, "/sandbox/**", sandbox=True, strip_headers=["X-Own"], compare={"enabled": False}),
         target("keyed", mirror, "/keyed/**", credential={"file": str(secret), "prefix": "Own "}, host="shadow"),
+        target("secure", upstream.tls_url, "/secure/**", tls={"ca": str(authority.certificate)}),
+        target("untrusted", upstream.tls_url, "/untrusted/**"),
         target("dead", dead, "/dead/**", breaker=slow),
         target("silent", silent, "/silent/**", breaker=slow, timeout_ms=20_000, concurrency=2, queue=40),
         target("share", mirror, "/share/**", percent=50.0, by="path"),
@@ -114,8 +116,8 @@ def staged(
     folder = tmp_path_factory.mktemp("mirrored")
     secret = folder / "secret"
     secret.write_text("own-secret-of-the-target\n")
-    with Upstream() as real, Upstream() as mirror:
-        policy = mirror_policy(authority, mirror.url, silent, dead, secret)
+    with Upstream() as real, Upstream(authority.leaf()) as mirror:
+        policy = mirror_policy(authority, mirror, silent, dead, secret)
         with RunningProxy.start(folder, policy) as proxy:
             yield proxy, real, mirror
 

@@ -198,6 +198,15 @@ def test_a_private_address_must_be_declared(stage: Stage) -> None:
     assert not stage.mirror.journal.complete("/closed/x")
 
 
+def test_a_certificate_must_chain_to_what_the_target_trusts(stage: Stage) -> None:
+    with stage.client() as client:
+        client.get("/secure/x")
+        client.get("/untrusted/x")
+    assert stage.mirrored("/secure/x")
+    assert stage.wait_for_count("untrusted/x", "failed") == 1
+    assert not stage.mirror.journal.complete("/untrusted/x")
+
+
 def test_a_mirrored_request_is_not_mirrored_again(stage: Stage) -> None:
     with stage.client() as client:
         client.get("/read/again", headers={"clyra-mirror": "1"})
