@@ -152,3 +152,15 @@ def test_nginx_mirrors_to_it(target: RunningProxy, tmp_path: Path) -> None:
     assert set(told) == {"allow", "block"}
     assert told["block"]["dst_endpoint"]["hostname"] == "api.example.com"
     assert json.dumps(verdicts).count('"/shop/orders"') == 2
+
+
+def test_copies_come_one_after_the_other_on_a_connection(target: RunningProxy) -> None:
+    """As nginx sends them: one after the other on one connection, each answered before it was judged."""
+    target.begin_anew()
+    with httpx.Client(base_url=target.url, trust_env=False, timeout=60) as client:
+        statuses = [
+            client.post("/v1/several", content=b'{"a":1}', headers={**JSON, "host": "api.example.com"}).status_code
+            for _ in range(50)
+        ]
+    assert statuses == [204] * 50
+    assert len(target.wait_for_verdicts(50, 60, of("/v1/several"))) == 50
