@@ -28,6 +28,11 @@ from clyra_proxy.exchange import RequestHead
 _DBT = re2.compile(r'/\*\s*(\{[^*]{0,900}"app"\s*:\s*"dbt"[^*]{0,900}\})\s*\*/')
 _DRT = re2.compile(r"/\*\s*drt\s+sync=([\w.:-]{1,128})(?:\s+run_id=([\w.:-]{1,128}))?")
 _EDGE = 4096
+_NAME = r"(?:[A-Za-z_]\w*|`[^`\\]+`|\"[^\"\\]+\")"
+_INSERT = re2.compile(
+    rf"(?is)^\s*(INSERT\s+INTO\s+(?:TABLE\s+)?{_NAME}(?:\.{_NAME})?(?:\s*\(\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\))?)"
+    r"\s*FORMAT\s+[A-Za-z]\w*(?:\s|;|$)"
+)
 
 
 class StatementEndpoint(DeclaredEndpoint):
@@ -111,14 +116,22 @@ class StatementEndpoint(DeclaredEndpoint):
 
 
 class TextStatementEndpoint(StatementEndpoint):
-    """An API whose body is the statement itself; it may also stand in the query (`?query=`)."""
+    """An API whose body is the statement itself; it may also stand in the query (`?query=`).
+
+    What follows `INSERT INTO table (columns) FORMAT name` is data, in that format, and no part of the statement.
+    """
 
     def _document(self, body: bytes) -> Any:
+        query = self.call.query.get("query", "")
+        if (insert := _INSERT.match(query + "\n")) is not None:
+            return {"statement": f"{insert[1]} VALUES (1)"}
+        if not query.strip() and (insert := _INSERT.match(body[:_EDGE].decode("latin-1"))) is not None:
+            return {"statement": f"{insert[1]} VALUES (1)"}
         try:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
             raise unreadable(Unreadable.ENCODING) from None
-        parts = [part for part in (self.call.query.get("query", ""), text) if part.strip()]
+        parts = [part for part in (query, text) if part.strip()]
         return {"statement": "\n".join(parts)} if parts else {}
 
 
