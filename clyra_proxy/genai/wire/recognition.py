@@ -20,6 +20,8 @@ TELLING = frozenset(
         b"upgrade",
         b"sec-websocket-protocol",
         b"anthropic-version",
+        b"openai-beta",
+        b"x-goog-api-key",
         b"mcp-session-id",
         b"mcp-protocol-version",
         b"a2a-version",
@@ -28,8 +30,8 @@ TELLING = frozenset(
     }
 )
 """The header fields that `recognise` reads."""
-_PRESENCE = frozenset({b"mcp-session-id"})
-"""Of these only whether they are there counts; their values differ from session to session."""
+_PRESENCE = frozenset({b"mcp-session-id", b"openai-beta", b"x-goog-api-key"})
+"""Of these only whether they are there counts; their values differ from session to session, or are keys."""
 _LENGTHS = frozenset(map(len, TELLING))
 LONGEST = 1024
 """Characters of paths and fields above which nothing is remembered."""
