@@ -7,7 +7,6 @@ Reference: https://www.openpolicyagent.org/docs/rest-api#get-a-document-with-inp
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +14,25 @@ import orjson
 
 from clyra_proxy.enforcement.engines.answer import Answer, Outcome, ids_of
 from clyra_proxy.enforcement.engines.question import Question
+from clyra_proxy.enforcement.engines.remote import RemoteEngine
 from clyra_proxy.policy.engines import Opa
-from clyra_proxy.services.cache import AnswerCache, key_of
 from clyra_proxy.services.failure import Cause, ServiceFailure
-from clyra_proxy.services.guarded import GuardedService
 from clyra_proxy.services.strict_json import read_json
 
 _MISSING = object()
 
 
-class OpaEngine:
-    """Raises PolicyError when its files or its secret cannot be used."""
+class OpaEngine(RemoteEngine):
+    """See the module."""
 
     kind = "opa"
 
     def __init__(self, settings: Opa, base_dir: Path) -> None:
-        url = f"{settings.url.rstrip('/')}/v1/data/{settings.path}"
-        self._service = GuardedService(settings, base_dir, f"Policy engine `{settings.name}`", url)
-        self._cache: AnswerCache[Answer] = AnswerCache(settings.cache_seconds, settings.cache_entries)
-
-    @property
-    def failing(self) -> bool:
-        return self._service.is_left_alone
+        super().__init__(settings, base_dir, f"v1/data/{settings.path}")
 
     async def decide(self, question: Question, seconds: float) -> Answer:
-        loop = asyncio.get_running_loop()
-        key = key_of((question.without_time(),)) if self._cache.keeps else b""
-        if (known := self._cache.get(key, loop.time())) is not None:
-            return known
         body = orjson.dumps({"input": question.document()})
-        answer = await self._service.ask(lambda: self._call(body), seconds)
-        self._cache.put(key, answer, loop.time())
-        return answer
-
-    async def aclose(self) -> None:
-        await self._service.aclose()
+        return await self._answer(lambda: [question.without_time()], lambda: self._call(body), seconds)
 
     async def _call(self, body: bytes) -> Answer:
         return read_answer(await self._service.post(body))

@@ -16,53 +16,40 @@ import orjson
 
 from clyra_proxy.enforcement.engines.answer import ALLOWED, Answer, Outcome, ids_of
 from clyra_proxy.enforcement.engines.question import Question
+from clyra_proxy.enforcement.engines.remote import RemoteEngine
 from clyra_proxy.enforcement.engines.tuples import Relationship, relationships, words_of
 from clyra_proxy.policy.engines import OpenFga
-from clyra_proxy.services.cache import AnswerCache, key_of
 from clyra_proxy.services.failure import Cause, ServiceFailure
-from clyra_proxy.services.guarded import GuardedService
 from clyra_proxy.services.strict_json import read_json
 
 MOST_CHECKS = 64
-"""Relationships of one request; a call of more tools than that is not asked about and not let through."""
+"""Relationships that are asked about, or told, with one request; more are not asked about and not let through."""
 
 
-class OpenFgaEngine:
-    """Raises PolicyError when its files or its secret cannot be used."""
+class OpenFgaEngine(RemoteEngine):
+    """See the module."""
 
     kind = "openfga"
 
     def __init__(self, settings: OpenFga, base_dir: Path) -> None:
+        super().__init__(settings, base_dir, f"stores/{settings.store}/check")
         self._settings = settings
-        url = f"{settings.url.rstrip('/')}/stores/{settings.store}/check"
-        self._service = GuardedService(settings, base_dir, f"Policy engine `{settings.name}`", url)
-        self._cache: AnswerCache[Answer] = AnswerCache(settings.cache_seconds, settings.cache_entries)
-
-    @property
-    def failing(self) -> bool:
-        return self._service.is_left_alone
 
     async def decide(self, question: Question, seconds: float) -> Answer:
         words = words_of(question)
         asked = list(islice(relationships(self._settings.checks, words), MOST_CHECKS + 1))
         if not asked:
             raise ServiceFailure(Cause.UNDEFINED, blames=False)
-        if len(asked) > MOST_CHECKS:
+        told = list(islice(relationships(self._settings.contextual, words), MOST_CHECKS + 1))
+        if max(len(asked), len(told)) > MOST_CHECKS:
             raise ServiceFailure(Cause.TOO_LARGE, blames=False)
-        told = list(relationships(self._settings.contextual, words))
         bodies = [orjson.dumps(self._request(one, told)) for one in asked]
-        loop = asyncio.get_running_loop()
-        key = key_of(bodies) if self._cache.keeps else b""
-        if (known := self._cache.get(key, loop.time())) is not None:
-            return known
-        allowed = await self._service.ask(lambda: self._all(bodies), seconds)
-        denied = [one["relation"] for one, yes in zip(asked, allowed, strict=True) if not yes]
-        answer = Answer(Outcome.DENY, ids_of(dict.fromkeys(denied))) if denied else ALLOWED
-        self._cache.put(key, answer, loop.time())
-        return answer
+        return await self._answer(lambda: bodies, lambda: self._judged(asked, bodies), seconds)
 
-    async def aclose(self) -> None:
-        await self._service.aclose()
+    async def _judged(self, asked: Sequence[Relationship], bodies: Sequence[bytes]) -> Answer:
+        allowed = await self._all(bodies)
+        denied = [one["relation"] for one, yes in zip(asked, allowed, strict=True) if not yes]
+        return Answer(Outcome.DENY, ids_of(dict.fromkeys(denied))) if denied else ALLOWED
 
     def _request(self, asked: Relationship, told: Sequence[Relationship]) -> dict[str, Any]:
         settings = self._settings
