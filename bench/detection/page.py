@@ -147,10 +147,10 @@ def in_place() -> Iterator[str]:
     measured = in_messages.measure()
     yield "## Inside messages and documents"
     yield ""
-    yield "Attacks of the corpus where a model would read them: the message as the provider writes it, with ordinary text "
-    yield "of the corpus around the attack where the place has any. *Kept*: of those that are flagged alone. Judged as "
-    yield f"shipped (alone: {cell(measured.alone)} flagged): this tells what a place costs, not how much is found in "
-    yield "the field."
+    yield "Attacks of the corpus where a model would read them: the message as the provider writes it, with ordinary "
+    yield "text of the corpus around the attack where the place has any. *Kept*: of those that are flagged alone. "
+    yield f"Judged as shipped (alone: {cell(measured.alone)} flagged): this tells what a place costs, not how much is "
+    yield "found in the field."
     yield ""
     yield "| place | flagged | kept |"
     yield "|---|---|---|"
@@ -160,9 +160,9 @@ def in_place() -> Iterator[str]:
     sizes = ", ".join(f"{fine(rate)} of {size // 1000} KB" for size, rate in measured.calm.items())
     yield f"Ordinary documents as results of tools that are flagged: {sizes}."
     yield ""
-    yield "What is lost there are texts that are flagged alone because a short text leaves little room for chance: broad "
-    yield "patterns count with less agreement of the classifier up to 400 bytes. Of a longer text the two passages in "
-    yield "which patterns lie thickest are judged as if they stood alone, where the classifier suspects them, too."
+    yield "What is lost there are texts that are flagged alone because a short text leaves little room for chance: "
+    yield "broad patterns count with less agreement of the classifier up to 400 bytes. Of a longer text the two "
+    yield "passages in which patterns lie thickest are judged alone where the classifier suspects them, too."
     yield ""
 
 

@@ -21,8 +21,12 @@ from clyra_proxy.genai.ascii_art.model import Model
 from clyra_proxy.genai.ascii_art.raster import image_of, letters_of
 from clyra_proxy.genai.ascii_art.templates import read_by
 
-MOST_COLUMNS = 600
+MOST_COLUMNS = 800
+"""Columns of a text that are read, all attempts counted."""
 _WIDEST_LINE = 400
+_TALLEST = 44
+_LONGEST = 400
+"""Lines of rows that follow one another without a blank line; letters of a drawing."""
 _LOWEST, _HIGHEST = 3, 14
 """Lines of a row of letters."""
 _WIDTHS = 2.4
@@ -47,41 +51,48 @@ class Reading:
     likely: float
 
 
+class _Budget:
+    """How many columns may still be read, over all attempts at a text."""
+
+    def __init__(self) -> None:
+        self._left = MOST_COLUMNS
+
+    def takes(self, rows: Sequence[Sequence[str]]) -> bool:
+        """Whether these rows may be read; then they are paid for."""
+        self._left -= sum(max(map(len, row)) for row in rows)
+        return self._left >= 0
+
+
 def read_drawings(text: str) -> str:
     """The text with each drawing that reads as words written out in their place."""
     lines = text.split("\n")
-    columns = MOST_COLUMNS
+    budget = _Budget()
     written: list[str] = []
     done = 0
     for start, end in blocks_of(lines):
-        said = []
-        for row in rows_of(lines[start:end]):
-            columns -= max(map(len, row))
-            if columns < 0:
-                break
-            said.append(_said(row))
-        if found := Model.load().listing.worded(" ".join(said)):
+        said = " ".join(_said(row, budget) for row in rows_of(lines[start:end]) if len(row) <= _TALLEST)
+        if found := Model.load().listing.worded(said[:_LONGEST]):
             written += [*lines[done:start], found, *[""] * (end - start - 1)]
             done = end
     return "\n".join([*written, *lines[done:]]) if done else text
 
 
-def _said(row: list[str]) -> str:
-    """What a row of letters says: by the fonts whose very characters are known, else by the network."""
+def _said(row: list[str], budget: _Budget) -> str:
+    """What a row of letters says, or several rows that follow one another: their height is that of the best first."""
+    sizes = [size for size in (len(row), *_sizes(len(row))) if _LOWEST <= size <= _HIGHEST]
+    firsts = [(_read(row[:size]), size) for size in sizes if budget.takes([row[:size]])]
+    best, size = max(firsts, key=lambda first: first[0].likely, default=(Reading("", _UNREAD), 0))
+    rest = [row[at : at + size] for at in range(size, len(row), size)] if size else []
+    if best.likely < _LIKELY or not budget.takes(rest):
+        return ""
+    return " ".join([best.text, *(_read(part).text for part in rest)])
+
+
+def _read(row: list[str]) -> Reading:
+    """A row by the fonts whose very characters are known, else by the network."""
     model = Model.load()
-    if found := read_by(row, model.fonts):
-        return found
-    best = read_row(row, model) if _LOWEST <= len(row) <= _HIGHEST else Reading("", _LIKELY)
-    for size in _sizes(len(row)):
-        parts = [row[at : at + size] for at in range(0, len(row), size)]
-        known = [read_by(part, model.fonts) for part in parts]
-        if all(known):
-            return " ".join(known)
-        read = [read_row(part, model) for part in parts]
-        likely = sum(part.likely for part in read) / len(read)
-        if likely > best.likely:
-            best = Reading(" ".join(part.text for part in read), likely)
-    return best.text if best.likely >= _LIKELY else ""
+    known = read_by(row, model.fonts)
+    return Reading(known, 0.0) if known else read_row(row, model)
 
 
 def _sizes(height: int) -> list[int]:
