@@ -1,7 +1,8 @@
 """The mix: four destinations' batches of 100 rows each, and the limits they are held to.
 
 Rule: no two requests of a run are the same (`MARK` becomes the number of the request), or the idempotency check would
-answer from what it remembers; every row is clean, so that what is measured is looking, not refusing.
+answer from what it remembers. One request of SHARE has a bad row, which is taken out, kept in the quarantine and told
+to the sender; all others are clean, so that what is measured is looking more than refusing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROWS = 100
+SHARE = 17
 MARK = "@@@@@@@@@@@@"
 LIMIT = 1 << 50
 PATHS = {
@@ -60,7 +62,10 @@ def write_mix(folder: Path) -> list[tuple[str, Path]]:
         file = folder / f"{name}.json"
         file.write_text(json.dumps(document, separators=(",", ":")))
         mix.append((PATHS[name], file))
-    return mix
+    people[ROWS // 2]["score"] = -1
+    bad = folder / "bad.json"
+    bad.write_text(json.dumps(bodies["hubspot"], separators=(",", ":")))
+    return [*(SHARE // len(mix)) * mix, (PATHS["hubspot"], bad)]
 
 
 def sections(folder: Path) -> dict[str, Any]:
