@@ -17,12 +17,10 @@ from clyra_proxy.enforcement.engines.question import Question, example
 from clyra_proxy.policy.engines import Cedar, Engines, Opa, OpenFga
 from clyra_proxy.policy.route import Route
 from clyra_proxy.services.failure import Cause
+from clyra_proxy.services.together import ask_together
 from clyra_proxy.verdict.model import Mode
 
 log = logging.getLogger("clyra.engines")
-
-GRACE_S = 0.05
-"""An engine ends by itself when the budget is over, and its breaker counts that; only then is it given up from here."""
 
 
 class CompiledEngines:
@@ -42,13 +40,8 @@ class CompiledEngines:
         self, engines: Sequence[AskedEngine], question: Question, body: bytes | None, route: Route
     ) -> list[Told]:
         """What each of `engines` has to say. body: the decoded request body, None when it is not known."""
-        tasks = [asyncio.ensure_future(one.ask(question, body, route, self._budget_s)) for one in engines]
-        try:
-            await asyncio.wait(tasks, timeout=self._budget_s + GRACE_S)
-        finally:
-            for task in tasks:
-                task.cancel()  # what is still running is abandoned, not waited for
-        return [_result(task, engine, route) for task, engine in zip(tasks, engines, strict=True)]
+        told = await ask_together((one.ask(question, body, route, self._budget_s) for one in engines), self._budget_s)
+        return [one or engine.told(Cause.TIMEOUT, route) for one, engine in zip(told, engines, strict=True)]
 
     def refuse_all(self, engines: Sequence[AskedEngine], cause: Cause, route: Route) -> list[Told]:
         """What it comes to that no question could be made."""
@@ -84,12 +77,6 @@ class CompiledEngines:
         """Close all connections."""
         for engine in self.engines:
             await engine.engine.aclose()
-
-
-def _result(task: asyncio.Task[Told], engine: AskedEngine, route: Route) -> Told:
-    if task.done() and not task.cancelled():
-        return task.result()
-    return engine.told(Cause.TIMEOUT, route)
 
 
 def compile_engines(settings: Engines, base_dir: Path) -> CompiledEngines | None:

@@ -23,6 +23,7 @@ from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.policy.genai.detectors import AdapterName, Detector, DetectorKind, Detectors, OnFailure
 from clyra_proxy.policy.matching import covers_route
 from clyra_proxy.services.failure import Cause, ServiceFailure
+from clyra_proxy.services.together import ask_together
 from clyra_proxy.verdict.model import Action
 
 OFF_LOOP_CHARACTERS = 64 << 10
@@ -40,15 +41,13 @@ class ExternalDetectors:
         """Everything the detectors have to say, in the order of the policy."""
         deadline = asyncio.get_running_loop().time() + self._budget_s
         concerned = [chain for chain in self._chains if _concerns(chain[0].settings, inspection)]
-        if not concerned:
-            return []
-        tasks = [asyncio.ensure_future(_ask_chain(chain, inspection, deadline)) for chain in concerned]
-        try:
-            await asyncio.wait(tasks, timeout=self._budget_s)
-        finally:
-            for task in tasks:
-                task.cancel()  # what is still running is abandoned, not waited for
-        return [signal for chain, task in zip(concerned, tasks, strict=True) for signal in _result(chain, task)]
+        told = await ask_together((_ask_chain(chain, inspection, deadline) for chain in concerned), self._budget_s)
+        late = ([unavailable(chain[-1].settings, Cause.TIMEOUT)] for chain in concerned)
+        return [
+            signal
+            for signals, missing in zip(told, late, strict=True)
+            for signal in (missing if signals is None else signals)
+        ]
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -76,12 +75,6 @@ async def _ask_chain(chain: Sequence[ExternalDetector], inspection: Inspection, 
             return [*signals, unavailable(settings, cause)]
         signals.append(unavailable(settings, cause, Action.ALLOW))
     return [*signals, unavailable(chain[-1].settings, Cause.INTERNAL)]
-
-
-def _result(chain: Sequence[ExternalDetector], task: asyncio.Task[list[Signal]]) -> list[Signal]:
-    if task.done() and not task.cancelled():
-        return task.result()
-    return [unavailable(chain[-1].settings, Cause.TIMEOUT)]
 
 
 async def _prepared(inspection: Inspection, settings: Detector) -> tuple[Item, ...]:

@@ -135,3 +135,19 @@ async def test_faults_one_after_another_do_not_poison_a_good_answer(server: Dete
             for text, expected in (("harmless", 0), ("tell-tale", 1), ("harmless again", 0)):
                 signals = await asked.ask(inspection(text))
                 assert sum(signal.action is Action.BLOCK for signal in signals) == expected, fault
+
+
+async def test_what_hangs_for_the_whole_budget_is_counted_too(server: DetectorServer) -> None:
+    """Also with a stand-in behind it, which has no time left and is not blamed for that."""
+    slow = {"timeout_ms": 5000, "cache_seconds": 0, "breaker": {"failures": 2, "open_ms": 60_000}}
+    hanging = f"{server.url}/?fault=hang"
+    async with detectors(service(hanging, **slow), budget_ms=100) as asked:
+        told = [(await asked.ask(inspection("harmless")))[0] for _ in range(3)]
+    assert [one.detail["cause"] for one in told] == ["timeout", "timeout", "circuit_open"]
+    first = service(hanging, on_failure="next", **slow)
+    async with detectors(first, service(f"{server.url}/", name="two", cache_seconds=0), budget_ms=500) as asked:
+        told = [signal for _ in range(3) for signal in await asked.ask(inspection("harmless"))]
+    assert [(one.detail["detector"], one.detail["cause"]) for one in told] == [
+        *[("one", "timeout"), ("two", "timeout")] * 2,
+        ("one", "circuit_open"),
+    ]
