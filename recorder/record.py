@@ -42,6 +42,7 @@ TYPES = (
     "pef.halt",
     "pef.http_call",
     "pef.llm_call",
+    "pef.promotion",
     "pef.receipt",
     "pef.rows",
     "pef.shadow_diff",

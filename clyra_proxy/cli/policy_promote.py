@@ -15,13 +15,14 @@ from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.cli.allow import current_user
 from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
-from clyra_proxy.cli.shadow_log import gather
+from clyra_proxy.cli.shadow_log import evidence_line, gather
 from clyra_proxy.cli.verdict_filter import VerdictFilter, parse_since
 from clyra_proxy.engine.control import ask_supervisor
 from clyra_proxy.errors import PolicyError, StartupError, UsageError
 from clyra_proxy.home import Home
 from clyra_proxy.policy.compiler import policy_hash
 from clyra_proxy.policy.load import LoadedPolicy, load_with_source
+from clyra_proxy.shadow.evidence import Kept, hand_over, promotion_data
 from clyra_proxy.shadow.gate import Gate, Limits, Window, gate_of_candidate, gate_of_rule
 from clyra_proxy.shadow.ledger import add_promotion, read_reviews
 from clyra_proxy.shadow.promoting import candidate_text, document_of, enforced_text, mode_of_file
@@ -83,14 +84,23 @@ def promote(
     gates = change.gates(house, log or house.verdict_log, limits, VerdictFilter(since_ms=parse_since(since)))
     passed = all(gate.passed for gate in gates)
     done = not dry_run and (passed or force)
+    evidence = None
     if done:
         change.write()
-        forced = force and not passed
-        add_promotion(house, change.told(gates) | {"person": current_user(), "reason": reason, "forced": forced})
+        evidence = _keep(house, change, gates, reason)
     in_force = _reloaded(house) if done and reload else None
-    _tell(change.told(gates) | {"passed": passed, "promoted": done, "in_force": in_force}, gates, as_json)
+    told = {"passed": passed, "promoted": done, "in_force": in_force, "evidence": evidence}
+    _tell(change.told(gates) | told, gates, as_json)
     if not (passed or done):
         raise typer.Exit(1)
+
+
+def _keep(house: Home, change: _Change, gates: list[Gate], reason: str) -> Kept:
+    """Write the promotion down: in the data folder, and by a record in the evidence."""
+    person, forced = current_user(), not all(gate.passed for gate in gates)
+    line = add_promotion(house, change.told(gates) | {"person": person, "reason": reason, "forced": forced})
+    hashes = (change.hash_before, change.hash_after)
+    return hand_over(house, promotion_data(change.names, hashes, gates, line, person, reason))
 
 
 def _demand_sense(names: tuple[str, ...], *, candidate: bool, force: bool, reason: str) -> None:
@@ -189,5 +199,6 @@ def _tell(told: dict[str, Any], gates: list[Gate], as_json: bool) -> None:
         typer.echo(f"{told['policy']} is changed: {told['sha256_before'][:16]} -> {told['sha256_after'][:16]}")
         taken = "in force in the running proxy" if told["in_force"] else "'clyra proxy reload' puts it in force"
         typer.echo(taken)
+        typer.echo(evidence_line(told["evidence"]))
     else:
         typer.echo("Nothing was changed.")

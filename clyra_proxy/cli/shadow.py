@@ -17,10 +17,11 @@ from clyra_proxy.cli.allow import current_user
 from clyra_proxy.cli.explain import find_event
 from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption
 from clyra_proxy.cli.output import print_json
-from clyra_proxy.cli.shadow_log import gather
+from clyra_proxy.cli.shadow_log import evidence_line, gather
 from clyra_proxy.cli.verdict_filter import VerdictFilter, parse_since
 from clyra_proxy.errors import CannotTellError, UsageError
 from clyra_proxy.home import Home
+from clyra_proxy.shadow.evidence import hand_over, review_data
 from clyra_proxy.shadow.gate import CANDIDATE
 from clyra_proxy.shadow.ledger import ANY_RULE, Review, add_review, read_reviews
 from clyra_proxy.shadow.report import ShadowReport
@@ -76,20 +77,24 @@ def review(
     if right == wrong:
         raise UsageError("Say one of --right and --wrong.", "", "Example: clyra shadow review VERDICT --right")
     house = Home.locate(home)
-    ours = find_event(log or house.verdict_log, verdict)["unmapped"]["clyra"]
+    event = find_event(log or house.verdict_log, verdict)
+    ours = event["unmapped"]["clyra"]
     rules = {str(one["rule"]) for one in ours["findings"]} | ({CANDIDATE} if "candidate" in ours else set())
     if rule != ANY_RULE and rule not in rules:
         raise CannotTellError(
             f"The verdict has nothing of `{rule}`.", f"It has: {', '.join(sorted(rules)) or 'nothing'}.", ""
         )
     kept = Review(str(ours["verdict"]), rule, right, person or current_user(), reason, time.time())
-    add_review(house, kept)
+    exchange = str(event["metadata"].get("correlation_uid", ""))
+    evidence = hand_over(house, review_data(kept, exchange, add_review(house, kept), current_user()))
     if as_json:
-        print_json({"verdict": kept.verdict, "rule": kept.rule, "right": kept.right, "person": kept.person})
+        told = {"verdict": kept.verdict, "rule": kept.rule, "right": kept.right, "person": kept.person}
+        print_json(told | {"evidence": evidence})
     else:
         typer.echo(
             f"{kept.verdict} {kept.rule or 'all rules'}: {'right' if right else 'wrong'} to stop, says {kept.person}"
         )
+        typer.echo(evidence_line(evidence))
 
 
 @app.command()

@@ -1,4 +1,5 @@
-"""Reading the verdict log for counts: newest first through all rotated files, with progress on a terminal."""
+"""What the commands about shadow share: reading the verdict log for counts, newest first through all rotated files,
+with progress on a terminal; and saying where the evidence of what a person did is."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 from clyra_proxy.cli.progress import records_bar
 from clyra_proxy.cli.verdict_filter import VerdictFilter
 from clyra_proxy.errors import CannotTellError
+from clyra_proxy.shadow.evidence import Kept
 from clyra_proxy.shadow.report import ShadowReport
 from clyra_proxy.telemetry.verdict_reader import VerdictReader
 
@@ -50,3 +52,12 @@ def gather(
                 if mine:
                     report.take(event)
     return False
+
+
+def evidence_line(kept: Kept) -> str:
+    """Where a review or a promotion is kept, for a person."""
+    if kept is Kept.RECORDED:
+        return "recorded in the evidence"
+    if kept is Kept.WAITING:
+        return "no recorder answers: kept in the data folder, and in the spool that a proxy hands over when one does"
+    return "no recorder has it: kept in the data folder alone"

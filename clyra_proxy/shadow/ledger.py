@@ -7,6 +7,7 @@ for an earlier one; nothing is ever taken out. No content: ids, rules, names, re
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -63,14 +64,14 @@ def read_reviews(home: Home) -> Reviews:
     return Reviews(known)
 
 
-def add_review(home: Home, review: Review) -> None:
-    """Keep a review. Raises StartupError when it cannot be written."""
-    _append(folder_of(home) / "reviews.ndjson", asdict(review))
+def add_review(home: Home, review: Review) -> str:
+    """Keep a review. Returns the SHA-256 of its line, hex; raises StartupError when it cannot be written."""
+    return _append(folder_of(home) / "reviews.ndjson", asdict(review))
 
 
-def add_promotion(home: Home, told: dict[str, Any]) -> None:
-    """Keep a promotion with the figures it was based on. Raises StartupError when it cannot be written."""
-    _append(folder_of(home) / "promotions.ndjson", {"at": time.time(), **told})
+def add_promotion(home: Home, told: dict[str, Any]) -> str:
+    """Keep a promotion with the figures it was based on. Returns the SHA-256 of its line, hex; raises StartupError."""
+    return _append(folder_of(home) / "promotions.ndjson", {"at": time.time(), **told})
 
 
 def read_promotions(home: Home) -> list[dict[str, Any]]:
@@ -97,15 +98,18 @@ def _damaged(file: Path) -> PolicyError:
     )
 
 
-def _append(file: Path, value: dict[str, Any]) -> None:
+def _append(file: Path, value: dict[str, Any]) -> str:
+    """The SHA-256 of the line, without its end: by it the evidence names this line."""
+    line = orjson.dumps(value)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.write(descriptor, orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+            os.write(descriptor, line + b"\n")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise StartupError(f"{file} cannot be written.", f"The system says: {error.strerror}.", "") from error
+    return hashlib.sha256(line).hexdigest()

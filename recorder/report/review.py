@@ -29,6 +29,7 @@ NOTABLE: Final = {
     "pef.halt": "halt",
     "pef.bypass": "bypass",
     "pef.contradiction": "contradiction",
+    "pef.promotion": "promotion",
 }
 _APPROVALS: Final = {
     "pef.approval.request": "requested",
@@ -141,7 +142,7 @@ def _count(review: Review, entry: Entry) -> None:
     elif typ == "sys.anchor":
         review.anchored_size = max(review.anchored_size, data.get("size", 0))
         review.anchored_ts = entry.record["ts"]
-    if typ in NOTABLE:
+    if typ in NOTABLE and data.get("change") != "review":  # of reviews there may be hundreds a day
         review.events_total += 1
         if typ == "sys.gap":
             review.lost += data["count"]
@@ -293,6 +294,13 @@ def _contradiction(data: dict[str, Any]) -> str:
     return ": ".join(filter(None, (", ".join(data["rules"]), data.get("reason", ""))))
 
 
+def _promotion(data: dict[str, Any]) -> str:
+    """What a person put into force."""
+    forced = ", FORCED" if data["forced"] else ""
+    what = ", ".join(data.get("rules", ())) or data["what"]
+    return f"{what} into force{forced}: {data.get('reason') or 'no reason given'} ({data['actor']})"
+
+
 def _told(typ: str, data: dict[str, Any]) -> str:
     """One event in a few words; metadata only."""
     if typ == "sys.gap":
@@ -313,4 +321,6 @@ def _told(typ: str, data: dict[str, Any]) -> str:
         return f"{what}: {data['reason']} ({data.get('actor', 'nobody')})"
     if typ == "pef.contradiction":
         return f"{data['kind']} {data['state']}: {_contradiction(data)}"
+    if typ == "pef.promotion":
+        return _promotion(data)
     return str(data.get("cause", ""))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from clyra_proxy.policy.load import load_with_source
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 from tests.shadow.lines import DAY_MS, OTHER, finding, line
 from tests.support.clyra_command import clyra
+from tests.support.recorder_process import running_recorder
 
 RULE = "schema.violation"
 POLICY = "# what we agreed on\nenforcement:\n  mode: shadow  # until June\n  candidate: {policy: candidate.yaml}\n"
@@ -132,3 +135,43 @@ def test_what_cannot_be_done_is_said(home: Path, arguments: list[str], code: int
     done = clyra(*arguments, home=home)
     assert done.returncode == code
     assert "Traceback" not in done.stderr
+
+
+def promotions_in_log(home: Path) -> list[dict[str, Any]]:
+    """By way of a sealed bundle that verifies."""
+    bundle = json.loads(clyra("seal", "--json", home=home).stdout)["path"]
+    assert "Verdict: prefix" in clyra("verify", bundle, home=home).stdout  # nobody outside has confirmed its end
+    with zipfile.ZipFile(bundle) as members:
+        found = [json.loads(one) for one in members.read("records.jsonl").splitlines()]
+    return [record["data"] for record in found if record["typ"] == "pef.promotion"]
+
+
+def test_what_people_did_is_in_the_evidence(home: Path) -> None:
+    write(home, traffic(home))
+    with running_recorder(home):
+        said = asked(
+            home, "shadow", "review", "v-000000", "--right", "--rule", RULE, "--person", "Ada", "--reason", "x"
+        )
+        told = asked(home, "policy", "promote", RULE, *PROMOTE)
+        assert (said["evidence"], told["evidence"]) == ("recorded", "recorded")
+        review, promotion = promotions_in_log(home)
+    assert (review["verdict"], review["rules"], review["right"], review["reason"]) == ("v-000000", [RULE], True, "x")
+    assert review["actor"].startswith("Ada (")
+    assert (promotion["what"], promotion["rules"], promotion["forced"]) == ("rules", [RULE], False)
+    assert (promotion["before_sha256"], promotion["after_sha256"]) == (told["sha256_before"], told["sha256_after"])
+    for record, name in ((review, "reviews"), (promotion, "promotions")):
+        line = (home / "shadow" / f"{name}.ndjson").read_bytes().removesuffix(b"\n")
+        assert record["line_sha256"] == hashlib.sha256(line).hexdigest()
+
+
+def test_while_the_recorder_is_away_the_record_waits(home: Path) -> None:
+    write(home, traffic(home))
+    force = ("--force", "--reason", "now")
+    assert asked(home, "policy", "promote", RULE, *PROMOTE, *force)["evidence"] == "folder"
+    with running_recorder(home):
+        pass
+    assert asked(home, "policy", "promote", "leak.secret", *PROMOTE, *force)["evidence"] == "waiting"
+    (spool,) = (home / "spool" / "evidence").glob("*.spool")
+    waiting = json.loads(spool.read_bytes().partition(b" ")[2])["data"]
+    assert (waiting["forced"], waiting["reason"], waiting["rules"]) == (True, "now", ["leak.secret"])
+    assert any("unchanged" in one or "exchanges" in one for one in waiting["failing"])

@@ -4708,6 +4708,158 @@
           }
         }
       },
+      "pef.promotion": {
+        allOf: [
+          {
+            if: {
+              properties: {
+                data: {
+                  properties: {
+                    change: {
+                      const: "promote"
+                    }
+                  }
+                }
+              }
+            },
+            then: {
+              properties: {
+                data: {
+                  required: [
+                    "what",
+                    "before_sha256",
+                    "after_sha256",
+                    "forced"
+                  ]
+                }
+              }
+            }
+          },
+          {
+            if: {
+              properties: {
+                data: {
+                  properties: {
+                    change: {
+                      const: "review"
+                    }
+                  }
+                }
+              }
+            },
+            then: {
+              properties: {
+                data: {
+                  required: [
+                    "verdict",
+                    "right"
+                  ]
+                }
+              }
+            }
+          }
+        ],
+        title: "A person judged a verdict in shadow, or put what ran in shadow into force",
+        properties: {
+          data: {
+            additionalProperties: false,
+            properties: {
+              actor: {
+                maxLength: 128,
+                minLength: 1,
+                type: "string"
+              },
+              actor_auth: {
+                maxLength: 32,
+                type: "string"
+              },
+              after_sha256: {
+                pattern: "^[0-9a-f]{64}$",
+                type: "string"
+              },
+              before_sha256: {
+                pattern: "^[0-9a-f]{64}$",
+                type: "string"
+              },
+              change: {
+                enum: [
+                  "review",
+                  "promote"
+                ]
+              },
+              channel: {
+                enum: [
+                  "cli",
+                  "api",
+                  "page",
+                  "policy",
+                  "automatic"
+                ]
+              },
+              exchange: {
+                maxLength: 64,
+                minLength: 1,
+                type: "string"
+              },
+              failing: {
+                items: {
+                  maxLength: 256,
+                  minLength: 1,
+                  type: "string"
+                },
+                maxItems: 64,
+                minItems: 1,
+                type: "array"
+              },
+              forced: {
+                type: "boolean"
+              },
+              line_sha256: {
+                pattern: "^[0-9a-f]{64}$",
+                type: "string"
+              },
+              reason: {
+                maxLength: 512,
+                type: "string"
+              },
+              right: {
+                type: "boolean"
+              },
+              rules: {
+                items: {
+                  maxLength: 128,
+                  minLength: 1,
+                  type: "string"
+                },
+                maxItems: 64,
+                minItems: 1,
+                type: "array"
+              },
+              verdict: {
+                maxLength: 64,
+                minLength: 1,
+                type: "string"
+              },
+              what: {
+                enum: [
+                  "rules",
+                  "candidate"
+                ]
+              }
+            },
+            required: [
+              "change",
+              "line_sha256",
+              "actor",
+              "channel"
+            ],
+            type: "object"
+          },
+          typ: {
+            const: "pef.promotion"
+          }
+        }
+      },
       "pef.receipt": {
         allOf: [
           {

@@ -182,3 +182,15 @@ def test_names_without_end_cannot_fill_the_page_or_memory(monkeypatch: pytest.Mo
     assert review.agents[OTHERS].calls == 35
     rows: list[Any] = [table.rows for table in make_page(review, AT).tables if table.title == "Agents"]
     assert len(rows[0]) <= 10
+
+
+def test_a_promotion_is_told_and_reviews_do_not_crowd_the_list(tmp_path: Path) -> None:
+    log = EvidenceLog(tmp_path)
+    said = {"line_sha256": "a" * 64, "actor": "ada", "channel": "cli"}
+    hashes = {"before_sha256": "b" * 64, "after_sha256": "c" * 64}
+    log.write([{"typ": "pef.promotion", "data": {**said, "change": "review", "verdict": "v-1", "right": True}}])
+    promoted = {"change": "promote", "what": "rules", "rules": ["leak.secret"], "forced": True, "reason": "an attack"}
+    log.write([{"typ": "pef.promotion", "data": {**said, **hashes, **promoted}}])
+    log.seal()
+    told = [event.text for event in _review(log.layout).events if event.kind == "promotion"]
+    assert told == ["leak.secret into force, FORCED: an attack (ada)"]
