@@ -37,7 +37,7 @@ def explain(
     """Tell the whole story of one verdict: findings, the rule and the line of policy behind each, what to do."""
     place = Home.locate(home)
     event = find_event(log or place.verdict_log, identifier)
-    story = tell(event, place, policy or place.policy)
+    story = tell(event, place, policy or policy_in_use(place))
     if as_json:
         print_json(story)
         return
@@ -102,7 +102,7 @@ def tell(event: dict[str, Any], home: Home, policy: Path) -> dict[str, Any]:
 
 
 def _policy_note(origins: PolicyOrigins, then: str) -> str:
-    from clyra_proxy.policy.compiler import policy_hash
+    from clyra_proxy.policy.fingerprint import policy_hash
 
     now = policy_hash(origins.loaded.document, origins.loaded.base_dir)
     if now == then:

@@ -19,9 +19,10 @@ from clyra_proxy.cli.policy_promote import promote
 from clyra_proxy.errors import CannotTellError, ClyraError, PolicyError, SchemaError
 from clyra_proxy.home import Home
 from clyra_proxy.identity.proxy_auth import is_agent_id, new_token
-from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy, effective_values
+from clyra_proxy.policy.compiler import CompiledPolicy, compile_policy
 from clyra_proxy.policy.diff import diff_policies
 from clyra_proxy.policy.editor_schema import editor_schema
+from clyra_proxy.policy.fingerprint import effective_values
 from clyra_proxy.policy.load import InvalidPolicyError, LoadedPolicy, load_with_source
 
 if TYPE_CHECKING:

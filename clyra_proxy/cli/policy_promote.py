@@ -15,12 +15,13 @@ from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.cli.allow import current_user
 from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
+from clyra_proxy.cli.running import policy_in_use
 from clyra_proxy.cli.shadow_log import evidence_line, gather
 from clyra_proxy.cli.verdict_filter import VerdictFilter, parse_since
 from clyra_proxy.engine.control import ask_supervisor
 from clyra_proxy.errors import PolicyError, StartupError, UsageError
 from clyra_proxy.home import Home
-from clyra_proxy.policy.compiler import policy_hash
+from clyra_proxy.policy.fingerprint import policy_hash
 from clyra_proxy.policy.load import LoadedPolicy, load_with_source
 from clyra_proxy.shadow.evidence import Kept, hand_over, promotion_data
 from clyra_proxy.shadow.gate import Gate, Limits, Window, gate_of_candidate, gate_of_rule
@@ -80,7 +81,7 @@ def promote(
     _demand_sense(names, candidate=candidate, force=force, reason=reason)
     house = Home.locate(home)
     limits = Limits(min_exchanges, min_days, max_block_rate, max_unreviewed, confidence)
-    change = _Change.of(policy or house.policy, names, candidate=candidate)
+    change = _Change.of(policy or policy_in_use(house), names, candidate=candidate)
     gates = change.gates(house, log or house.verdict_log, limits, VerdictFilter(since_ms=parse_since(since)))
     passed = all(gate.passed for gate in gates)
     done = not dry_run and (passed or force)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clyra_proxy.policy.compiler import effective_values, file_digests
+from clyra_proxy.policy.fingerprint import effective_values, file_digests
 from clyra_proxy.policy.models import PolicyDocument
 
 type Flat = dict[str, object]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from clyra_proxy.policy.compiler import CompiledPolicy, file_digests
+from clyra_proxy.policy.compiler import CompiledPolicy
+from clyra_proxy.policy.fingerprint import file_digests
 from clyra_proxy.policy.route import Route
 from clyra_proxy.verdict.model import Mode
 from clyra_proxy.verdict.rules import RULES

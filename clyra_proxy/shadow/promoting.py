@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from clyra_proxy.errors import PolicyError
-from clyra_proxy.policy.compiler import effective_values, policy_hash
+from clyra_proxy.policy.fingerprint import effective_values, policy_hash
 from clyra_proxy.policy.load import LoadedPolicy, build_document, load_with_source, merge
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.source import parse

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from clyra_proxy.policy.compiler import policy_hash
+from clyra_proxy.policy.fingerprint import policy_hash
 from clyra_proxy.policy.load import load_with_source
 from clyra_proxy.telemetry.verdict_log import VerdictLog
 from tests.shadow.lines import DAY_MS, OTHER, finding, line

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from clyra_proxy.errors import PolicyError, SchemaError
-from clyra_proxy.policy.compiler import compile_policy, policy_hash
+from clyra_proxy.policy.compiler import compile_policy
 from clyra_proxy.policy.diff import diff_policies
 from clyra_proxy.policy.editor_schema import editor_schema
+from clyra_proxy.policy.fingerprint import policy_hash
 from clyra_proxy.policy.load import load_policy, parse_policy
 from clyra_proxy.policy.models import Egress
 from clyra_proxy.policy.profiles import load_profile, policies_folder, profile_names

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness
-from clyra_proxy.policy.compiler import overlay_modes
 from clyra_proxy.policy.genai.section import Unreadable
 from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.policy.routing import overlay_modes
 from clyra_proxy.verdict.model import Mode
 from clyra_proxy.verdict.rules import RULES
 
