@@ -7,12 +7,13 @@ the body) is blocked instead, because letting it pass would be silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.inspection import Edit, Signal
+from clyra_proxy.genai.inspection import Edit, Erasure, Signal, TextEdit
 from clyra_proxy.genai.judge import Report
+from clyra_proxy.genai.model import Conversation
 from clyra_proxy.policy.genai.section import Unreadable
 from clyra_proxy.stream.watch import check_error
 from clyra_proxy.verdict.model import Action, Finding, Phase
@@ -84,6 +85,17 @@ def unreadable(exchange: Exchange, phase: Phase, wanted: Unreadable, detail: Map
     action = Action.BLOCK if wanted is Unreadable.BLOCK else Action.MARK
     finding = RULES["genai.unreadable"].finding(exchange.route, phase, check="genai", action=action, detail=detail)
     return [finding] if finding is not None else []
+
+
+def without_echoes(edits: Sequence[Edit], conversation: Conversation) -> list[Edit]:
+    """What must go beside these edits, because it repeats texts that they change."""
+    changed = {above for edit in edits if isinstance(edit, TextEdit) for above in _above(edit.path)}
+    return [Erasure(echo.path) for echo in conversation.echoes if echo.of in changed]
+
+
+def _above(path: str) -> Iterable[str]:
+    """The pointers of everything that holds the place at `path`."""
+    return (path[:at] for at, character in enumerate(path) if character == "/")
 
 
 def _can_edit(edits: Iterable[Edit]) -> bool:

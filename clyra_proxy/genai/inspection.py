@@ -79,7 +79,14 @@ class Removal:
     path: str
 
 
-type Edit = TextEdit | Removal
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Put nothing in the place of the value at `path`: `[]` for an array, `null` for anything else."""
+
+    path: str
+
+
+type Edit = TextEdit | Removal | Erasure
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,14 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """A value that repeats texts token by token (`logprobs`). path: its pointer. of: that of what holds the texts."""
+
+    path: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counted them; -1 when it did not say."""
 
@@ -125,7 +133,8 @@ class Conversation:
     protocol: id of the reading (`openai-chat`, `anthropic-messages`, `mcp`, ...). operation: what is asked of it
     (`chat`, `embeddings`, `tools/list`, ...). unread: why parts could not be read, as words for coverage
     (`image`, `audio`, `unknown_block:foo`, `ciphertext`); empty when all of it was. structured: JSON Schema the answer
-    must satisfy, when the request asks for structured output. error: true for a provider's error answer.
+    must satisfy, when the request asks for structured output. error: true for a provider's error answer. echoes: what
+    goes when a text that it repeats is edited.
     """
 
     protocol: str
@@ -143,3 +152,4 @@ class Conversation:
     unread: tuple[str, ...] = ()
     error: bool = False
     media: tuple[Media, ...] = ()
+    echoes: tuple[Echo, ...] = ()

@@ -1,4 +1,4 @@
-"""Edits in a JSON text: strings replaced in part, array elements taken out, every other byte as it was.
+"""Edits in a JSON text: strings replaced in part, elements taken out, values emptied, every other byte as it was.
 
 Guarantees: linear in the text; only the string literals and elements that an edit names are touched, so numbers, key
 order and white space of the rest survive; an edit whose place is not found raises `RewriteError`, and nothing is
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from clyra_proxy.genai.inspection import Edit, Removal, TextEdit
+from clyra_proxy.genai.inspection import Edit, Erasure, Removal, TextEdit
 from clyra_proxy.genai.protocols.json_text import EMBEDDED
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
@@ -42,6 +42,7 @@ def rewrite(text: bytes, edits: Iterable[Edit]) -> bytes:
     strings: dict[Pointer, list[TextEdit]] = {}
     inside: dict[Pointer, list[Edit]] = {}
     removed: list[tuple[int, int]] = []
+    erased: set[tuple[int, int]] = set()
     for pointer, edit in wanted:
         if pointer not in places and _outer(pointer) in places:
             outer = _outer(pointer)
@@ -50,6 +51,8 @@ def rewrite(text: bytes, edits: Iterable[Edit]) -> bytes:
             raise RewriteError("a place is not in the text")
         elif isinstance(edit, Removal):
             removed.append(places[pointer])
+        elif isinstance(edit, Erasure):
+            erased.add(places[pointer])
         else:
             strings.setdefault(pointer, []).append(edit)
     if inside.keys() & strings.keys():
@@ -57,6 +60,7 @@ def rewrite(text: bytes, edits: Iterable[Edit]) -> bytes:
     pieces = [(*places[pointer], _edited(text[slice(*places[pointer])], strings[pointer])) for pointer in strings]
     pieces += [(*places[pointer], _edited_inside(text[slice(*places[pointer])], inside[pointer])) for pointer in inside]
     pieces += [(start, end, b"") for start, end in _without(text, sorted(set(removed)))]
+    pieces += [(start, end, b"[]" if text.startswith(b"[", start) else b"null") for start, end in erased]
     return _splice(text, sorted(pieces))
 
 

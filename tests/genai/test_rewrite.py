@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clyra_proxy.genai.inspection import Removal, TextEdit
+from clyra_proxy.genai.inspection import Erasure, Removal, TextEdit
 from clyra_proxy.genai.rewrite import RewriteError, edit_text, rewrite
 
 
@@ -54,6 +54,12 @@ def test_what_is_no_json_has_nothing_inside(path: str) -> None:
 def test_a_place_that_is_not_there(path: str) -> None:
     with pytest.raises(RewriteError):
         rewrite(b'{"a": "text", "b": ["t"], "n": 5}', [TextEdit(path, 0, 1, "")])
+
+
+def test_a_value_is_emptied_with_all_in_it() -> None:
+    text = b'{"a": [{"b": "secret"}], "c": {"d": ["x"]}, "e": "f"}'
+    edits = [Erasure("/a"), TextEdit("/a/0/b", 0, 6, ""), Erasure("/c"), Erasure("/c"), TextEdit("/e", 0, 1, "g")]
+    assert rewrite(text, edits) == b'{"a": [], "c": null, "e": "g"}'
 
 
 def test_overlapping_edits_lose_both_ranges() -> None:

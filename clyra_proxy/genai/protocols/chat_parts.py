@@ -91,6 +91,7 @@ def read_part(
         for member in _TEXT_MEMBERS:
             draft.text(part.get(member), provenance, f"{path}/{member}", name=name, block=block)
         read_annotations(draft, part.get("annotations"), f"{path}/annotations", block)
+        draft.echo(part.get("logprobs"), f"{path}/logprobs", path)
     elif kind in _URL_KINDS:
         _read_url(draft, part, str(kind), provenance, path)
     elif kind in ("input_audio", "audio"):

@@ -101,6 +101,7 @@ def _read_documents(draft: Draft, value: dict[str, Any]) -> None:
 def _read_v2_answer(draft: Draft, value: dict[str, Any]) -> None:
     message = value["message"]
     read_message(draft, message, Provenance.ASSISTANT, "/message", "choice/0", CallNames())
+    draft.echo(value.get("logprobs"), "/logprobs", "")
     draft.texts(_cited(message.get("citations")), Provenance.DOCUMENT, "", block="choice/0/citations")
     draft.finish_reason = word(value.get("finish_reason"))
     draft.usage = _tokens(value.get("usage"))

@@ -12,6 +12,7 @@ from typing import Any
 from clyra_proxy.genai.protocols.draft import word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, dump, leaves, parse_embedded
+from clyra_proxy.genai.protocols.logprobs import repeated
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
 from clyra_proxy.genai.protocols.streams import event_object, objects, refuse_words
 
@@ -33,7 +34,10 @@ class ChatV2Assembler:
         kind = word(event.get("type")) or name
         message = _path(event, "delta", "message")
         if kind in ("content-start", "content-delta"):
-            return self._content(event, _path(message, "content"))
+            return [
+                *self._content(event, _path(message, "content")),
+                *repeated(event.get("logprobs"), _TEXT, "/logprobs"),
+            ]
         if kind in ("tool-call-start", "tool-call-delta"):
             return self._call(event, _path(message, "tool_calls"))
         if kind == "tool-plan-delta":

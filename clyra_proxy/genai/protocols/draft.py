@@ -14,6 +14,7 @@ from typing import Any
 from clyra_proxy.genai.model import (
     Conversation,
     Direction,
+    Echo,
     Media,
     Provenance,
     Segment,
@@ -51,6 +52,7 @@ class Draft:
         self.tools: list[ToolDefinition] = []
         self.calls: list[ToolCall] = []
         self.media: list[Media] = []
+        self.echoes: list[Echo] = []
         self._unread: dict[str, None] = {}
 
     def text(self, value: object, provenance: Provenance, path: str, *, name: str = "", block: str = "") -> None:
@@ -172,6 +174,11 @@ class Draft:
             self._count()
             self.media.append(Media(kind, provenance, media_type, url, base64, path, name))
 
+    def echo(self, value: object, path: str, of: str) -> None:
+        """Add what repeats the texts under `of` token by token, if there is any."""
+        if isinstance(value, (list, dict)) and value:
+            self.echoes.append(Echo(path, of))
+
     def conversation(self) -> Conversation:
         return Conversation(
             protocol=self.protocol,
@@ -189,6 +196,7 @@ class Draft:
             unread=tuple(self._unread),
             error=self.error,
             media=tuple(self.media),
+            echoes=tuple(self.echoes),
         )
 
     def _count(self) -> None:

@@ -17,6 +17,7 @@ from clyra_proxy.genai.protocols.framing import ArrayFraming
 from clyra_proxy.genai.protocols.gemini_parts import pick, read_content, read_contents, read_part, read_tools, several
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import dump, parse_object
+from clyra_proxy.genai.protocols.logprobs import repeated
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import (
     AssembledStream,
@@ -112,6 +113,7 @@ def read_candidates(draft: Draft, value: Any) -> None:
         block = f"choice/{number if isinstance(number, int) else at}"
         read_content(draft, candidate.get("content"), Provenance.ASSISTANT, f"{path}/{at}/content", block)
         read_sources(draft, candidate, f"{path}/{at}", block)
+        draft.echo(*pick(candidate, f"{path}/{at}", "logprobsResult"), f"{path}/{at}")
         draft.finish_reason = draft.finish_reason or word(pick(candidate, "", "finishReason")[0])
     feedback, _ = pick(value, "", "promptFeedback")
     if isinstance(feedback, dict):
@@ -184,6 +186,8 @@ class GeminiAssembler:
         for part, where in several(parts, path):
             if isinstance(part, dict):
                 yield from self._take_part(held, part, where)
+        likely, path = pick(event, f"/candidates/{at}", "logprobsResult")
+        yield from repeated(likely, f"choice/{number}", path)
         sources = Draft("", Direction.RESPONSE)
         read_sources(sources, event, f"/candidates/{at}", "")
         yield from self._complete(sources)

@@ -16,6 +16,7 @@ from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.framing import LineFraming
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import dump, parse_object
+from clyra_proxy.genai.protocols.logprobs import repeated
 from clyra_proxy.genai.protocols.openai_chat import read_messages, read_tool
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import AssembledStream, event_object, is_json_lines, objects
@@ -79,6 +80,7 @@ class OllamaReading:
             read_message(draft, message, Provenance.ASSISTANT, "/message", "choice/0", CallNames())
         draft.text(value.get("response"), Provenance.ASSISTANT, "/response", block="choice/0")
         draft.text(value.get("thinking"), Provenance.ASSISTANT, "/thinking", block="choice/0/thinking")
+        draft.echo(value.get("logprobs"), "/logprobs", "")
         if value.get("error"):
             draft.error = True
             draft.texts(value["error"], Provenance.UNKNOWN, "/error")
@@ -119,6 +121,7 @@ class OllamaAssembler:
             for at, call in objects(message.get("tool_calls")):
                 deltas += self._call(call, f"/message/tool_calls/{at}")
         self._head.update((key, held) for key, held in event.items() if key != "message")
+        deltas += repeated(event.get("logprobs"), "choice/0", "/logprobs")
         if event.get("done") is True or event.get("error"):
             deltas += [Delta(DeltaKind.BLOCK_END, "choice/0"), Delta(DeltaKind.FINISH)]
         return deltas

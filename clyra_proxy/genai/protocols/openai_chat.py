@@ -114,6 +114,7 @@ def read_completion(draft: Draft, value: Any) -> None:
             note = message.get("annotations")
             draft.texts(note, Provenance.DOCUMENT, f"/choices/{at}/message/annotations", block=block)
         draft.text(choice.get("text"), Provenance.ASSISTANT, f"/choices/{at}/text", block=block)
+        draft.echo(choice.get("logprobs"), f"/choices/{at}/logprobs", f"/choices/{at}")
         draft.finish_reason = draft.finish_reason or word(choice.get("finish_reason"))
 
 

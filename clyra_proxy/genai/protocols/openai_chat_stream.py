@@ -13,6 +13,7 @@ from clyra_proxy.genai.model import Direction, Provenance
 from clyra_proxy.genai.protocols.draft import Draft
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves, pointer
+from clyra_proxy.genai.protocols.logprobs import repeated
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.streams import complete_texts, event_object, objects
 
@@ -119,6 +120,9 @@ class ChatAssembler:
         for member in ("delta", "message"):  # some servers end with, or only send, whole messages
             if isinstance(event.get(member), dict):
                 yield from self._delta(choice, event[member], f"{path}/{member}")
+        for echo in repeated(event.get("logprobs"), choice.block, f"{path}/logprobs"):
+            choice.open[echo.block] = None
+            yield echo
         if (reason := event.get("finish_reason")) is not None:
             choice.finish_reason = reason
             yield from (Delta(DeltaKind.BLOCK_END, block) for block in choice.open)

@@ -13,6 +13,7 @@ from typing import Any
 
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves
+from clyra_proxy.genai.protocols.logprobs import logprobs_of, repeated
 from clyra_proxy.genai.protocols.openai_items import call_kind
 from clyra_proxy.genai.protocols.reading import FOREIGN, Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.streams import event_object, refuse_words
@@ -144,6 +145,7 @@ class ResponsesAssembler:
             block, held = self._growing(kind, event)
             held.add(text)
             yield Delta(DeltaKind.TEXT, block, text, "/delta")
+            yield from repeated(event.get("logprobs"), block, "/logprobs")
 
     def _growing(self, kind: str, event: dict[str, Any]) -> tuple[str, Growing]:
         place = _place(event)
@@ -164,8 +166,15 @@ class ResponsesAssembler:
         if isinstance(response, dict):
             held["response"] = {"output": response.get("output"), "error": response.get("error")}
         self._copies += 1
+        echoes = [
+            echo for likely, path in logprobs_of(event) for echo in repeated(likely, f"{self._copies}{path}", path)
+        ]
+        for echo in echoes:
+            yield echo
+            yield Delta(DeltaKind.BLOCK_END, echo.block)
+        read = tuple(f"{echo.path}/" for echo in echoes)
         for path, text in leaves(held, ROOT):
-            if len(text) > 3:
+            if len(text) > 3 and not path.startswith(read):
                 foreign = not _SOURCES.isdisjoint(path.split("/"))
                 block = f"{FOREIGN if foreign else ''}copy/{self._copies}{path}"
                 yield Delta(DeltaKind.TEXT, block, text, path)

@@ -36,6 +36,10 @@ class DeltaKind(StrEnum):
 FOREIGN = "foreign/"
 """Keys of blocks begin so whose text the model did not write but brings along: results, sources, quotations."""
 
+ECHO = "echo/"
+"""Keys of blocks begin so whose text repeats another, token by token, in a value that is no string (`logprobs`): it is
+looked at like any text, so that it waits as long, and an edit of it empties the value at `path`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:

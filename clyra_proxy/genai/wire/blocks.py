@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from clyra_proxy.genai.inspection import TextEdit
+from clyra_proxy.genai.inspection import Edit, Erasure, TextEdit
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.protocols.json_text import parse_embedded
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
+from clyra_proxy.genai.protocols.reading import ECHO, Delta, DeltaKind
 from clyra_proxy.genai.wire.window import Held, Window
 
 
@@ -70,7 +70,9 @@ class Blocks:
             if first >= last:
                 continue
             replacement = edit.replacement if first == edit.start else ""
-            local = TextEdit(piece.path, first - piece.start, last - piece.start, replacement)
+            local: Edit = TextEdit(piece.path, first - piece.start, last - piece.start, replacement)
+            if block.startswith(ECHO):
+                local = Erasure(piece.path)
             if first != covered or not window.edit(piece.held, [local]):
                 return False
             covered = last

@@ -13,7 +13,7 @@ from time import perf_counter_ns
 
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.exceptions import fingerprint
-from clyra_proxy.genai.findings import Judgement, conclude, failure, unreadable
+from clyra_proxy.genai.findings import Judgement, conclude, failure, unreadable, without_echoes
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.judge import Report, inspect_all
 from clyra_proxy.genai.model import Conversation, Direction, Provenance
@@ -96,6 +96,7 @@ def concluded(
         editable=editable,
         streamed=streamed,
     )
+    judgement.edits += without_echoes(judgement.edits, inspection.conversation)
     broken = [word for word in inspection.conversation.unread if word.startswith(UNREADABLE)]
     if broken:
         why = broken[0].removeprefix(UNREADABLE)

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from clyra_proxy.checks import EVERYTHING, Violation
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.findings import escalate, make_finding, unreadable
-from clyra_proxy.genai.inspection import Edit, Signal, TextEdit
+from clyra_proxy.genai.inspection import Edit, Erasure, Signal, TextEdit
 from clyra_proxy.genai.model import Conversation, Direction
 from clyra_proxy.genai.moments import is_model_traffic
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
+from clyra_proxy.genai.protocols.reading import ECHO, Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
 from clyra_proxy.genai.wire.blocks import Blocks
 from clyra_proxy.genai.wire.state import GenAiState, inspection_of
 from clyra_proxy.genai.wire.window import Held, Window
@@ -158,6 +158,8 @@ class EventSession:
                 self._take(held, delta)
 
     def _take(self, held: Held, delta: Delta) -> None:
+        if delta.block.startswith(ECHO) and delta.path:
+            held.echoes.append(Erasure(delta.path))
         match delta.kind:
             case DeltaKind.TEXT if delta.text and self._scanner is not None:
                 self._blocks.grow_text(delta, held)
@@ -208,7 +210,7 @@ class EventSession:
             edits = [edit for edit in signal.edits if isinstance(edit, TextEdit)]
             if not edits or not all(self._blocks.edit(edit, edit.block or block, self._window) for edit in edits):
                 finding = escalate(finding)
-        if finding.action is Action.REDACT:
+        if finding.action is Action.REDACT and not block.startswith(ECHO):
             kind = str(finding.detail.get("kind", ""))
             patterns = str(finding.detail.get("patterns", "")).split(",")
             self._redacted.update((finding.rule, kind, pattern) for pattern in patterns)

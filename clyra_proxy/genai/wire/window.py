@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from clyra_proxy.genai.inspection import Edit
+from clyra_proxy.genai.inspection import Edit, Erasure
 from clyra_proxy.genai.protocols.reading import Envelope, StreamEvent
 from clyra_proxy.genai.rewrite import RewriteError, rewrite
 from clyra_proxy.stream.holding import ByteEdit
@@ -24,6 +24,7 @@ _END = "\x00end"
 class Held:
     """One event. undecided: what it waits for. edits: in its JSON text. replacement: another text instead.
 
+    echoes: of what repeats its texts, made when any text of it is edited.
     envelope: what takes the JSON text out of the bytes at `data`, None when they are the text.
     """
 
@@ -33,6 +34,7 @@ class Held:
     envelope: Envelope | None = None
     undecided: set[object] = field(default_factory=set)
     edits: list[Edit] = field(default_factory=list)
+    echoes: list[Erasure] = field(default_factory=list)
     replacement: bytes | None = None
 
 
@@ -105,7 +107,9 @@ class Window:
     def _made(self, held: Held) -> ByteEdit:
         if held.data is None:
             raise RewriteError("the event has no JSON text")
-        text = held.replacement if held.replacement is not None else rewrite(self._text(held, held.data), held.edits)
+        text = held.replacement
+        if text is None:
+            text = rewrite(self._text(held, held.data), [*held.edits, *held.echoes])
         if held.envelope is not None:
             text = held.envelope.sealed(self._bytes(held.data), text)
         return *held.data, text
