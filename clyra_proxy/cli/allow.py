@@ -15,6 +15,7 @@ import typer
 from clyra_proxy.cli.explain import find_event
 from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
 from clyra_proxy.cli.output import print_json
+from clyra_proxy.cli.running import policy_in_use
 from clyra_proxy.engine.control import ask_supervisor
 from clyra_proxy.errors import CannotTellError, StartupError, UsageError
 from clyra_proxy.genai.exception_file import add_entries, remove_entry, render
@@ -81,7 +82,7 @@ def allow(
     if sum((source is not None, list_all, remove is not None)) != 1:
         raise UsageError("Say one of --from, --list and --remove.", "", "Example: clyra allow --from VERDICT")
     house = Home.locate(home)
-    place = Place.of(policy or house.policy)
+    place = Place.of(policy or policy_in_use(house))
     if list_all:
         _show(place, as_json)
     elif remove is not None:

@@ -9,6 +9,7 @@ import typer
 
 from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
 from clyra_proxy.cli.output import print_json, wants_colour
+from clyra_proxy.cli.running import policy_in_use
 from clyra_proxy.cli.story_text import story_lines
 from clyra_proxy.errors import CannotTellError, ClyraError, UsageError
 from clyra_proxy.home import Home

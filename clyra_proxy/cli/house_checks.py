@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from clyra_proxy.cli.running import RunningProxy
+from clyra_proxy.cli.running import RunningProxy, policy_in_use
 from clyra_proxy.errors import ClyraError
 from clyra_proxy.home import Home
 
@@ -110,9 +110,10 @@ def _policy(home: Home) -> Condition:
     from clyra_proxy.policy.compiler import compile_policy
     from clyra_proxy.policy.load import load_with_source
 
-    loaded = load_with_source(home.policy)
+    file = policy_in_use(home)
+    loaded = load_with_source(file)
     policy = compile_policy(loaded.document, loaded.base_dir)
-    return Condition("policy", State.GOOD, f"{home.policy}, sha256 {policy.sha256[:16]}")
+    return Condition("policy", State.GOOD, f"{file}, sha256 {policy.sha256[:16]}")
 
 
 def _engines(home: Home) -> Iterator[Condition]:
@@ -127,7 +128,7 @@ def _engines(home: Home) -> Iterator[Condition]:
             await engines.aclose()
 
     try:
-        loaded = load_with_source(home.policy)
+        loaded = load_with_source(policy_in_use(home))
     except ClyraError:
         return
     try:

@@ -21,7 +21,10 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 PolicyOption = Annotated[
-    Path | None, typer.Option("--policy", help="Policy file.", show_default="policy.yaml in the data folder")
+    Path | None,
+    typer.Option(
+        "--policy", help="Policy file.", show_default="the running proxy's, else policy.yaml in the data folder"
+    ),
 ]
 
 LogOption = Annotated[Path | None, typer.Option("--log", help="Another verdict log.", dir_okay=False)]

@@ -114,11 +114,14 @@ def presented(home: Home, agent: str | None, run_id: str | None, token: str | No
 
 
 def _tokens_are_asked_for(home: Home) -> bool:
-    if not home.policy.exists():
+    from clyra_proxy.cli.running import policy_in_use
+
+    policy = policy_in_use(home)
+    if not policy.exists():
         return False
     from clyra_proxy.policy.load import load_policy
 
     try:
-        return bool(load_policy(home.policy).identity.agents)
+        return bool(load_policy(policy).identity.agents)
     except ClyraError:
         return False  # the running proxy keeps its last good policy, and judges what we present

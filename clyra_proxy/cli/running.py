@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
@@ -13,7 +14,8 @@ from clyra_proxy.home import Home
 
 @dataclass(frozen=True, slots=True)
 class RunningProxy:
-    """As a ready proxy describes itself. health: `host:port` of its probes, "" when unknown."""
+    """As a ready proxy describes itself. health: `host:port` of its probes, "" when unknown. policy: the file it was
+    started with, "" for the data folder's own."""
 
     host: str
     port: int
@@ -21,6 +23,7 @@ class RunningProxy:
     mode: str = "explicit"
     pid: int = 0
     workers: int = 0
+    policy: str = ""
 
 
 def find_proxy(home: Home, named: str | None = None) -> RunningProxy:
@@ -58,6 +61,7 @@ def read_state(home: Home) -> RunningProxy | None:
             mode=str(state.get("mode", "explicit")),
             pid=int(state.get("pid", 0)),
             workers=int(state.get("workers", 0)),
+            policy=str(state.get("policy", "")),
         )
     except FileNotFoundError:
         return None
@@ -67,6 +71,15 @@ def read_state(home: Home) -> RunningProxy | None:
             f"{type(error).__name__}: {error}.",
             "Restart the proxy; it writes the file again.",
         ) from error
+
+
+def policy_in_use(home: Home) -> Path:
+    """The policy file of the proxy that runs with this data folder; the folder's own when none runs.
+
+    Raises CannotTellError when the state file is unreadable.
+    """
+    proxy = read_state(home)
+    return Path(proxy.policy) if proxy is not None and proxy.policy and listens(proxy) else home.policy
 
 
 def parse_address(text: str) -> RunningProxy:

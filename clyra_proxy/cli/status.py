@@ -17,7 +17,7 @@ import typer
 
 from clyra_proxy.cli.options import HomeOption, JsonOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
-from clyra_proxy.cli.running import RunningProxy, read_state
+from clyra_proxy.cli.running import RunningProxy, policy_in_use, read_state
 from clyra_proxy.errors import ClyraError
 from clyra_proxy.home import Home
 
@@ -101,7 +101,7 @@ def _worker(worker: dict[str, Any]) -> dict[str, Any]:
 def _policy(home: Home, workers: list[dict[str, Any]], inside: dict[str, Any]) -> dict[str, Any]:
     hashes = sorted({str(worker["sha256"]) for worker in workers if "sha256" in worker})
     return {
-        "file": str(home.policy),
+        "file": str(policy_in_use(home)),
         "sha256": hashes[0] if len(hashes) == 1 else None,
         "mixed": hashes if len(hashes) > 1 else [],
         "generation": inside.get("generation"),

@@ -41,7 +41,11 @@ def claim(home: Home) -> Iterator[None]:
 
 
 def write_state(launch: Launch, health: str) -> dict[str, Any]:
-    """Publish in `proxy.json` that a proxy is up, and where. health: `host:port` of the probes."""
+    """Publish in `proxy.json` that a proxy is up, and where. health: `host:port` of the probes.
+
+    policy: the file it reads, "" for the data folder's own, which other machines may see under another path.
+    """
+    policy = launch.policy_file.resolve()
     state = {
         "pid": os.getpid(),
         "host": launch.host,
@@ -49,6 +53,7 @@ def write_state(launch: Launch, health: str) -> dict[str, Any]:
         "health": health,
         "mode": launch.mode,
         "workers": launch.workers,
+        "policy": "" if policy == launch.home.policy.resolve() else str(policy),
     }
     write_atomically(launch.home.proxy_state, json.dumps(state).encode() + b"\n")
     return state

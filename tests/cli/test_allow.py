@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,22 @@ def allowed(home: Path, *arguments: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told
+
+
+def test_the_policy_of_the_running_proxy_is_taken_and_a_dead_ones_is_not(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.yaml").write_text("extends: observe\ngenai_security:\n  exceptions: there.yaml\n")
+    (elsewhere / "there.yaml").write_text("exceptions: []\n")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        state = {"host": "127.0.0.1", "port": port, "policy": str(elsewhere / "mine.yaml")}
+        (home / "run").mkdir()
+        (home / "run" / "proxy.json").write_text(json.dumps(state))
+        told = allowed(home, "--from", IDS[0], "--no-reload")
+        assert (told["file"], told["policy_names_it"]) == (str(elsewhere / "there.yaml"), True)
+        assert told["entries"][0]["id"] in (elsewhere / "there.yaml").read_text()
+    assert allowed(home, "--list")["file"] == str(home / "allowed.yaml")
 
 
 def signal() -> Signal:

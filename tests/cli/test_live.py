@@ -106,14 +106,20 @@ def test_metrics_count_what_happened(proxy, upstream):
 def test_doctor_finds_every_runtime_intercepted(proxy):
     names = {"curl": "curl", "python urllib": "python3", "node fetch": "node"}
     only = [word for name, tool in names.items() if shutil.which(tool) for word in ("--only", name)]
-    (proxy.home.root / "policy.yaml").write_bytes(proxy.policy.read_bytes())
-    (proxy.home.root / "schema.json").write_bytes((proxy.policy.parent / "schema.json").read_bytes())
     done = proxy.clyra("doctor", "--json", *only, seconds=110)
     facts = json.loads(done.stdout)
     assert {one["result"] for one in facts["runtimes"]} == {"intercepted"}, facts
     assert all("verdict" in one["evidence"] for one in facts["runtimes"])
     assert {one["state"] for one in facts["house"]} <= {"good", "warn"}
+    (about,) = [one["found"] for one in facts["house"] if one["name"] == "policy"]
+    assert about.startswith(f"{proxy.policy},")  # it was started with --policy, and the data folder has none
     assert done.returncode == 0
+
+
+def test_commands_take_the_policy_of_the_running_proxy(proxy):
+    assert json.loads(proxy.clyra("status", "--json").stdout)["policy"]["file"] == str(proxy.policy)
+    listed = json.loads(proxy.clyra("allow", "--list", "--json").stdout)
+    assert listed["file"] == str(proxy.policy.parent / "exceptions.yaml")
 
 
 @pytest.mark.parametrize("tool", ["node", "python"])
