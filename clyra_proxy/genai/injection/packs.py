@@ -3,10 +3,10 @@
 Rule: a pack is a YAML file under `policies/rules/injection/`; every rule in it brings texts that it must match and
 look-alikes that it must not, and the test suite runs all of them. Patterns are RE2
 (https://github.com/google/re2/wiki/Syntax), so none can backtrack; they are matched without regard to case on
-normalised text. `words*.yaml` hold the word lists that patterns
-name as `${list}`; a list may name other lists. A blank in a pattern stands for any run of blanks, quotes and emphasis
-marks between two words. The model of levels and scores is that of the OWASP Core Rule Set
-(https://coreruleset.org/docs/2-how-crs-works/2-1-anomaly_scoring/). A pack that is wrong does not load.
+normalised text. `words*.yaml` hold the word lists that patterns name as `${list}`; a list may name other lists. A
+blank in a pattern stands for any run of blanks, quotes and emphasis marks between two words. The model of levels and
+scores is that of the OWASP Core Rule Set (https://coreruleset.org/docs/2-how-crs-works/2-1-anomaly_scoring/). A pack
+that is wrong does not load.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.model import Provenance
+from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 
 _NAME = re.compile(r"\$\{([a-z0-9_]+)\}")
@@ -87,6 +87,10 @@ class _Pack(_Strict):
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
 
+class _Words(RootModel[dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]]):
+    """Word lists by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Packs:
     """All rules, their patterns written out. Ids are unique."""
@@ -119,23 +123,8 @@ def load_packs(folder: Path, beside: Path | None = None) -> Packs:
     return Packs(tuple(rules.values()))
 
 
-def _read(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - a safe loader
-    except (OSError, yaml.YAMLError) as error:
-        raise PolicyError(f"{path.name}: cannot be read: {error}") from error
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 def _load_pack(path: Path) -> _Pack:
-    try:
-        pack = _Pack.model_validate(_read(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise PolicyError(f"{path.name}: {place}: {first['msg']}") from error
+    pack = read_data(_Pack, path)
     if pack.pack != path.stem:
         raise PolicyError(f"{path.name}: `pack` is {pack.pack}, not the name of the file.")
     return pack
@@ -144,13 +133,10 @@ def _load_pack(path: Path) -> _Pack:
 def _load_words(paths: Iterable[Path]) -> dict[str, tuple[str, ...]]:
     words: dict[str, tuple[str, ...]] = {}
     for path in paths:
-        content = _read(path)
-        if not isinstance(content, dict) or not all(isinstance(value, list) and value for value in content.values()):
-            raise PolicyError(f"{path.name}: must map names to lists of words.")
-        for name, alternatives in content.items():
+        for name, alternatives in read_data(_Words, path).root.items():
             if name in words:
                 raise PolicyError(f"{path.name}: word list `{name}` exists twice.")
-            words[name] = tuple(str(alternative) for alternative in alternatives)
+            words[name] = alternatives
     return words
 
 

@@ -41,7 +41,7 @@ def pack(rule: str) -> str:
         (pack(GOOD.format("x").replace("[c, d]", "[c]")), "benign"),
         (pack(GOOD.format("x").replace("direct", "silly")), "category"),
         (pack(GOOD.format("x") + ", extra: 1"), "extra"),
-        ("pack: [", "cannot be read"),
+        ("pack: [", "not YAML"),
     ],
 )
 def test_wrong_pack_does_not_load(tmp_path: Path, content: str, why: str) -> None:
