@@ -37,12 +37,17 @@ def shape(
 
 
 def problem(refusal: Refusal) -> Shape:
-    """RFC 9457: the type is the reason, the instance is the verdict."""
+    """RFC 9457: the type is the reason, the instance is the verdict.
+
+    `message` says `detail` again: senders of events (Segment's SDKs and those made from them) take an error without
+    `code` and `message` for trouble on the way, and repeat for hours what was refused for good.
+    """
     return {
         "type": f"urn:clyra:reason:{refusal.reason}",
         "title": refusal.title,
         "status": refusal.outcome.status,
         "detail": refusal.message,
+        "message": refusal.message,
         "instance": f"urn:uuid:{refusal.verdict.id}",
         **refusal.members,
     }

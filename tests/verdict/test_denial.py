@@ -64,6 +64,7 @@ def test_problem_json_names_verdict_rule_place_and_retry() -> None:
     assert body["rule"] == "schema.violation"
     assert (body["pointer"], body["schema_pointer"], body["row"]) == ("/items/3/name", "/items/name", 3)
     assert body["retry"] == "no"
+    assert body["message"] == body["detail"]
     assert "retry-after" not in headers
 
 
