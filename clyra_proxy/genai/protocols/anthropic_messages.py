@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
-from clyra_proxy.genai.protocols.answers import read_answer
 from clyra_proxy.genai.protocols.anthropic_blocks import call_kind, read_block, read_blocks, read_quotes
 from clyra_proxy.genai.protocols.chat_parts import read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
+from clyra_proxy.genai.protocols.event_reading import EventReading
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, parse_embedded, parse_object
-from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import complete_texts, event_object, is_event_stream, refuse_words, sse_reader
+from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
+from clyra_proxy.genai.protocols.streams import complete_texts, event_object, refuse_words
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
 
 _READ = frozenset({"messages", "system", "tools", "model", "output_config", "output_format"})
 
 
-class MessagesReading:
+class MessagesReading(EventReading):
     """`POST .../v1/messages` and its `/count_tokens`."""
 
     def __init__(self, id: str = "anthropic-messages") -> None:
@@ -35,13 +35,8 @@ class MessagesReading:
         read_messages_request(draft, value)
         return draft.conversation()
 
-    def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
-        return read_answer(self, status, body, request, self._answer)
-
-    def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
-        if not is_event_stream(media):
-            return None
-        return sse_reader(self.id, MessagesAssembler(), lambda value: self._answer(value, request))
+    def _assembler(self) -> MessagesAssembler:
+        return MessagesAssembler()
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         draft = Draft(self.id, Direction.RESPONSE, request.operation if request else "chat")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
-from clyra_proxy.genai.protocols.answers import read_answer
 from clyra_proxy.genai.protocols.chat_parts import read_content, read_document, read_message, read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
+from clyra_proxy.genai.protocols.event_reading import EventReading
 from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
 from clyra_proxy.genai.protocols.openai_chat_stream import ChatAssembler
-from clyra_proxy.genai.protocols.reading import StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import is_event_stream, objects, sse_reader
+from clyra_proxy.genai.protocols.reading import UnreadableError
+from clyra_proxy.genai.protocols.streams import objects
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
 
 _READ = frozenset({
@@ -23,7 +23,7 @@ _READ = frozenset({
 })  # fmt: skip
 
 
-class ChatReading:
+class ChatReading(EventReading):
     """`POST .../chat/completions`. id: another one for relatives that differ in nothing that is read."""
 
     def __init__(self, id: str = "openai-chat") -> None:
@@ -39,13 +39,8 @@ class ChatReading:
         read_messages(draft, messages)
         return draft.conversation()
 
-    def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
-        return read_answer(self, status, body, request, self._answer)
-
-    def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
-        if not is_event_stream(media):
-            return None
-        return sse_reader(self.id, ChatAssembler(), lambda value: self._answer(value, request))
+    def _assembler(self) -> ChatAssembler:
+        return ChatAssembler()
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         draft = Draft(self.id, Direction.RESPONSE, request.operation if request else "chat")

@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
-from clyra_proxy.genai.protocols.answers import error_of, read_answer
+from clyra_proxy.genai.protocols.answers import error_of
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
+from clyra_proxy.genai.protocols.event_reading import EventReading
 from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
 from clyra_proxy.genai.protocols.openai_items import read_item, read_tool, written_by_model
 from clyra_proxy.genai.protocols.openai_responses_stream import ResponsesAssembler
-from clyra_proxy.genai.protocols.reading import StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import is_event_stream, sse_reader
+from clyra_proxy.genai.protocols.reading import UnreadableError
 from clyra_proxy.genai.protocols.turns import CallNames, first_new
 
 _READ = frozenset({"input", "instructions", "prompt", "tools", "text", "model"})
 
 
-class ResponsesReading:
+class ResponsesReading(EventReading):
     """`POST .../responses`."""
 
     id = "openai-responses"
@@ -41,13 +41,8 @@ class ResponsesReading:
         draft.others(value, _READ, Provenance.UNKNOWN, ROOT)
         return draft.conversation()
 
-    def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:
-        return read_answer(self, status, body, request, self._answer)
-
-    def stream(self, media: str, request: Conversation | None) -> StreamReader | None:
-        if not is_event_stream(media):
-            return None
-        return sse_reader(self.id, ResponsesAssembler(), lambda value: self._answer(value, request))
+    def _assembler(self) -> ResponsesAssembler:
+        return ResponsesAssembler()
 
     def _answer(self, value: Any, request: Conversation | None) -> Conversation:
         if isinstance(value, dict) and value.get("error") and not value.get("output"):
