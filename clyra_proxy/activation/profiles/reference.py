@@ -37,8 +37,9 @@ refusal of everything by the destination is told as it is. Where single rows can
 record, a form, ids in the query) the whole request is refused in the destination's shape.
 
 What is about a whole request (limits, hours, a statement) is said in Clyra's own denial: 403 ends a sync, 429 makes it
-come later. Clients of {always} take such a status for trouble on the way and try again, or misread it, so they
-get the destination's own refusal for that too. Rules and ids of verdicts are in every message.
+come later. Clients of {always}
+take such a status for trouble on the way and try again, or misread it, so they get the destination's own refusal for
+that too. Rules and ids of verdicts are in every message.
 
 Destinations that take a batch at once and tell of its rows later (bulk jobs) are remembered for a week, sealed, so that
 the later answer counts the refused rows too, whichever worker it passes.
@@ -65,12 +66,20 @@ and `X-Clyra-Tool` (taken out before the request leaves), and the agent's name.
 def page() -> str:
     """The whole page."""
     parts = [
-        _INTRO.strip("\n").replace("{reasons}", ", ".join(f"`{word.value}`" for word in Unreadable)),
+        _INTRO.strip("\n")
+        .replace("{reasons}", ", ".join(f"`{word.value}`" for word in Unreadable))
+        .replace("{always}", _answered_always()),
         "## Profiles\n",
     ]
     parts += ["| profile | destination | recognised by |", "|---|---|---|"]
     parts = ["\n\n".join(parts[:2]), "\n".join([*parts[2:], *(_line(shape) for shape in shipped())])]
     return "\n".join([*parts, "", *(_destination(shape) for shape in shipped())]).rstrip("\n") + "\n"
+
+
+def _answered_always() -> str:
+    """The destinations whose clients want their own refusal for everything, as a list in a sentence."""
+    shown = [f"`{shape.id}`" for shape in shipped() if any(answer.always for answer in shape.answers.values())]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _line(shape: DestinationShape) -> str:
