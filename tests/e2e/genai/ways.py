@@ -5,6 +5,8 @@ Each way returns the trace id of its exchange; the verdict is then looked up by 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import ssl
 import zlib
@@ -13,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from clyra_proxy.genai.rehearsal.pack import Case, Place
 from clyra_proxy.genai.rehearsal.wires import trials
@@ -123,20 +125,23 @@ def _realtime(case: Case) -> list[dict[str, Any]] | None:
 def talk(road: Road, messages: list[dict[str, Any]], answers: int = 0) -> tuple[str, bytes]:
     """Say the messages over one WebSocket session and read until it has said `answers` or ended: trace, what came."""
     trace, headers = new_trace()
+    received = asyncio.run(_session(road, messages, headers, 1 + max(answers, len(messages))))
+    return trace, "".join(_delta(message) for message in received).encode()
+
+
+async def _session(road: Road, messages: list[dict[str, Any]], headers: dict[str, str], most: int) -> list[str]:
+    """Not with the threads of `websockets.sync`: over TLS they can wait for each other for ever (CPython 3.13.0)."""
     received: list[str] = []
     url = road.models.tls_url.replace("https", "wss") + f"/v1/realtime?model={MODEL}"
-    trust = road.proxy.trust()
-    try:
-        with connect(url, ssl=trust, additional_headers=headers, proxy=road.proxy.url) as socket:
+    with contextlib.suppress(ConnectionClosed, TimeoutError):
+        async with connect(url, ssl=road.proxy.trust(), additional_headers=headers, proxy=road.proxy.url) as socket:
             for message in messages:
-                socket.send(json.dumps(message))
-            for _ in range(1 + max(answers, len(messages))):
-                received.append(str(socket.recv(timeout=10)))
+                await socket.send(json.dumps(message))
+            while len(received) < most:
+                received.append(str(await asyncio.wait_for(socket.recv(), 10)))
                 if json.loads(received[-1])["type"] == "response.done":
                     break
-    except (ConnectionClosed, TimeoutError):
-        pass
-    return trace, "".join(_delta(message) for message in received).encode()
+    return received
 
 
 def _delta(message: str) -> str:
