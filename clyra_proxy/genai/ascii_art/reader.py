@@ -32,6 +32,10 @@ _LOWEST, _HIGHEST = 3, 14
 _WIDTHS = 2.4
 """Most columns of a letter, in lines of its height; and _MORE."""
 _MORE = 4
+_MOST_KINDS, _MOST_LETTERS = 16, 8
+"""Different characters, and letters and digits among them, of a row of drawn letters; code and data use more."""
+_LEAST_INK, _LEAST_EACH, _NARROWEST = 24, 3, 10
+"""Ink of a row, times that each of its characters stands there on average, columns of its widest line."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _WORDY = 0.3
 _UNREAD = -3.0
@@ -70,11 +74,22 @@ def read_drawings(text: str) -> str:
     written: list[str] = []
     done = 0
     for start, end in blocks_of(lines):
-        said = " ".join(_said(row, budget) for row in rows_of(lines[start:end]) if len(row) <= _TALLEST)
+        said = " ".join(_said(row, budget) for row in rows_of(lines[start:end]) if looks_drawn(row))
         if found := Model.load().listing.worded(said[:_LONGEST]):
             written += [*lines[done:start], found, *[""] * (end - start - 1)]
             done = end
     return "\n".join([*written, *lines[done:]]) if done else text
+
+
+def looks_drawn(row: Sequence[str]) -> bool:
+    """Whether a row may be letters at all: much ink of few kinds. Cheap, because it is asked of code and tables too."""
+    if not _LOWEST <= len(row) <= _TALLEST or max(map(len, row)) < _NARROWEST:
+        return False
+    ink = "".join("".join(row).split())
+    kinds = set(ink)
+    if len(kinds) > _MOST_KINDS or sum(map(str.isalnum, kinds)) > _MOST_LETTERS:
+        return False
+    return len(ink) >= max(_LEAST_INK, _LEAST_EACH * len(kinds))
 
 
 def _said(row: list[str], budget: _Budget) -> str:
