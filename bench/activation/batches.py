@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROWS = 100
-SHARE = 17
+SHARE = 13
 MARK = "@@@@@@@@@@@@"
 LIMIT = 1 << 50
 PATHS = {
@@ -64,8 +64,8 @@ def write_mix(folder: Path) -> list[tuple[str, Path]]:
         mix.append((PATHS[name], file))
     people[ROWS // 2]["score"] = -1
     bad = folder / "bad.json"
-    bad.write_text(json.dumps(bodies["hubspot"], separators=(",", ":")))
-    return [*(SHARE // len(mix)) * mix, (PATHS["hubspot"], bad)]
+    bad.write_text(json.dumps(bodies["generic-json"], separators=(",", ":")))
+    return [*(SHARE // len(mix)) * mix, (PATHS["generic-json"], bad)]
 
 
 def sections(folder: Path) -> dict[str, Any]:
