@@ -34,6 +34,10 @@ _WIDTHS = 2.4
 _MORE = 4
 _MOST_KINDS, _MOST_LETTERS = 16, 8
 """Different characters, and letters and digits among them, of a row of drawn letters; code and data use more."""
+_MIXED = (0.05, 0.6)
+"""Share of letters and digits in the ink that means code: fonts draw with them nearly alone, or hardly at all."""
+_RULE = re.compile(r"(\S)\1{19}")
+"""A line of one character: a frame, a table, something to fill in."""
 _LEAST_INK, _LEAST_EACH, _NARROWEST = 24, 3, 10
 """Ink of a row, times that each of its characters stands there on average, columns of its widest line."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -87,9 +91,11 @@ def looks_drawn(row: Sequence[str]) -> bool:
         return False
     ink = "".join("".join(row).split())
     kinds = set(ink)
-    if len(kinds) > _MOST_KINDS or sum(map(str.isalnum, kinds)) > _MOST_LETTERS:
+    letters = [kind for kind in kinds if kind.isalnum()]
+    if len(kinds) > _MOST_KINDS or len(letters) > _MOST_LETTERS or len(ink) < max(_LEAST_INK, _LEAST_EACH * len(kinds)):
         return False
-    return len(ink) >= max(_LEAST_INK, _LEAST_EACH * len(kinds))
+    share = sum(map(ink.count, letters)) / len(ink)
+    return not _MIXED[0] < share < _MIXED[1] and not any(map(_RULE.search, row))
 
 
 def _said(row: list[str], budget: _Budget) -> str:
