@@ -38,9 +38,10 @@ Coverage says how much of a body the checks saw: {coverage}. `skipped` always na
 A denial carries `Clyra-Verdict` (the verdict's id, for `clyra explain`), `Clyra-Reason` (a reason code) and, where
 asking again can help, `Retry-After`. Its body speaks the client's protocol: a JSON-RPC error for MCP (HTTP status 200
 and the id of the call when it could be read, an HTTP error and no id when not), the provider's error object for the
-APIs of OpenAI, Anthropic and Gemini, RFC 9457 problem+json otherwise. The members `code`, `rule`, `verdict`, `retry`,
-`pointer`, `schema_pointer`, `row` and `offset` are the same in all of them; nothing else of a body is ever in one. When
-a response is at fault the status is 502.
+APIs of OpenAI, Anthropic and Gemini, RFC 9457 problem+json otherwise (its `detail` stands in `message` too, where the
+SDKs of event APIs look for it). The members `code`, `rule`, `verdict`, `retry`, `pointer`, `schema_pointer`, `row` and
+`offset` are the same in all of them; nothing else of a body is ever in one. When a response is at fault the status is
+502.
 
 Rules marked *always* are enforced whatever the policy says, because the proxy itself depends on them. All others take
 their mode from the most specific of: the rule, its family (the part before the dot), `enforcement.mode`. For those

@@ -58,7 +58,10 @@ def _services(server: DetectorServer) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def outside(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority, detector: DetectorServer
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    detector: DetectorServer,
+    shared_models: ModelUpstream,
 ) -> Iterator[RunningProxy]:
     rules = [{"name": way, "paths": [f"/{way}/**"]} for way in ("good", "answers", *FAULTS)]
     folder = tmp_path_factory.mktemp("outside")
@@ -74,6 +77,7 @@ def outside(
     )
     (folder / "exceptions.yaml").write_text("exceptions: []\n")
     with RunningProxy.start(folder, policy) as running:
+        ask(running, shared_models, "good", user("Good morning."))  # the first loads what looks at conversations
         yield running
 
 
