@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf
 
 from bench.detection.corpus import Row
+from clyra_proxy.shadow.rates import interval
 
 BENIGN_GROUPS = ("ordinary", "multilingual", "hard_negative")
 ATTACK_GROUPS = ("direct", "jailbreak", "indirect", "exfil", "encoded", "multilingual")
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,7 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % Wilson score interval; (0, 1) when nothing was counted."""
-        if not self.total:
-            return 0.0, 1.0
-        p, n, z2 = self.value, self.total, _Z * _Z
-        middle, spread = p + z2 / (2 * n), _Z * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-        return max(0.0, (middle - spread) / (1 + z2 / n)), min(1.0, (middle + spread) / (1 + z2 / n))
+        return interval(self.hits, self.total)
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +39,15 @@ class Font:
     widths: NDArray[np.int64]
     slanted: bool = False
 
-    @property
+    @cached_property
     def starts(self) -> NDArray[np.int64]:
         """Where each letter's cells begin."""
         return np.searchsorted(self.cells[:, 0], np.arange(len(self.spells)))
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many cells each letter has."""
+        return np.diff([*self.starts, len(self.cells)])
 
 
 def read_by(lines: Sequence[str], fonts: Sequence[Font]) -> str:
@@ -70,7 +76,7 @@ def _read(codes: NDArray[np.int64], font: Font, shift: int) -> tuple[float, str]
     rows = font.cells[:, 1] + shift + 3
     inside = rows[:, None], font.cells[:, 2][:, None] + np.arange(width)
     there = np.add.reduceat((sheet[inside] == font.cells[:, 3][:, None]).astype(np.int64), font.starts)
-    sizes = np.diff([*font.starts, len(font.cells)])
+    sizes = font.sizes
     worth = np.where(there >= np.ceil(_ALIKE * sizes)[:, None], there - 1.2 * (sizes[:, None] - there) - _LETTER, -1.0)
     letters, places = np.nonzero(worth > 0)
     return _chain(letters, places, worth, font, (height, width))
