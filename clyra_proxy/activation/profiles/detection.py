@@ -7,6 +7,7 @@ wrong guess is on the careful side: what is not found to be a batch is still jud
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from clyra_proxy.activation.model import Operation
@@ -130,6 +131,11 @@ def operation_of(method: str, segments: tuple[str, ...]) -> Operation:
             if parts & verbs:
                 return operation
     return _METHODS.get(method, Operation.UNKNOWN)
+
+
+def say_nothing(values: Iterable[Any]) -> bool:
+    """Whether no row says what is done to it."""
+    return ROW_WORDS.isdisjoint(frozenset().union(*(value for value in values if type(value) is dict)))
 
 
 def row_operation(value: Any, otherwise: Operation) -> Operation:

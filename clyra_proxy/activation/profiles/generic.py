@@ -16,9 +16,9 @@ from clyra_proxy.activation.model import Answer, Batch, Operation, Rejection, Re
 from clyra_proxy.activation.profiles import detection
 from clyra_proxy.activation.profiles.answers import document_of, reply_of
 from clyra_proxy.activation.profiles.declaration import Media
+from clyra_proxy.activation.profiles.elements import Element, find_elements
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, dump, look
-from clyra_proxy.activation.profiles.json_rows import Element, find_elements
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.replacing import put
 from clyra_proxy.exchange import RequestHead
@@ -74,6 +74,8 @@ class GenericEndpoint(DeclaredEndpoint):
     def read(self, head: RequestHead, body: bytes) -> Batch:
         batch = super().read(head, body)
         elements = self.sent.elements
+        if self.call.method == "POST" and detection.say_nothing(elements.values()):
+            return batch
         return replace(batch, rows=tuple(self._hinted(row, elements[row.index]) for row in batch.rows))
 
     def _hinted(self, row: Row, value: Any) -> Row:

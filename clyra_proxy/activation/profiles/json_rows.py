@@ -1,67 +1,31 @@
-"""Rows in a JSON document: where a declaration says they are, their fields, keys and operations.
+"""The elements of a JSON document as rows: their fields, keys and operations.
 
-Guarantees: linear in the document; no member of a row is lost on the way to its fields (what is no field is named in
+Guarantees: linear in the document; rows that are alike are read by columns and give what reading each alone gives; no
+member of a row is lost on the way to its fields (what is no field is named in
 `envelope`), so that nothing can be written past a check; a row that is not what the API takes is refused
 (`wrong_type`) and not skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import repeat
+from operator import itemgetter
+from typing import Any
 
 from clyra_proxy.activation.model import Operation, Row
 from clyra_proxy.activation.profiles.declaration import EndpointShape, Match
-from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of, text_of, tokens_of
+from clyra_proxy.activation.profiles.elements import Element
+from clyra_proxy.activation.profiles.json_body import Tokens, look, text_of, tokens_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.row_fields import RowFields
 
-
-class Element(NamedTuple):
-    """A row as it stands in the document. container: the way to what holds it; name: its member name, "" in arrays.
-
-    position: its place in the container. pointer: the way to the row itself, "" where the body is no JSON document.
-    whole: the container itself is the row.
-    """
-
-    container: Tokens
-    position: int
-    value: Any
-    name: str = ""
-    whole: bool = False
-    pointer: str = ""
-
-
-def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> list[Element]:
-    """The rows of a document. Raises UnreadableError (`no_rows`, `wrong_type`)."""
-    found: list[Element] = []
-    places = 0
-    for tokens in containers:
-        for way, value in look_all(document, tokens):
-            if value is None:
-                continue
-            places += 1
-            found += _elements(way, value)
-    if places:
-        return found
-    if single is None or (value := look(document, single)) is MISSING:
-        raise unreadable(Unreadable.NO_ROWS)
-    if isinstance(value, list):  # several records where one is usual
-        return _elements(single, value)
-    return [Element(single, 0, value, whole=True, pointer=pointer_of(single))]
-
-
-def _elements(way: Tokens, value: Any) -> list[Element]:
-    above = pointer_of(way)
-    if isinstance(value, list):
-        make = tuple.__new__  # half the time of the constructor
-        return [make(Element, (way, at, each, "", False, f"{above}/{at}")) for at, each in enumerate(value)]
-    if isinstance(value, dict):
-        return [
-            Element(way, at, each, name, False, above + pointer_of((name,)))
-            for at, (name, each) in enumerate(value.items())
-        ]
-    raise unreadable(Unreadable.WRONG_TYPE)
+_OBJECTS = {dict}
+_made = partial(tuple.__new__, Row)  # what the constructor does, without a call in Python for each row
+_value = itemgetter(Element._fields.index("value"))
+_name = itemgetter(Element._fields.index("name"))
+_pointer = itemgetter(Element._fields.index("pointer"))
 
 
 class RowReading:
@@ -69,10 +33,8 @@ class RowReading:
 
     __slots__ = (
         "_fields",
-        "_known",
         "_lists",
         "_members",
-        "_only",
         "_operation",
         "_plain",
         "_shape",
@@ -89,9 +51,6 @@ class RowReading:
         self._lists = shape.list_operations
         self._operation = shape.row_operation
         self._plain = not (shape.members or shape.row_operation)
-        nested = tokens_of(shape.values[0]) if len(shape.values) == 1 else ()
-        self._only = nested[0] if len(nested) == 1 else None
-        self._known = frozenset(shape.envelope) | {self._only}
 
     def rows(
         self, document: Any, elements: list[Element], operation: Operation, captures: Mapping[str, str]
@@ -99,31 +58,25 @@ class RowReading:
         """The elements as rows. Raises UnreadableError."""
         columns = self._columns(document)
         keys = self._keys(document, captures)
-        if self._plain:
-            return tuple(self._plain_rows(elements, operation, columns, keys))
+        if self._plain and (alike := self._alike(elements, operation, keys)) is not None:
+            return alike
         return tuple(self._row(index, element, operation, columns, keys) for index, element in enumerate(elements))
 
-    def _plain_rows(
-        self, elements: list[Element], operation: Operation, columns: list[str], keys: tuple[Tokens | str, ...]
-    ) -> list[Row]:
-        """What `_row` makes, where nothing in a row says what is done to it: most batches, so it is quick."""
-        only, known, lists, fields = self._only, self._known, self._lists, self._fields
-        name = keys[0][0] if keys and not isinstance(keys[0], str) and len(keys[0]) == 1 else ""
-        rows: list[Row] = []
-        make = tuple.__new__  # half the time of the constructor
-        for index, element in enumerate(elements):
-            container, _, value, member, _, pointer = element
-            if type(value) is not dict:
-                rows.append(self._row(index, element, operation, columns, keys))
-                continue
-            inner = None if only is None else value.get(only)
-            values = inner if type(inner) is dict and value.keys() <= known else fields.of(value)
-            key = member or value.get(name)
-            if type(key) is not str or not key:
-                key = _key(value, values, keys)
-            done = lists.get(container[-1], operation) if lists and container else operation
-            rows.append(make(Row, (index, values, done, key, pointer)))
-        return rows
+    def _alike(
+        self, elements: list[Element], operation: Operation, keys: tuple[Tokens | str, ...]
+    ) -> tuple[Row, ...] | None:
+        """What `_row` makes, for all rows at once: most batches, so it is quick. None where some are no objects."""
+        values = list(map(_value, elements))
+        if set(map(type, values)) != _OBJECTS or any(map(_name, elements)):
+            return None
+        names = frozenset().union(*values)
+        fields = self._fields.of_all(values, names)
+        found = _keys_of_all(values, fields, names, keys)
+        done: Iterable[Operation] = repeat(operation)
+        if self._lists:
+            done = [self._lists.get(one.container[-1], operation) if one.container else operation for one in elements]
+        pointers = map(_pointer, elements)
+        return tuple(map(_made, zip(range(len(values)), fields, done, found, pointers, strict=False)))
 
     def _row(
         self, index: int, element: Element, operation: Operation, columns: list[str], keys: tuple[Tokens | str, ...]
@@ -178,6 +131,30 @@ class RowReading:
         if isinstance(value, (str, int, float)) and (name := self._shape.scalar or "".join(columns[:1])):
             return {name: value}
         raise unreadable(Unreadable.WRONG_TYPE)
+
+
+def _keys_of_all(
+    values: list[dict[str, Any]],
+    fields: Sequence[Mapping[str, object]],
+    names: frozenset[str],
+    keys: tuple[Tokens | str, ...],
+) -> Sequence[str]:
+    """`_key` of every row. names: all members of all rows."""
+    for place in keys:
+        if isinstance(place, str):
+            return [place] * len(values)
+        if len(place) > 1 and place[0] in names:
+            break
+        if len(place) == 1:
+            holders = values if place[0] in names else fields
+            found = [text_of(each.get(place[0])) for each in holders]
+            if all(found):
+                return found
+            if any(found):
+                break
+    else:
+        return [""] * len(values)
+    return [_key(value, each, keys) for value, each in zip(values, fields, strict=True)]
 
 
 def _key(value: Any, values: Mapping[str, object], keys: tuple[Tokens | str, ...]) -> str:

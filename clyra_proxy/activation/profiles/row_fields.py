@@ -7,16 +7,18 @@ Linear in the row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clyra_proxy.activation.profiles.json_body import Tokens
+
+_OBJECTS = {dict}
 
 
 class RowFields:
     """nested: objects in a row whose members are fields. envelope: members of a row that are none."""
 
-    __slots__ = ("_above", "_envelope", "_nested", "_none", "_roots", "_shallow")
+    __slots__ = ("_above", "_envelope", "_known", "_nested", "_none", "_only", "_roots", "_shallow")
 
     def __init__(self, nested: tuple[Tokens, ...], envelope: frozenset[str]) -> None:
         self._nested = frozenset(nested)
@@ -24,6 +26,8 @@ class RowFields:
         self._roots = frozenset(way[0] for way in nested)
         self._envelope = envelope
         self._none = envelope | self._roots
+        self._only = nested[0][0] if len(nested) == 1 and len(nested[0]) == 1 else None
+        self._known = envelope | self._roots
         self._shallow = all(len(way) == 1 for way in nested)
 
     def of(self, value: dict[str, Any]) -> Mapping[str, object]:
@@ -39,6 +43,18 @@ class RowFields:
                 fields.update(inner)
             return fields
         return self._collected(value)
+
+    def of_all(self, values: list[dict[str, Any]], names: frozenset[str]) -> Sequence[Mapping[str, object]]:
+        """The fields of many rows. names: all their members."""
+        if self._none.isdisjoint(names):
+            return values
+        if self._only is not None and names <= self._known:
+            inner = [value.get(self._only) for value in values]
+            if set(map(type, inner)) == _OBJECTS:
+                return inner  # type: ignore[return-value]  # as their types were looked at
+        if self._roots.isdisjoint(names):
+            return _without(values, self._envelope & names)
+        return [self.of(value) for value in values]
 
     def _collected(self, value: dict[str, Any]) -> Mapping[str, object]:
         fields = _Fields()
@@ -64,6 +80,15 @@ class RowFields:
                 self._collect(inner or fields, (*way, name), each)
         if rest:
             fields.put(way, rest)
+
+
+def _without(values: list[dict[str, Any]], names: frozenset[str]) -> list[dict[str, object]]:
+    """Copies of rows without some members."""
+    copies = list(map(dict.copy, values))
+    for name in names:
+        for one in copies:
+            one.pop(name, None)
+    return copies
 
 
 class _Fields:

@@ -13,11 +13,11 @@ from typing import Any
 from clyra_proxy.activation.model import Answer, Batch, Operation, Rejection, Reply, Row
 from clyra_proxy.activation.profiles.answers import document_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
+from clyra_proxy.activation.profiles.elements import Element
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.facts import UNSAID, WITH_OTHERS
 from clyra_proxy.activation.profiles.jobs import Jobs
 from clyra_proxy.activation.profiles.json_body import dump, look, pointer_of, text_of
-from clyra_proxy.activation.profiles.json_rows import Element
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.salesforce_bulk import ERROR

@@ -23,17 +23,21 @@ _HOLDERS: frozenset[type] = frozenset({dict, list})
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Rows with the same fields. values: one tuple a field, in the order of `fields`, as long as `rows`."""
+    """Rows with the same fields. values: one tuple a field, in the order of `fields`, as long as `rows`.
+
+    kinds: the types of the values of each field.
+    """
 
     fields: tuple[str, ...]
     rows: Sequence[Row]
     values: tuple[tuple[Any, ...], ...]
+    kinds: tuple[set[type], ...]
 
     @property
     def nested(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """The columns in which some value holds others."""
-        for name, column in zip(self.fields, self.values, strict=False):
-            if not _HOLDERS.isdisjoint(map(type, column)):
+        for name, column, kinds in zip(self.fields, self.values, self.kinds, strict=False):
+            if not _HOLDERS.isdisjoint(kinds):
                 yield name, column
 
 
@@ -73,7 +77,8 @@ def _shapes(rows: Sequence[Row]) -> Iterator[Shape]:
 
 
 def _shape(fields: tuple[str, ...], rows: Sequence[Row]) -> Shape:
-    return Shape(fields, rows, tuple(zip(*[row.values.values() for row in rows], strict=True)) if fields else ())
+    columns = tuple(zip(*[row.values.values() for row in rows], strict=True)) if fields else ()
+    return Shape(fields, rows, columns, tuple(set(map(type, column)) for column in columns))
 
 
 def rows_by_operation(rows: Sequence[Row]) -> dict[Operation, Sequence[Row]]:

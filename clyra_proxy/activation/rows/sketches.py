@@ -89,10 +89,12 @@ class FieldSketch:
         return cls(int(rows), int(empties), Counter({str(cell): int(count) for cell, count in cells.items()}))
 
 
-def count_empty(values: tuple[Any, ...]) -> int:
-    """How many values are nothing: null, blanks, or an empty list or object. Zero and false are something."""
+def count_empty(values: tuple[Any, ...], kinds: set[type]) -> int:
+    """How many values are nothing: null, blanks, or an empty list or object. Zero and false are something.
+
+    kinds: the types of the values.
+    """
     empty = 0 if all(values) else len(values) - sum(map(bool, values)) - _zeros(values)
-    kinds = set(map(type, values))
     if str not in kinds:
         return empty
     texts = values if kinds == _ALL_TEXTS else [value for value in values if type(value) is str]

@@ -75,11 +75,11 @@ class Spread:
         profile.batches += 1
         for shape in group.shapes:
             keys = _key_fields(shape) if sketched else frozenset[str]()
-            for name, values in zip(shape.fields, shape.values, strict=False):
+            for name, values, kinds in zip(shape.fields, shape.values, shape.kinds, strict=False):
                 sketch = profile.sketch(name)
                 if sketch is None:
                     continue
-                empty = count_empty(values)
+                empty = count_empty(values, kinds)
                 sketch.rows += len(values)
                 sketch.empties += empty
                 if sketched and name not in keys:

@@ -13,6 +13,8 @@ from clyra_proxy.activation.rows.fields import MISSING, at_path
 from clyra_proxy.activation.rows.group import Group
 from clyra_proxy.policy.row_primitives import TenantFence
 
+_TEXTS = {str}
+
 
 class Fence:
     """The tenant fence of one rule."""
@@ -29,6 +31,9 @@ class Fence:
         foreign: list[int] = []
         missing: list[int] = []
         field = self._field
+        named = [row.values.get(field) for row in group.rows]
+        if set(map(type, named)) == _TEXTS and all(named) and expected.issuperset(named):
+            return  # most batches
         for row in group.rows:
             value = row.values.get(field, MISSING)
             if value is MISSING:

@@ -1,0 +1,77 @@
+"""Where rows stand in a JSON document, and the way to each of them.
+
+Guarantees: linear in the document; every element of a container is found, whatever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from itertools import repeat
+from typing import Any, NamedTuple
+
+from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of
+from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
+
+
+class Element(NamedTuple):
+    """A row as it stands in the document. container: the way to what holds it; name: its member name, "" in arrays.
+
+    position: its place in the container. pointer: the way to the row itself, "" where the body is no JSON document.
+    whole: the container itself is the row.
+    """
+
+    container: Tokens
+    position: int
+    value: Any
+    name: str = ""
+    whole: bool = False
+    pointer: str = ""
+
+
+def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> list[Element]:
+    """The rows of a document. Raises UnreadableError (`no_rows`, `wrong_type`)."""
+    found: list[Element] = []
+    places = 0
+    for tokens in containers:
+        for way, value in look_all(document, tokens):
+            if value is None:
+                continue
+            places += 1
+            found += _elements(way, value)
+    if places:
+        return found
+    if single is None or (value := look(document, single)) is MISSING:
+        raise unreadable(Unreadable.NO_ROWS)
+    if isinstance(value, list):  # several records where one is usual
+        return _elements(single, value)
+    return [Element(single, 0, value, whole=True, pointer=pointer_of(single))]
+
+
+_made = partial(tuple.__new__, Element)  # what the constructor does, without a call in Python for each row
+_SPELLED = 1024  # positions of one array whose pointers are kept
+
+
+def _elements(way: Tokens, value: Any) -> list[Element]:
+    above = pointer_of(way)
+    if isinstance(value, list):
+        parts = zip(repeat(way), range(len(value)), value, repeat(""), repeat(False), _pointers(above, len(value)))
+        return list(map(_made, parts))
+    if isinstance(value, dict):
+        return [
+            Element(way, at, each, name, False, above + pointer_of((name,)))
+            for at, (name, each) in enumerate(value.items())
+        ]
+    raise unreadable(Unreadable.WRONG_TYPE)
+
+
+def _pointers(above: str, count: int) -> Sequence[str]:
+    """JSON pointers to the first elements of an array, at least `count` of them."""
+    if count > _SPELLED:
+        return [f"{above}/{at}" for at in range(count)]
+    return _spelled(above, 1 << (count - 1).bit_length() if count else 0)
+
+
+@lru_cache(maxsize=64)
+def _spelled(above: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{above}/{at}" for at in range(count))
