@@ -29,6 +29,11 @@ SUPERSEDES = "clyra-supersedes"
 OWN_HEADERS = (HEADER, SUPERSEDES)
 """Headers meant for us: they are not sent on."""
 
+_CREDENTIALS = (
+    *("x-api-key", "api-key", "api_key", "apikey", "x-apikey", "x-auth-token", "x-access-token", "x-goog-api-key"),
+    *("private-token", "x-shopify-access-token", "x-sfdc-session", "dd-api-key", "x-vault-token"),
+)
+"""Headers other than `Authorization` that name an account. Cookies are not among them: they change by themselves."""
 _KEY_ID = re.compile(r'(?i)\b(?:credential|keyid|username)\s*=\s*"?([^",;\s/]{1,256})')
 _SIGNATURES = ("aws4-hmac-sha256", "aws4-ecdsa-p256-sha256", "signature", "digest", "hawk", "oauth")
 
@@ -92,6 +97,9 @@ def _headers(exchange: Exchange, settings: Approvals) -> str:
         parts += [name, str(len(values)), *values]
     if settings.bind_credentials:
         parts += ["authorization", *(account_of(value) for value in request.get_all("authorization"))]
+        for name in _CREDENTIALS:
+            if values := list(request.get_all(name)):
+                parts += [name, *(account_of(f"bearer {value}") for value in values)]
     return _digest(parts)
 
 

@@ -2,16 +2,18 @@
 
 The first rule of the policy whose conditions all hold says so; an action that no rule names is free unless an enforced
 finding asks for an approval, and then it is class B. What a condition cannot read counts as if it held: an amount that
-is missing is above every limit. Pure; patterns are compiled once, when the policy is loaded.
+is missing is above every limit. A request line that servers may read in more than one way (`policy.readings`) is held
+by a rule that any reading fits, and let go only by one that all of them fit. Pure; patterns are compiled once, when the
+policy is loaded.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
@@ -21,7 +23,10 @@ from clyra_proxy.approvals.pointers import MISSING, look_up
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.approvals import ActionClass, ActionRule, Amount, Approvals
 from clyra_proxy.policy.paths import normalise_path, pattern_source
+from clyra_proxy.policy.readings import methods_of, paths_of
 from clyra_proxy.verdict.model import Action, Finding
+
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 
 UNNAMED = "finding"
 """Name of the requirement of an action that no rule names."""
@@ -53,11 +58,12 @@ class _Matcher:
     def may_hold(self, exchange: Exchange) -> bool:
         """The conditions that the head alone settles."""
         rule, request = self.rule, exchange.request
-        if rule.methods and request.method.upper() not in rule.methods:
+        fits: Callable[[Iterable[object]], bool] = all if rule.class_ is ActionClass.A else any
+        if rule.methods and not fits(method in rule.methods for method in methods_of(request)):
             return False
         if rule.destinations and exchange.route.destination not in rule.destinations:
             return False
-        if self.paths is not None and self.paths.fullmatch(normalise_path(request.path)) is None:
+        if self.paths is not None and not fits(self.paths.fullmatch(path) for path in paths_of(request.path)):
             return False
         return self.routes is None or self.routes.fullmatch(exchange.route.id) is not None
 
@@ -71,11 +77,17 @@ class _Matcher:
         if rule.findings and not any(_is_of(finding, rule.findings) for finding in findings):
             return False
         named: tuple[tuple[Any, Iterable[str]], ...] = (
-            (self.tools, (facts.tool,)),
             (self.targets, facts.targets),
             (self.agents, (exchange.identity.agent,)),
         )
-        return all(pattern is None or any(map(pattern.fullmatch, values)) for pattern, values in named)
+        calls = self.tools is None or self._names_tools(facts)
+        return calls and all(pattern is None or any(map(pattern.fullmatch, values)) for pattern, values in named)
+
+    def _names_tools(self, facts: ActionFacts) -> bool:
+        """Whether the rule is about the tools: any of them, but all where the rule lets them go."""
+        if self.rule.class_ is ActionClass.A:
+            return bool(facts.tools) and not facts.unreadable and all(map(self.tools.fullmatch, facts.tools))
+        return facts.unreadable or any(map(self.tools.fullmatch, facts.tools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +153,7 @@ def _sum_of(settings: Amount | None, payload: bytes) -> tuple[tuple[str, str] | 
     if settings is None:
         return None, True
     try:
-        document = json.loads(payload, parse_float=Decimal, parse_int=Decimal)
+        document = json.loads(payload, parse_float=Decimal, parse_int=Decimal, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
         return None, True
     value = _decimal(look_up(document, settings.pointer))
@@ -151,12 +163,18 @@ def _sum_of(settings: Amount | None, payload: bytes) -> tuple[tuple[str, str] | 
     return _told(value, currency), value > settings.limit
 
 
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two equal keys nobody knows which one the destination reads. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
 def _decimal(found: object) -> Decimal | None:
-    if isinstance(found, str) and len(found) <= 40:
-        try:
-            found = Decimal(found.strip())
-        except InvalidOperation:
-            return None
+    """A JSON number, or text that every reader takes for the same one: ASCII digits, no grouping (`1_000`, `1,000`)."""
+    if isinstance(found, str) and _DECIMAL.fullmatch(text := found.strip(" ")):
+        found = Decimal(text)
     return found if isinstance(found, Decimal) and found.is_finite() and abs(found.adjusted()) < 24 else None
 
 

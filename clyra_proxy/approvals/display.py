@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from urllib.parse import parse_qsl
@@ -21,6 +22,7 @@ from clyra_proxy.telemetry.redaction import MASK, printable
 
 LONGEST_VALUE = 200
 MOST_LINES = 32
+CAUTION = ("caution", "a key stands twice in one object: the destination may read either value")
 _DEEPEST = 8
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "apikey", "authorization", "credential", "privatekey")
 _TEXTS = {True: "true", False: "false", None: "null"}
@@ -30,15 +32,17 @@ type Line = tuple[str, str]
 
 def body_lines(payload: bytes, show: tuple[str, ...]) -> list[Line]:
     """The lines of a JSON body: those of `show`, else its scalar values. A body that is not JSON gives its size."""
-    try:
-        document = json.loads(payload, parse_float=Decimal, parse_int=Decimal) if payload else None
-    except (ValueError, RecursionError):
-        return [("body", f"{len(payload)} bytes that are not JSON")]
     if not payload:
         return [("body", "none")]
-    if show:
-        return [(_clean(pointer), _shown(pointer, look_up(document, pointer))) for pointer in show]
-    return _first_of(document)
+    members = _Members()
+    try:
+        document = json.loads(payload, parse_float=Decimal, parse_int=Decimal, object_pairs_hook=members.of)
+    except (ValueError, RecursionError):
+        return [("body", f"{len(payload)} bytes that are not JSON")]
+    chosen = [(_clean(pointer), _shown(pointer, look_up(document, pointer))) for pointer in show]
+    if members.again:
+        return [CAUTION, *chosen, *_first_of(document)]
+    return chosen or _first_of(document)
 
 
 def clean_line(label: str, value: str) -> Line:
@@ -56,6 +60,27 @@ def query_lines(target: str) -> list[Line]:
     except ValueError:
         return [("query", f"{len(query)} characters")]
     return [(_clean(f"?{name}"), _shown(f"/{escape(name)}", value)) for name, value in pairs]
+
+
+@dataclass(slots=True)
+class _Members:
+    """Objects in which a key that comes again is kept beside the first. again: whether one did."""
+
+    again: bool = False
+
+    def of(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        self.again, found, seen = True, {}, dict[str, int]()
+        for name, value in pairs:
+            key, times = name, seen.get(name, 1)
+            while key in found:
+                times += 1
+                key = f"{name} ({times})"
+            seen[name] = times
+            found[key] = value
+        return found
 
 
 def _first_of(document: object) -> list[Line]:
@@ -86,9 +111,7 @@ def _shown(pointer: str, value: object) -> str:
     if isinstance(value, dict | list):
         return f"({len(value)} entries)"
     if isinstance(value, Decimal):
-        return (
-            _clean(f"{value:f}" if abs(value.adjusted()) < 30 else str(value)) if value.is_finite() else "(no number)"
-        )
+        return _number(value)
     if not isinstance(value, str):
         return _TEXTS[value] if value is None or isinstance(value, bool) else "(unreadable)"
     return MASK if _is_secret(pointer, value) else f'"{_clean(value)}"'

@@ -1,45 +1,82 @@
-"""What other rooms know of an action, beyond its request: which tool it calls, what it does to which object.
+"""What other rooms know of an action, beyond its request: which tools it calls, what it does to which object.
 
-Nothing is made up: what nobody told and the payload does not plainly say is empty.
+Nothing is made up: what nobody told and the payload does not plainly say is empty. What may be a call of a tool and
+cannot be read says so (`unreadable`), so that a rule about tools can hold it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from clyra_proxy.activation.model import Batch
 
 _LONGEST_NAME = 256
+_CALL = "tools/call"
+_SPELLINGS = (b"tools/call", b"\\/", *(b"\\u00%d" % row for row in range(2, 8)))
+"""Bytes without which no JSON text says `tools/call`: as it is, or with characters of it escaped (RFC 8259)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionFacts:
-    """tool: name of the tool that is called. operations, targets: of the rows that are written. rows: how many."""
+    """tools: names of those that are called, several in a batch. operations, targets: of the rows that are written.
 
-    tool: str = ""
+    rows: how many. unreadable: tools may be called that nobody could read.
+    """
+
+    tools: tuple[str, ...] = ()
     operations: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
     rows: int = 0
+    unreadable: bool = False
+
+    @property
+    def tool(self) -> str:
+        """The first one, which records name; "" when there is none."""
+        return self.tools[0] if self.tools else ""
 
 
-def facts_of_batches(batches: Iterable[Batch], tool: str = "") -> ActionFacts:
+def facts_of_batches(batches: Iterable[Batch], tools: Sequence[str] = ()) -> ActionFacts:
     """The facts of what the activation gateway read."""
     listed = tuple(batches)
     operations = frozenset(one.value for batch in listed for one in {row.operation for row in batch.rows})
     targets = frozenset(batch.target for batch in listed if batch.target)
-    return ActionFacts(tool, operations, targets, sum(len(batch.rows) for batch in listed))
+    return ActionFacts(tuple(tools), operations, targets, sum(len(batch.rows) for batch in listed))
 
 
-def tool_called(payload: bytes) -> str:
-    """The tool of an MCP `tools/call` (MCP 2025-06-18), "" when the payload is none."""
-    if b"tools/call" not in payload:
-        return ""
+def with_tools(facts: ActionFacts, payload: bytes) -> ActionFacts:
+    """`facts` with the tools of MCP `tools/call` messages (MCP 2025-06-18; batches as in 2025-03-26), unless known.
+
+    The text is compared after JSON's escapes are undone, so `tools\\/call` is the same call.
+    """
+    if facts.tools or not any(spelling in payload for spelling in _SPELLINGS):
+        return facts
     try:
-        message = json.loads(payload)
-        if message["method"] == "tools/call" and isinstance(name := message["params"]["name"], str):
-            return name[:_LONGEST_NAME]
-    except (ValueError, RecursionError, TypeError, KeyError):
-        return ""
-    return ""
+        document = json.loads(payload, object_pairs_hook=_every)
+    except (ValueError, RecursionError):
+        return replace(facts, unreadable=payload.lstrip()[:1] in (b"{", b"["))
+    messages = document if isinstance(document, list) else [document]
+    return replace(facts, tools=tuple(dict.fromkeys(name for one in messages for name in _named(one))))
+
+
+type _Members = dict[str, list[Any]]
+"""An object with every value of a key that stands in it more than once: nobody knows which one the server takes."""
+
+
+def _every(pairs: list[tuple[str, Any]]) -> _Members:
+    found: _Members = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _named(message: object) -> Iterable[str]:
+    """Names of the tools that one message may call."""
+    if not isinstance(message, dict) or _CALL not in message.get("method", ()):
+        return
+    for parameters in message.get("params", ()):
+        for name in parameters.get("name", ()) if isinstance(parameters, dict) else ():
+            if isinstance(name, str):
+                yield name[:_LONGEST_NAME]

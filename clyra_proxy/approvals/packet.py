@@ -69,7 +69,8 @@ def summary(exchange: Exchange, call: Call, requirement: Requirement, facts: Act
     told = (
         ("tenant", identity.tenant),
         ("run", identity.run),
-        ("tool", call.act.get("tool", "")),
+        ("tool", ", ".join(facts.tools)),
+        ("tool", "may be called: the payload could not be read" if facts.unreadable else ""),
         ("operation", ", ".join(sorted(facts.operations))),
         ("target", ", ".join(sorted(facts.targets))),
         ("rows", str(facts.rows) if facts.rows else ""),

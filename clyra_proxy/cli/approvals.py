@@ -27,6 +27,7 @@ app = typer.Typer(
     help="What waits for a person's approval, who may give it, and how.",
     epilog="See docs/approvals-howto.md.",
 )
+WAYS = ("webauthn", "oidc", "code")
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The approval's id, as in Clyra-Approval.")]
 PersonOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who decides, as in approvals.json.")]
 ByOption = Annotated[
@@ -182,6 +183,8 @@ def _decide(
         told = _ask(home, op="answer", person=asked["person"], nonce=answered["nonce"], **proof)
         print_json(told) if as_json else typer.echo(f"Recorded. The request is now: {told['state']}.")
     elif asked["by"]:
+        if asked["by"] not in WAYS:
+            raise UsageError(f"Nobody answers by {printable(asked['by'])}.", "", f"Use one of {', '.join(WAYS)}.")
         if not asked["person"]:
             raise UsageError("A challenge is for one person.", "", "Say --as NAME.")
         told = _ask(home, op="challenge", id=packet, decision=decision, **asked)

@@ -173,8 +173,8 @@ class Approvals(Section):
     )
     bind_credentials: bool = Field(
         True,
-        description="Bind an approval to the account that the request's `Authorization` names too: a token's subject, "
-        "a signature's key id, else the whole value.",
+        description="Bind an approval to the account that the request's credentials name too (`Authorization` and the "
+        "usual headers of API keys, not cookies): a token's subject, a signature's key id, else the whole value.",
     )
     audience: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$")] = Field(
         "clyra", description="Name of this deployment; approvals of another audience are not accepted."

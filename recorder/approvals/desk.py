@@ -36,7 +36,7 @@ from recorder.approvals.book import (
 from recorder.approvals.errors import Refusal, Unavailable
 from recorder.approvals.holding import hold_against, request_of
 from recorder.approvals.letters import write_letters
-from recorder.approvals.people import duties_of, eligible
+from recorder.approvals.people import duties_of, eligible, voices
 from recorder.approvals.settings import SettingsFile
 from recorder.web_encoding import to_base64url
 
@@ -181,7 +181,7 @@ class Desk:
             notified = sorted({*told, "cli", *(["page"] if self.has_page else [])})
             requester = duties.requester_commitment(self.salt)
             self.record([records.requested(packet, request, event_digest, requester, deadline, len(of), notified)])
-        if len(of) < request.need:
+        if len(voices(of, request.role)) < request.need:
             self.end(self._row(packet), UNREACHABLE, "unreachable", now)
         return self._row(packet)
 

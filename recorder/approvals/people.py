@@ -130,6 +130,12 @@ def _has(person: Person, role: str) -> bool:
     return not role or role in person.roles
 
 
+def voices(people: Iterable[Person], role: str) -> list[Person]:
+    """Of people who may decide, those with a right of their own. All of them together are the largest quorum there can
+    be: who only stands in for another takes that one's voice."""
+    return [person for person in people if _has(person, role)]
+
+
 def eligible(settings: ApprovalSettings, role: str, duties: Duties, now: float) -> list[Person]:
     """Everybody who could decide if nobody had yet."""
     found = []

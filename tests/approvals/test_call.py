@@ -40,7 +40,9 @@ def test_each_part_has_its_own_digest() -> None:
     assert _changed(path="/v1/rows?x=1") == {"action"}
     assert _changed(fields=((b"Idempotency-Key", b"1"),)) == {"headers"}
     assert _changed(fields=((b"idempotency-key", b""),)) == {"headers"}
+    assert _changed(fields=((b"X-Api-Key", b"another account"),)) == {"headers"}
     assert _changed(fields=((b"User-Agent", b"x"),)) == set()
+    assert _changed(fields=((b"Cookie", b"x"),)) == set()
 
 
 def test_header_values_cannot_be_shifted_between_headers() -> None:
@@ -103,6 +105,15 @@ def test_what_is_shown_is_one_line_each_and_no_secret() -> None:
     assert lines["/big"] == "12345678901234567890"
     assert lines["/list/1/deep"] == "null"
     assert dict(body_lines(body, ("/to/x", "/list"))) == {"/to/x": "(not there)", "/list": "(2 entries)"}
+
+
+def test_a_key_that_stands_twice_is_shown_twice() -> None:
+    body = b'{"amount": 1, "amount": 9000, "to": {"amount (2)": 3, "amount": 4, "amount": 5, "amount": 6}}'
+    lines = body_lines(body, ("/amount",))
+    assert [label for label, _ in lines][:2] == ["caution", "/amount"]
+    assert sorted(value for _, value in lines[2:]) == ["1", "3", "4", "5", "6", "9000"]
+    many = b"{" + b",".join([b'"a":1', b'"a (2)":1'] * 50_000) + b"}"
+    assert body_lines(many, ())[-1] == ("not shown", "99968 more values")
 
 
 def test_what_is_left_out_is_counted() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clyra_proxy.approvals.classification import CompiledApprovals, compile_approvals
-from clyra_proxy.approvals.facts import ActionFacts, tool_called
+from clyra_proxy.approvals.facts import ActionFacts, with_tools
 from clyra_proxy.policy.approvals import Approvals
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
 from clyra_proxy.verdict.reasons import Reason
@@ -36,9 +36,9 @@ def _finding(rule: str, action: Action, mode: Mode = Mode.ENFORCE) -> Finding:
         ({"paths": ["/v1/**"]}, NOTHING, True),
         ({"paths": ["/v1/rows"]}, NOTHING, True),
         ({"paths": ["/v2/**"]}, NOTHING, False),
-        ({"tools": ["send_*"]}, ActionFacts(tool="send_money"), True),
-        ({"tools": ["send_*"]}, ActionFacts(tool="resend_money"), False),
-        ({"tools": ["send.money"]}, ActionFacts(tool="sendXmoney"), False),
+        ({"tools": ["send_*"]}, ActionFacts(("send_money",)), True),
+        ({"tools": ["send_*"]}, ActionFacts(("resend_money",)), False),
+        ({"tools": ["send.money"]}, ActionFacts(("sendXmoney",)), False),
         ({"operations": ["delete"]}, ActionFacts(operations=frozenset({"delete", "insert"})), True),
         ({"operations": ["delete"]}, ActionFacts(operations=frozenset({"insert"})), False),
         ({"targets": ["crm.*"]}, ActionFacts(targets=frozenset({"crm.contacts"})), True),
@@ -66,6 +66,13 @@ def test_conditions(condition: dict[str, Any], facts: ActionFacts, holds: bool) 
         (b'{"amount": null}', True),
         (b'{"amount": 1e999}', True),
         (b'{"amount": "NaN"}', True),
+        (b'{"amount": 5000, "amount": 1}', True),
+        (b'{"amount": 1, "other": {"a": 1, "a": 2}}', True),
+        (b'{"amount": "1_0"}', True),
+        (b'{"amount": "1,5"}', True),
+        (b'{"amount": "5e1"}', True),
+        (b'{"amount": " 50.5 "}', False),
+        ('{"amount": "\uff19"}'.encode(), True),
         (b'{"amount": true}', True),
         (b"{}", True),
         (b"[]", True),
@@ -135,15 +142,93 @@ def test_rules_that_make_no_sense_are_refused(rule: dict[str, Any]) -> None:
         _compiled(rule)
 
 
-def test_the_tool_of_an_mcp_call() -> None:
-    assert tool_called(b'{"method":"tools/call","params":{"name":"send"}}') == "send"
-    assert tool_called(b'{"method":"tools/list"}') == ""
-    assert tool_called(b'{"method":"tools/call"}') == ""
+CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"send","arguments":{}}}'
+PING = '{"jsonrpc":"2.0","id":2,"method":"ping"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "tools"),
+    [
+        (CALL, ("send",)),
+        (CALL.replace("tools/call", "tools\\/call"), ("send",)),
+        (CALL.replace("tools/call", "tools\\u002fcall"), ("send",)),
+        (CALL.replace("tools/call", "\\u0074ools\\u002Fcal\\u006c"), ("send",)),
+        (CALL.replace("send", "s\\u0065nd"), ("send",)),
+        (CALL.replace('"method"', '"method":"ping","m\\u0065thod"'), ("send",)),
+        (CALL.replace('"tools/call"', '"tools/call","method":"ping"'), ("send",)),
+        (CALL.replace('"name"', '"name":"get","name"'), ("get", "send")),
+        (f"[{CALL}]", ("send",)),
+        (f"[{PING},{CALL},{CALL.replace('send', 'get')},7]", ("send", "get")),
+        (PING, ()),
+        ('{"method":"tools/list"}', ()),
+        ('{"method":"tools/call"}', ()),
+        ('{"method":"tools/call","params":["send"]}', ()),
+        ('{"note":"tools/call"}', ()),
+        ('"tools/call"', ()),
+    ],
+)
+def test_the_tools_of_an_mcp_message(body: str, tools: tuple[str, ...]) -> None:
+    found = with_tools(NOTHING, body.encode())
+    assert (found.tools, found.unreadable) == (tools, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "unreadable"),
+    [(CALL[:-1], True), (" [" * 100_000 + CALL, True), ("see tools/call in the manual", False), (PING[:-1], False)],
+)
+def test_a_message_that_nobody_can_read_may_call_any_tool(body: str, unreadable: bool) -> None:
+    found = with_tools(NOTHING, body.encode())
+    assert found.unreadable is unreadable
+    held = _compiled({"name": "tools", "class": "B", "tools": ["send_*"]})
+    assert (held.requirement(make_exchange(method="POST"), body.encode(), (), found) is not None) is unreadable
+
+
+def test_a_batch_goes_freely_only_when_all_its_tools_do() -> None:
+    approvals = _compiled({"name": "free", "class": "A", "tools": ["get_*"]}, {"name": "rest", "class": "B"})
+
+    def held(*tools: str) -> bool:
+        return approvals.requirement(make_exchange(method="POST"), b"", (), ActionFacts(tools)) is not None
+
+    assert [held("get_a"), held("get_a", "get_b"), held("get_a", "send"), held()] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "name"),
+    [
+        ("/v1/payments/9", (), "pay"),
+        ("/v1/payments;jsessionid=1/9", (), "pay"),
+        ("/v1/pay%6Dents/9", (), "pay"),
+        ("/v1/payments%2F9", (), "pay"),
+        ("/v1/payments%2f9", (), "pay"),
+        ("/v1%5Cpayments%5C9", (), "pay"),
+        ("/v1\\payments\\9", (), "pay"),
+        ("/v1/x/..;/payments/9", (), "pay"),
+        ("/v1/x%3B/..%3B/payments/9", (), "pay"),
+        ("/v1/other?to=/v1/payments/9;", (), ""),
+        ("/v1/payments-report;x", (), ""),
+        ("/v1/payments/small", (), ""),
+        ("/v1/payments/9/..;/small", (), "pay"),  # a server that keeps `..;` as a name sees payment 9
+        ("/v1/accounts/7", ((b"X-HTTP-Method-Override", b"delete"),), "deletes"),
+        ("/v1/accounts/7", ((b"X-Method-Override", b"PUT"), (b"X-Method-Override", b"DELETE")), "deletes"),
+        ("/v1/accounts/7?_method=DELETE", (), "deletes"),
+        ("/v1/accounts/7?_HttpMethod=DELETE", (), "deletes"),
+        ("/v1/accounts/7?method_=DELETE", (), ""),
+        ("/v1/accounts/7", (), ""),
+    ],
+)
+def test_a_rule_holds_in_any_reading_and_frees_only_in_all(
+    path: str, fields: tuple[tuple[bytes, bytes], ...], name: str
+) -> None:
+    approvals = _compiled(
+        {"name": "small", "class": "A", "paths": ["/v1/payments/small"]},
+        {"name": "pay", "class": "B", "paths": ["/v1/payments/**"]},
+        {"name": "deletes", "class": "B", "methods": ["DELETE"]},
+    )
+    needed = approvals.requirement(make_exchange(method="POST", path=path, fields=fields), b"", (), NOTHING)
+    assert ("" if needed is None else needed.name) == name
 
 
 @given(st.binary(max_size=200))
 def test_any_body_has_a_class(body: bytes) -> None:
     approvals = _compiled({"name": "pay", "class": "B", "amount": {"pointer": "/a/0/b", "currency": "/c"}})
-    assert (
-        approvals.requirement(make_exchange(method="POST"), body, (), ActionFacts(tool=tool_called(body))) is not None
-    )
+    assert approvals.requirement(make_exchange(method="POST"), body, (), with_tools(NOTHING, body)) is not None

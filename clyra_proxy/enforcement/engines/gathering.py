@@ -73,7 +73,7 @@ def _caller(who: Identity) -> CallerFacts:
 def _action_facts(exchange: Exchange) -> ActionFacts:
     state, tools = rows_of(exchange), tools_called(exchange)
     batches = () if state is None or state.batch is None else (state.batch,)
-    return facts_of_batches(batches, tools[0] if tools else "")
+    return facts_of_batches(batches, tools)
 
 
 def _rows(exchange: Exchange) -> RowFacts | None:

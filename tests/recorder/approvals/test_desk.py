@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from recorder.approvals.errors import Refusal
-from tests.support.approval_desk import PAYLOAD, ApprovalRoom, claims
+from tests.support.approval_desk import PAYLOAD, PEOPLE, ApprovalRoom, claims
 
 
 def _refusal(work: Callable[[], object]) -> str:
@@ -156,6 +157,13 @@ def test_where_nobody_can_decide_it_is_unreachable_at_once(room: ApprovalRoom) -
     assert room.open(role="legal")["state"] == "unreachable"
     assert room.open(action_class="C", need=2, role="security")["state"] == "unreachable"
     assert {record["data"]["reason"] for record in room.records("pef.approval.expire")} == {"unreachable"}
+
+
+def test_a_delegate_is_no_further_voice(room: ApprovalRoom) -> None:
+    until = datetime.fromtimestamp(room.now + 3600, UTC).isoformat()
+    room.write({"approvers": list(PEOPLE), "delegations": [{"by": "bob", "to": "carol", "until": until}]})
+    assert room.open(need=2, action_class="C", role="finance")["state"] == "requested"  # ann, and bob or carol
+    assert room.open(need=3, action_class="C", role="finance")["state"] == "unreachable"
 
 
 def test_coming_back_needs_the_very_same_call(room: ApprovalRoom) -> None:

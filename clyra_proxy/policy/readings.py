@@ -1,0 +1,53 @@
+"""The readings that a request line has: which methods and which paths a server may take it for.
+
+Servers differ in more than RFC 3986 lets them: some decode `%2F`, take `\\` for a slash, drop what follows a `;` in a
+segment, or believe a header that names another method. A rule that holds something back must hold in any reading, one
+that lets something go only in all of them; the plain reading alone is `normalise_path`. Linear in the path.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from clyra_proxy.exchange import RequestHead
+from clyra_proxy.policy.paths import normalise_path
+
+OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+"""Headers by which frameworks take one method for another."""
+_PARAMETERS = ("_method", "_httpmethod")
+
+
+def methods_of(request: RequestHead) -> frozenset[str]:
+    """The request's method, and those that an override in a header or the query names; upper case."""
+    found = {request.method.upper()}
+    for name in OVERRIDES:
+        found |= {value.strip().upper() for value in request.get_all(name)}
+    for part in request.path.partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        if name.lower() in _PARAMETERS:
+            found.add(unquote(value).strip().upper())
+    return frozenset(found)
+
+
+def paths_of(target: str) -> tuple[str, ...]:
+    """The paths that a request target may mean, the plain reading first; mostly just that one."""
+    path = target.partition("?")[0].partition("#")[0]
+    plain = normalise_path(path)
+    if not any(mark in path for mark in ("%", "\\", ";")):
+        return (plain,)
+    cut, decoded = _without_parameters(path), _decoded(path)
+    others = (cut, decoded, _without_parameters(decoded), _decoded(cut))
+    return tuple(dict.fromkeys((plain, *map(_normalised, others))))
+
+
+def _without_parameters(path: str) -> str:
+    return "/".join(segment.partition(";")[0] for segment in path.split("/"))
+
+
+def _decoded(path: str) -> str:
+    return unquote(path, errors="surrogateescape").replace("\\", "/")
+
+
+def _normalised(path: str) -> str:
+    """A path whose `?` and `#` were escapes a moment ago, so they cut nothing off."""
+    return normalise_path(path.replace("?", "%3F").replace("#", "%23"))
