@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of
@@ -27,6 +28,10 @@ class Element(NamedTuple):
     name: str = ""
     whole: bool = False
     pointer: str = ""
+
+
+value_of = itemgetter(Element._fields.index("value"))
+"""Of an element; quicker than the attribute where it is asked of many."""
 
 
 def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> list[Element]:

@@ -15,7 +15,7 @@ from clyra_proxy.activation.profiles import line_rows
 from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
-from clyra_proxy.activation.profiles.elements import Element, find_elements
+from clyra_proxy.activation.profiles.elements import Element, find_elements, value_of
 from clyra_proxy.activation.profiles.facts import Sent
 from clyra_proxy.activation.profiles.file_parts import find_file
 from clyra_proxy.activation.profiles.form_body import parse_embedded
@@ -52,7 +52,7 @@ class DeclaredEndpoint:
         self._open(head, body)
         operation = self.operation()
         rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
-        self.sent.elements = dict(enumerate(element.value for element in self._elements))
+        self.sent.elements = dict(enumerate(map(value_of, self._elements)))
         if len(rows) > 1 and self._elements[0].whole:
             rows = tuple(row._replace(key=id_) for row, id_ in zip(rows, self._listed(self.shape.split), strict=True))
         return self._batch(head, rows=rows)

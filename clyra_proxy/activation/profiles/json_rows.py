@@ -16,14 +16,15 @@ from typing import Any
 
 from clyra_proxy.activation.model import Operation, Row
 from clyra_proxy.activation.profiles.declaration import EndpointShape, Match
-from clyra_proxy.activation.profiles.elements import Element
+from clyra_proxy.activation.profiles.elements import Element, value_of
 from clyra_proxy.activation.profiles.json_body import Tokens, look, text_of, tokens_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.row_fields import RowFields
 
 _OBJECTS = {dict}
+_TEXTS = {str}
+_NOTHING = {type(None)}
 _made = partial(tuple.__new__, Row)  # what the constructor does, without a call in Python for each row
-_value = itemgetter(Element._fields.index("value"))
 _name = itemgetter(Element._fields.index("name"))
 _pointer = itemgetter(Element._fields.index("pointer"))
 
@@ -66,7 +67,7 @@ class RowReading:
         self, elements: list[Element], operation: Operation, keys: tuple[Tokens | str, ...]
     ) -> tuple[Row, ...] | None:
         """What `_row` makes, for all rows at once: most batches, so it is quick. None where some are no objects."""
-        values = list(map(_value, elements))
+        values = list(map(value_of, elements))
         if set(map(type, values)) != _OBJECTS or any(map(_name, elements)):
             return None
         names = frozenset().union(*values)
@@ -143,18 +144,26 @@ def _keys_of_all(
     for place in keys:
         if isinstance(place, str):
             return [place] * len(values)
-        if len(place) > 1 and place[0] in names:
+        first, there = place[0], place[0] in names
+        if not there and (len(place) > 1 or fields is values):
+            continue
+        if len(place) > 1:
             break
-        if len(place) == 1:
-            holders = values if place[0] in names else fields
-            found = [text_of(each.get(place[0])) for each in holders]
-            if all(found):
-                return found
-            if any(found):
-                break
+        found = _texts_of([each.get(first) for each in (values if there else fields)])
+        if all(found):
+            return found
+        if there or any(found):
+            break
     else:
         return [""] * len(values)
     return [_key(value, each, keys) for value, each in zip(values, fields, strict=True)]
+
+
+def _texts_of(values: list[Any]) -> list[str]:
+    kinds = set(map(type, values))
+    if kinds == _TEXTS:
+        return values
+    return [""] * len(values) if kinds == _NOTHING else list(map(text_of, values))
 
 
 def _key(value: Any, values: Mapping[str, object], keys: tuple[Tokens | str, ...]) -> str:

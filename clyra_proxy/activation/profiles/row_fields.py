@@ -35,7 +35,9 @@ class RowFields:
         if self._none.isdisjoint(value):
             return value
         if self._shallow:
-            fields: dict[str, object] = {name: each for name, each in value.items() if name not in self._none}
+            fields: dict[str, object] = value.copy()
+            for name in self._none:
+                fields.pop(name, None)
             for root in self._roots:
                 inner = value.get(root, fields)
                 if type(inner) is not dict or (inner is not fields and not fields.keys().isdisjoint(inner)):

@@ -12,6 +12,7 @@ import os
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.rows.distinct import Distinct
@@ -38,7 +39,7 @@ class Shares:
 
     def __init__(self, state: StateStore, secret: bytes, run_s: int) -> None:
         self._state = state
-        self._secret = secret[:64]
+        self._seed = int.from_bytes(blake2b(secret, digest_size=8).digest())
         self._run_s = run_s
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self._worker = secrets.token_hex(6)
@@ -52,7 +53,7 @@ class Shares:
         now, allowed = group.inspection.now, int(share * table_rows)
         run = self._run(group.run)
         keys = [row.key for row in group.rows if row.key]
-        run.seen.add(keys, self._secret)
+        run.seen.add(keys, self._seed)
         run.keyless += len(group.rows) - len(keys)
         run.unwritten += len(group.rows)
         if run.unwritten >= min(UNWRITTEN, allowed // _SLACK) or sent > allowed * _NEAR:

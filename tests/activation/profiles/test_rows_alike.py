@@ -1,0 +1,60 @@
+"""Rows that are read by columns are what reading each of them alone gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from clyra_proxy.activation.model import Operation
+from clyra_proxy.activation.profile import UnreadableError
+from clyra_proxy.activation.profiles.declaration import EndpointShape
+from clyra_proxy.activation.profiles.elements import find_elements
+from clyra_proxy.activation.profiles.json_rows import RowReading
+
+NAMES = ("id", "email", "properties", "type", "other")
+SCALAR = st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["", "a", "b"])
+NAME = st.sampled_from(NAMES)
+OBJECT = st.dictionaries(NAME, SCALAR | st.dictionaries(NAME, SCALAR, max_size=3), max_size=5)
+SAME = OBJECT.flatmap(lambda one: st.lists(st.fixed_dictionaries(dict.fromkeys(one, SCALAR)), max_size=6))
+SHAPE = st.builds(
+    EndpointShape,
+    id=st.just("one"),
+    request=st.just("POST /x"),
+    rows=st.just(["/rows", "/more"]),
+    values=st.sampled_from([[], ["/properties"], ["/properties", "/other"]]),
+    envelope=st.sampled_from([[], ["id"], ["type"], ["id", "type"]]),
+    key=st.lists(st.sampled_from(["/id", "/email", "/properties/email", "@id", "fixed"]), max_size=3),
+    list_operations=st.sampled_from([{}, {"more": Operation.DELETE}]),
+)
+
+
+@given(SHAPE, st.lists(OBJECT, max_size=6) | SAME | st.lists(OBJECT | SCALAR, max_size=6), SAME)
+@example(
+    EndpointShape(id="one", request="POST /x", rows=["/rows"], values=["/properties"], envelope=["id"], key=["/id"]),
+    [{"id": None, "properties": {"id": "inner"}}, {"id": "", "properties": {"id": "inner"}}],
+    [],
+)
+def test_by_columns_as_one_by_one(shape: EndpointShape, rows: list[Any], more: list[Any]) -> None:
+    reading, document = RowReading(shape), {"rows": rows, "more": more}
+    elements = find_elements(document, reading.containers, None)
+    keys = reading._keys(document, {"id": "7"})
+    try:
+        expected: Any = [
+            reading._row(index, element, Operation.UPDATE, [], keys) for index, element in enumerate(elements)
+        ]
+    except UnreadableError as error:
+        expected = error.reason
+    try:
+        found: Any = list(reading.rows(document, elements, Operation.UPDATE, {"id": "7"}))
+    except UnreadableError as error:
+        found = error.reason
+    assert found == expected
+
+
+def test_every_row_of_a_long_array_has_its_pointer() -> None:
+    for count in (0, 1, 2, 3, 1023, 1024, 1025):
+        elements = find_elements({"a/b": [{}] * count}, (("a/b",),), None)
+        assert [one.pointer for one in elements] == [f"/a~1b/{at}" for at in range(count)]
+        assert [one.position for one in elements] == list(range(count))
