@@ -15,8 +15,9 @@ from clyra_proxy.activation.model import Batch
 
 _LONGEST_NAME = 256
 _CALL = "tools/call"
-_SPELLINGS = (b"tools/call", b"\\/", *(b"\\u00%d" % row for row in range(2, 8)))
-"""Bytes without which no JSON text says `tools/call`: as it is, or with characters of it escaped (RFC 8259)."""
+_PLAIN = b"tools/call"
+_ESCAPES = (b"\\/", *(b"\\u00%d" % row for row in range(2, 8)))
+"""Bytes without which no JSON text says `tools/call` other than plainly (RFC 8259)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def with_tools(facts: ActionFacts, payload: bytes) -> ActionFacts:
 
     The text is compared after JSON's escapes are undone, so `tools\\/call` is the same call.
     """
-    if facts.tools or not any(spelling in payload for spelling in _SPELLINGS):
+    if facts.tools or not _may_call(payload):
         return facts
     try:
         document = json.loads(payload, object_pairs_hook=_every)
@@ -59,6 +60,11 @@ def with_tools(facts: ActionFacts, payload: bytes) -> ActionFacts:
         return replace(facts, unreadable=payload.lstrip()[:1] in (b"{", b"["))
     messages = document if isinstance(document, list) else [document]
     return replace(facts, tools=tuple(dict.fromkeys(name for one in messages for name in _named(one))))
+
+
+def _may_call(payload: bytes) -> bool:
+    """Whether a text may say `tools/call`; most have no escape at all, which is quickly seen."""
+    return _PLAIN in payload or (b"\\" in payload and any(escape in payload for escape in _ESCAPES))
 
 
 type _Members = dict[str, list[Any]]
