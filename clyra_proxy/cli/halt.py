@@ -89,7 +89,7 @@ def seconds(text: str | None) -> float | None:
     if text is None:
         return None
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-    if not number.isascii() or not number.isdigit() or not 0 < int(number) <= 365 * 86_400:
+    if not number.isascii() or not number.isdigit() or len(number) > 9 or int(number) == 0:
         raise UsageError(f"{text!r} is no time.", "", "Write a number with s, m, h or d, for example 15m.")
     return float(int(number) * _UNITS[unit])
 
@@ -105,7 +105,7 @@ def _order(home: Home, request: dict[str, Any], url: str | None, key: Path | Non
     from clyra_proxy.engine.control import ask_supervisor
     from clyra_proxy.errors import StartupError
 
-    Place.parse(request["scope"])
+    Place.ordered(request["scope"])
     if (url is None) != (key is None):
         raise UsageError(
             "--url and --key belong together.", "", "Give both, or none for the proxy of this data folder."
@@ -140,7 +140,7 @@ async def _keep_for_later(home: Home, request: dict[str, Any]) -> dict[str, Any]
         user = getpass.getuser()
         actor = Actor(f"{request['by']} ({user})" if request["by"] else user, "os")
         order = Order(Cause.MANUAL, Channel.CLI, request["reason"], actor, request["for_s"])
-        place = Place.parse(request["scope"])
+        place = Place.ordered(request["scope"])
         if request["command"] == "halt":
             answer = await office.halt(place, order)
         else:

@@ -13,7 +13,7 @@ import pwd
 from typing import TYPE_CHECKING, Any
 
 from clyra_proxy.enforcement.halt.book import Order
-from clyra_proxy.enforcement.halt.model import EVERYTHING, NOBODY, Actor, Cause, Channel, Place
+from clyra_proxy.enforcement.halt.model import EVERYTHING, NOBODY, Actor, Cause, Channel, Place, Scope
 from clyra_proxy.enforcement.halt.office import HaltOffice, Push
 from clyra_proxy.engine.control import Message
 from clyra_proxy.engine.launch import Launch
@@ -42,6 +42,7 @@ class Halting:
         self._loop = asyncio.get_running_loop()
         self._recorder = ChangeRecorder(home)
         self.office = HaltOffice(home.halts, settings, push, self._recorder, sentinel=sentinel)
+        self._destinations = _names(launch.document)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running: list[asyncio.Task[None]] = []
         state, folder = launch.document.enforcement.state, launch.policy_file.resolve().parent
@@ -88,6 +89,7 @@ class Halting:
     def configure(self, document: PolicyDocument, generation: int) -> None:
         """Another policy is in force."""
         self.office.configure(document.enforcement.halt)
+        self._destinations = _names(document)
         self.office.generation = generation
 
     def hear(self, message: Message) -> None:
@@ -108,17 +110,24 @@ class Halting:
     async def order(self, request: Message, channel: Channel, asker: Actor) -> Message:
         """Carry out an order: `command`, `scope`, `reason`, `for_s`, `by`. Never raises; a refusal is an answer."""
         try:
-            place = Place.parse(str(request.get("scope", "")))
+            place = Place.ordered(str(request.get("scope", "")))
             by, reason, lasting = request.get("by"), str(request.get("reason", "")), request.get("for_s")
             actor = Actor(f"{by} ({asker.name})" if by else asker.name, asker.auth)
             order = Order(Cause.MANUAL, channel, reason, actor, None if lasting is None else float(lasting))
             if request["command"] == "halt":
-                return await self.office.halt(place, order)
+                return {**await self.office.halt(place, order), **self._unmet(place)}
             return await self.office.release(place, order, order.lasting_s)
         except ClyraError as error:
             return {"ok": False, "what": error.what, "why": error.why, "todo": error.todo}
         except (TypeError, ValueError):
             return {"ok": False, "what": "The order makes no sense.", "why": "", "todo": ""}
+
+    def _unmet(self, place: Place) -> Message:
+        """A note where the policy has no such destination and it looks like no host: most likely a slip."""
+        known = place.scope is not Scope.DESTINATION or place.target in self._destinations
+        if known or not place.target.isascii() or any(mark in place.target for mark in ".:"):
+            return {}
+        return {"note": f"The policy has no destination `{place.target}`; this stops only a host of that name."}
 
     def _carry(self, order: Message, asker: Actor) -> Message:
         """A signed order, in a thread of the listener."""
@@ -128,6 +137,11 @@ class Halting:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _names(document: PolicyDocument) -> frozenset[str]:
+    """Names of destinations as halts compare them."""
+    return frozenset(name.lower() for name in document.destinations)
 
 
 def _user(uid: object) -> Actor:

@@ -58,6 +58,18 @@ def load(folder: Path) -> Kept:
         return Kept(_everything(), damaged=True)
 
 
+def is_there(sentinel: Path) -> bool:
+    """Whether the sentinel file is there, whatever it is: empty, a folder, a link to nothing. Where nobody can tell
+    (a folder that may not be looked into), it is."""
+    try:
+        sentinel.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def peek(folder: Path) -> tuple[Halt, ...]:
     """The halts of a folder as they are; one file that cannot be read is one halt of everything."""
     try:

@@ -6,16 +6,24 @@ halt.book`), so that workers and replicas can tell the newer of two without aski
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from clyra_proxy.egress.hosts import InvalidHostError, normalise_host
 from clyra_proxy.errors import UsageError
 
 LONGEST_TARGET = 256
 LONGEST_REASON = 512
 LONGEST_ACTOR = 128
+LONGEST_ORDER_S = 365 * 86_400.0
+"""Time that a person may halt for; longer is until he resumes."""
+
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""A destination's name, or a host of one label; either is compared as it is."""
 
 
 class Scope(StrEnum):
@@ -100,6 +108,26 @@ class Place:
         if len(target) > LONGEST_TARGET or not target.isprintable():
             raise UsageError("The target is no name.", f"At most {LONGEST_TARGET} printable characters.", "")
         return cls(Scope(scope), target.rstrip(".").lower() if scope == Scope.DESTINATION else target)
+
+    @classmethod
+    def ordered(cls, text: str) -> Place:
+        """The place that a person names, in the spelling that traffic is compared with. Raises UsageError.
+
+        What can never be met is refused: an order that stops nothing must not look as if it did.
+        """
+        place = cls.parse(text)
+        if "*" in place.target:
+            raise UsageError("A halt names one, and knows no patterns.", "", "Name it, or halt `global`.")
+        if place.scope is not Scope.DESTINATION or _NAME.fullmatch(place.target):
+            return place
+        try:
+            return cls(place.scope, normalise_host(place.target))
+        except InvalidHostError:
+            raise UsageError(
+                f"{place.target!r} is no destination.",
+                "It is neither a name of the policy nor a host; a host has no scheme, port or path.",
+                "Write for example `destination:api.example.com`.",
+            ) from None
 
 
 EVERYTHING = Place(Scope.GLOBAL)

@@ -18,7 +18,7 @@ from clyra_proxy.enforcement.halt import file
 from clyra_proxy.enforcement.halt.book import Change, HaltBook, Order
 from clyra_proxy.enforcement.halt.evidence import events_of
 from clyra_proxy.enforcement.halt.ledger import Ledger, Recorder
-from clyra_proxy.enforcement.halt.model import EVERYTHING, Cause, Channel, Halt, Phase, Place
+from clyra_proxy.enforcement.halt.model import EVERYTHING, LONGEST_ORDER_S, Cause, Channel, Halt, Phase, Place
 from clyra_proxy.enforcement.halt.telling import tell
 from clyra_proxy.enforcement.halt.tripwire import Trip, Tripwire
 from clyra_proxy.errors import ClyraError, UsageError
@@ -74,8 +74,6 @@ class HaltOffice:
             self._settings = settings
             self._wire = Tripwire(settings)
 
-    # -- what is known ------------------------------------------------------------------------------------------
-
     @property
     def clock(self) -> Callable[[], float]:
         return self._clock
@@ -101,7 +99,11 @@ class HaltOffice:
     # -- orders of people ---------------------------------------------------------------------------------------
 
     async def halt(self, place: Place, order: Order) -> Message:
-        """Halt a place; what to answer."""
+        """Halt a place; what to answer. Raises UsageError."""
+        if order.lasting_s is not None and not 0 < order.lasting_s <= LONGEST_ORDER_S:
+            raise UsageError(
+                "A halt lasts up to 365 days.", "", "Give another --for, or none: it then holds until resumed."
+            )
         began = time.perf_counter()
         change = self._book.halt(place, order, self._clock())
         if change is None:
@@ -112,7 +114,7 @@ class HaltOffice:
         """End a halt, or for some seconds let its place pass. Raises UsageError."""
         if not order.actor.name or not order.reason.strip():
             raise UsageError("A release needs a person and a reason.", "", "Give --reason, and --by where asked.")
-        if place == EVERYTHING and self.sentinel.exists():
+        if place == EVERYTHING and file.is_there(self.sentinel):
             raise UsageError(f"The file {self.sentinel} is there.", "It halts everything.", "Take it away first.")
         longest = self._settings.longest_override_seconds
         now = self._clock()
@@ -148,11 +150,13 @@ class HaltOffice:
                 await self.step()
             except ClyraError as error:
                 log.error("the kill switch: %s", error)  # noqa: TRY400 - said in words
+            except Exception as error:  # noqa: BLE001 - whatever it was, the watch goes on
+                log.error("the kill switch: %s", type(error).__name__)  # noqa: TRY400 - as above
 
     async def step(self) -> None:
         """One look."""
         now, began = self._clock(), time.perf_counter()
-        if self.sentinel.exists() and not self._is_all_halted():
+        if file.is_there(self.sentinel) and not self._is_all_halted():
             await self.halt(EVERYTHING, Order(Cause.MANUAL, Channel.FILE, f"the file {self.sentinel.name} is there"))
         away = self._recorder.state in ("down", "refusing")
         if (trip := self._wire.recorder_is(away, now)) is not None:
@@ -180,8 +184,9 @@ class HaltOffice:
             await self._stop([change], began)
 
     def _is_all_halted(self) -> bool:
+        """Whether everything is halted, and not only for a time."""
         standing = self._book.find(EVERYTHING)
-        return standing is not None and standing.phase is Phase.HALTED
+        return standing is not None and standing.phase is Phase.HALTED and standing.until is None
 
     def _told(self, place: Place) -> Message | None:
         standing = self._book.find(place)

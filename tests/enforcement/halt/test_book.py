@@ -235,3 +235,28 @@ def test_places_have_names(text: str, place: Place) -> None:
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(UsageError):
         Place.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("destination:CRM_prod", "destination:crm_prod"),
+        ("destination:API.Example.com.", "destination:api.example.com"),
+        ("destination:b\u00fccher.example", "destination:xn--bcher-kva.example"),
+        ("destination:127.1", "destination:127.0.0.1"),
+        ("destination:[::1]", "destination:::1"),
+        ("destination:localhost", "destination:localhost"),
+        ("agent:crm-bot", "agent:crm-bot"),
+        ("destination:api.example.com:443", ""),
+        ("destination:https://api.example.com/v1", ""),
+        ("destination:api.example.com/v1", ""),
+        ("destination:*.example.com", ""),
+        ("agent:crm-*", ""),
+    ],
+)
+def test_a_person_names_what_traffic_can_meet(text: str, name: str) -> None:
+    if name:
+        assert Place.ordered(text).name == name
+        return
+    with pytest.raises(UsageError):
+        Place.ordered(text)

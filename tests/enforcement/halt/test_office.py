@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,66 @@ def test_the_sentinel_file_halts_outranks_an_override_and_blocks_a_release(tmp_p
         world.office.sentinel.touch()
         await world.office.step()
         assert world.office.describe()[0]["phase"] == "halted"
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize("kind", ["empty", "folder", "link to nothing", "link to itself"])
+def test_a_sentinel_of_any_kind_halts(tmp_path: Path, kind: str) -> None:
+    async def work(world: World) -> None:
+        sentinel = world.office.sentinel
+        if kind == "folder":
+            sentinel.mkdir()
+        elif kind == "empty":
+            sentinel.touch()
+        else:
+            sentinel.symlink_to(sentinel if kind == "link to itself" else tmp_path / "nothing")
+        await world.office.step()
+        assert world.office.describe()[0]["phase"] == "halted"
+
+    run(tmp_path, work)
+
+
+def test_the_sentinel_file_outlasts_a_halt_for_a_time(tmp_path: Path) -> None:
+    async def work(world: World) -> None:
+        await world.office.halt(EVERYTHING, replace(BY_HAND, lasting_s=5.0))
+        world.office.sentinel.touch()
+        await world.office.step()
+        world.now += 10
+        await world.office.step()
+        assert [halt["phase"] for halt in world.office.describe()] == ["halted"]
+        assert all(len(snapshot["halts"]) == 1 for snapshot in world.snapshots)  # at no moment was it open
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize("lasting", [0.0, -1.0, 366 * 86_400.0, 1e300, float("inf"), float("nan")])
+def test_a_halt_of_no_sensible_length_halts_nothing(tmp_path: Path, lasting: float) -> None:
+    async def work(world: World) -> None:
+        with pytest.raises(UsageError):
+            await world.office.halt(BOT, replace(BY_HAND, lasting_s=lasting))
+        assert world.office.describe() == []
+
+    run(tmp_path, work)
+
+
+def test_the_watch_goes_on_after_what_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, again = 0, asyncio.Event()
+
+    def look(_: Path) -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise PermissionError
+        again.set()
+        return False
+
+    monkeypatch.setattr(file, "is_there", look)
+
+    async def work(world: World) -> None:
+        watching = asyncio.ensure_future(world.office.run())
+        await asyncio.wait_for(again.wait(), 60)
+        watching.cancel()
 
     run(tmp_path, work)
 
