@@ -38,6 +38,7 @@ class Channel:
         self._writer = writer
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
+        self._ended = False  # `serve` saw the end, so no reply can come any more
 
     @classmethod
     async def over(cls, sock: socket.socket) -> Channel:
@@ -50,6 +51,8 @@ class Channel:
 
     async def request(self, message: Message, within_s: float) -> Message:
         """Send and wait for the reply. Raises ChannelClosed, or TimeoutError after `within_s` seconds."""
+        if self._ended:
+            raise ChannelClosed
         number = next(self._numbers)
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
@@ -71,6 +74,7 @@ class Channel:
                 elif not waiting.done():
                     waiting.set_result(message)
         finally:
+            self._ended = True
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(ChannelClosed)
