@@ -28,7 +28,7 @@ from clyra_proxy.genai.classifier import Classifier
 from clyra_proxy.genai.embedding.encoder import load_encoder
 from clyra_proxy.genai.embedding.head import SHIPPED, Head
 from clyra_proxy.genai.embedding.layer import FAINT, Layer
-from clyra_proxy.genai.injection.detector import THRESHOLD
+from clyra_proxy.genai.injection.weighing import THRESHOLD
 
 _HIDDEN = 64
 _PENALTY = 0.1

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from math import inf
 from typing import Any, Protocol
 
 from clyra_proxy.genai.injection.assessment import Assessment, Found, rule_of
@@ -23,28 +22,18 @@ from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, 
 from clyra_proxy.genai.injection.passages import passages
 from clyra_proxy.genai.injection.sieve import Scan
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
+from clyra_proxy.genai.injection.weighing import LONG, SHORT, THRESHOLD, counting, score_of
 from clyra_proxy.genai.injection.windows import worst_window
 from clyra_proxy.genai.model import Provenance
 
-THRESHOLD = 5.0
-CORROBORATING = 2.0
-"""Points of the classifier from which rules above the level count: broad ones, which it vets."""
 CLASSIFIER = "classifier"
 """The id that stands for it among the patterns."""
 _TRUST = {Provenance.SYSTEM: 0.3, Provenance.ASSISTANT: 0.5}
 """What a score is multiplied with: operators write orders to the model all day, and models quote what they read."""
 _VETTED = 3
-"""Level up to which it does."""
-_ALONE = 4.0
-"""Most points of the classifier where no rule matches: it never decides alone."""
-_SHORT = 300
-_PARTLY = 0.625
-"""In a text of at most _SHORT bytes two broad rules of 4 points make 5: there is little room for chance."""
+"""Level up to which rules take part at any level: broad ones, which decide nothing alone."""
 _SURE = 4.0
-_BRIEF = 400
-"""Bytes up to which CORROBORATING points are enough for broad rules; up to _LONG it takes one more."""
-_LONG = 1000
-"""Bytes from which the classifier must be sure to count, and no longer vets broad rules: more room for chance."""
+"""Points that the classifier must give a text of more than LONG bytes to count there."""
 _AROUND = 150
 """Bytes before and after what rules found that the classifier is asked about, and the points it must give."""
 _HINT = 1.0
@@ -135,7 +124,7 @@ class Detector:
     ) -> Assessment:
         """The whole, and where that is not enough its passages."""
         judged = self._sifted(plain, hits, _trusted(points, len(plain)), len(plain), provenance)
-        if judged.flagged or len(plain) <= _BRIEF or self._classifier is None:
+        if judged.flagged or len(plain) <= SHORT or self._classifier is None:
             return judged
         found = [found_at(look, hit, provenance, mention=False) for look, hit in hits]
         for start, end in passages(plain, found):
@@ -160,7 +149,7 @@ class Detector:
         weighed = provenance
         found = [found_at(look, hit, weighed, mention=False) for look, hit in hits]
         judged = self._judged(found, points, size, provenance)
-        if judged.flagged and provenance.foreign and size > _LONG and not self._suspects(plain, found):
+        if judged.flagged and provenance.foreign and size > LONG and not self._suspects(plain, found):
             weighed = Provenance.UNKNOWN
             found = [found_at(look, hit, weighed, mention=False) for look, hit in hits]
             judged = self._judged(found, points, size, provenance)
@@ -203,22 +192,11 @@ class Detector:
             scan = scans[look.content] = scans.get(look.content) or self._lexicon.scan(look.content)
         return [hit for hit in self._sets[look.view].hits(look.content, scan) if _applies(hit.rule, look)]
 
-    def _counting(self, found: Iterable[Found], points: float, size: int) -> Iterator[Found]:
-        """What counts: rules of the level; broader ones where the classifier agrees, or partly in a short text."""
-        for item in found:
-            if item.rule.level <= self.level or points >= _vetting(size):
-                yield item
-            elif size <= _SHORT and item.worth >= 1:
-                yield replace(item, worth=item.worth * _PARTLY)
-
     def _judged(self, found: list[Found], points: float, size: int, provenance: Provenance) -> Assessment:
-        found = list(self._counting(found, points, size))
+        found = list(counting(found, points, size, self.level))
         seen = [item for item in found if item.view is not View.DESPACED]  # blanks tell use from mention
         worst = worst_window(seen if any(item.mention for item in seen) else found)
-        if points < CORROBORATING and not any(item.rule.level <= self.level for item in worst):
-            points = 0.0  # too faint to add to broad rules
-        points = points if any(item.worth >= 1 for item in worst) else min(points, _ALONE)
-        score = round((sum(item.worth for item in worst) + points) * _TRUST.get(provenance, 1.0), 2)
+        score = round(score_of(worst, points, self.level) * _TRUST.get(provenance, 1.0), 2)
         if not score:
             return Assessment(level=self.level)
         worst.sort(key=lambda item: -item.worth)
@@ -238,12 +216,7 @@ class Detector:
 
 def _trusted(points: float, size: int) -> float:
     """What counts of the classifier's points for a whole text of so many bytes."""
-    return points if points >= _SURE or size <= _LONG else 0.0
-
-
-def _vetting(size: int) -> float:
-    """Points of the classifier from which broad rules count in a text of so many bytes."""
-    return CORROBORATING if size <= _BRIEF else CORROBORATING + 1 if size <= _LONG else inf
+    return points if points >= _SURE or size <= LONG else 0.0
 
 
 def _applies(rule: Rule, look: Look) -> bool:

@@ -2,9 +2,10 @@
 
 Rule: a match is a mention when it stands in quotes (or a code span) and the words around it talk about attacks,
 detection, tests or code; without quotes only when they plainly talk about attacks, and then never in text from
-strangers, who could write such words around a real order; or when a short text begins by asking about it; or when
-it is an identifier. A mention is worth MENTION of a use. What is looked at is NEAR bytes on each side, so the time
-for a match is constant; the cheap questions come first, and the words are looked for by automata.
+strangers, who could write such words around a real order; or when a short text begins by asking about it (that of a
+stranger must end with the question, too); or when it is an identifier. A mention is worth MENTION of a use. What is
+looked at is NEAR bytes on each side, so the time for a match is constant; the cheap questions come first, and the
+words are looked for by automata.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ _ASKED_ABOUT = re.compile(
     rb"(?:explain|mean|of|does|say|says|use|using) the (?:phrase|sentence|words|string) [\"'`]?$"
 )
 _QUESTION = 120
+_NOTHING_MORE = re.compile(rb"(?:[\"'`][^.!?\n]{0,40}|[^.!?\n\"'`]{0,12})[.!?\"'`\s]{0,4}\Z")
+"""After a match that is asked about: the question ends, and with it the text. A stranger's order would go on."""
 _OWN_DOING = re.compile(
     rb"(?i)\b(?:can|could|may|should|do|must|how to|would) i (?:just |safely |also )?$|"
     rb"\b(?:make|makes|making|let|lets|have) (?:the|my|our|an?|its?|word|excel) (?:(?!ai\b|model|assistant|chat)\w+ )?$"
@@ -109,7 +112,7 @@ def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> 
     attacks = set() if provenance.foreign else _distinct(_ABOUT_ATTACKS, around)
     if len(attacks) >= 2:
         return True
-    if start < _QUESTION and not provenance.foreign and _ASKED_ABOUT.search(before):
+    if start < _QUESTION and _ASKED_ABOUT.search(before) and (not provenance.foreign or _NOTHING_MORE.match(after)):
         return True
     if _OWN_DOING.search(before[-60:]) and b"your" not in content[start:end].lower():
         return True

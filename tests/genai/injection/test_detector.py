@@ -44,7 +44,7 @@ class Fixed:
 
 
 def test_scores_of_one_window_add_up_and_each_rule_counts_once() -> None:
-    detector = Detector(rules=THREES)
+    detector = Detector(rules=THREES, level=2)
     assert detector.assess("apple apple apple").score == 3
     assert detector.assess("apple and pear").score == 6
     assert detector.assess("apple" + " x" * WINDOW + " pear").score == 3
@@ -55,12 +55,12 @@ def test_short_attack_in_a_long_document_is_not_diluted() -> None:
     assert Detector().assess(filler + ORDER + filler).flagged
 
 
-def test_rules_above_the_level_count_only_when_the_classifier_agrees() -> None:
+def test_rules_above_the_level_count_in_a_longer_text_only_when_the_classifier_agrees() -> None:
     text = "plum and apple" + " and nothing else" * 20
-    assert Detector(rules=THREES).assess(text).score == 3
-    assert Detector(rules=THREES, classifier=Fixed(0)).assess(text).score == 3
-    agreed = Detector(rules=THREES, classifier=Fixed(2)).assess(text)
-    assert (agreed.score, set(agreed.patterns)) == (8, {"t.late", "t.one", CLASSIFIER})
+    assert Detector(rules=THREES, level=2).assess(text).score == 3
+    assert Detector(rules=THREES, level=2, classifier=Fixed(2)).assess(text).score == 5
+    agreed = Detector(rules=THREES, level=2, classifier=Fixed(3)).assess(text)
+    assert (agreed.score, set(agreed.patterns)) == (9, {"t.late", "t.one", CLASSIFIER})
     assert Detector(rules=THREES, level=3).assess(text).score == 6
 
 
@@ -68,14 +68,54 @@ def test_in_a_longer_text_a_passage_counts_as_alone_when_the_classifier_agrees_a
     filler = "Nothing of it stands here, and nothing follows.\n" * 60
     text = f"{filler}plum and apple\n{filler}"
     scores = [Detector(rules=THREES, classifier=Fixed(points)).assess(text).score for points in (0, 1, 2, 5)]
-    assert scores == [3, 3, 8, 8]
+    assert scores == [3, 3, 6, 8]
     assert Detector(rules=[rule("b.one", "plum", level=3)], classifier=Fixed(2)).assess(text).score == 0
 
 
-def test_broad_rules_count_partly_in_a_short_text() -> None:
+LENGTH = " and nothing else" * 20
+
+
+@pytest.mark.parametrize(
+    ("words", "points", "expected"),
+    [
+        ("apple and pear", 0, 4),  # two warnings: an error
+        ("apple and pear", 1, 5),
+        ("apple", 1, 4),
+        ("apple", 2, 5),
+        ("grape", 0, 4),
+        ("grape and apple", 0, 4),
+        ("grape", 1, 5),
+        ("fig and apple", 0, 8),  # a critical one: all adds up
+        ("fig", 3, 8),
+        ("nut", 4, 4),  # too weak to mean anything beside the classifier
+    ],
+)
+def test_without_a_critical_rule_the_classifier_must_agree(words: str, points: float, expected: float) -> None:
+    more = [rule("t.four", "grape", score=4), rule("t.five", "fig", score=5), rule("t.two", "nut", score=2)]
+    assert Detector(rules=[*THREES, *more], classifier=Fixed(points)).assess(words + LENGTH).score == expected
+
+
+def test_in_a_short_text_an_error_is_critical() -> None:
+    detector = Detector(rules=[rule("t.four", "grape", score=4)])
+    assert [detector.assess(text).score for text in ("grape", "grape" + LENGTH)] == [5, 4]
+
+
+def test_broad_rules_count_as_warnings_in_a_short_text() -> None:
     broad = [rule("b.one", "apple", level=2, score=4), rule("b.two", "pear", level=3, score=4)]
-    detector = Detector(rules=broad)
-    assert [detector.assess(text).score for text in ("apple", "apple pear", "apple pear" + " x" * 200)] == [2.5, 5, 0]
+    assert [Detector(rules=broad).assess(text).score for text in ("apple", "apple pear", "apple" + LENGTH)] == [3, 4, 0]
+    assert Detector(rules=broad, classifier=Fixed(1)).assess("apple pear").flagged
+
+
+@pytest.mark.parametrize("points", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("length", ["", LENGTH])
+def test_a_higher_level_never_scores_lower(points: float, length: str) -> None:
+    rules = [*THREES, rule("t.four", "grape", level=2, score=4), rule("t.five", "fig", level=3, score=5)]
+    for words in ("apple", "apple pear", "plum", "plum grape", "fig", "fig apple", "nothing"):
+        scores = [
+            Detector(rules=rules, level=level, classifier=Fixed(points)).assess(words + length).score
+            for level in (1, 2, 3, 4)
+        ]
+        assert scores == sorted(scores)
 
 
 def test_classifier_never_decides_alone() -> None:
@@ -191,7 +231,7 @@ def test_policy_adds_packs_and_takes_patterns_away(tmp_path: Path) -> None:
 
 
 KINDS = yaml.safe_load((Path(__file__).parent / "data" / "benign_kinds.yaml").read_text("utf-8"))
-STILL_FLAGGED = 15
+STILL_FLAGGED = 14
 """Of all kinds together, as measured when they were written: orders to a machine in a tale, comments in code."""
 
 

@@ -1,0 +1,63 @@
+"""How the points of rules and of the classifier make one score.
+
+Rule: at the first level a text is flagged by one critical rule, or by weaker rules and the classifier together, never
+by weak rules alone: two warnings in one text are chance far more often than one plain order is. Above that level
+points simply add up, as in the OWASP Core Rule Set, and a higher level never scores a text lower. In a text of at most
+SHORT bytes there is little room for chance, so an error is as good as critical there and broad rules count without
+being asked about. The few constants were chosen by cross-validation over whole sources, for at most 0.1 % false
+positives on ordinary text at THRESHOLD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from clyra_proxy.genai.injection.assessment import Found
+
+THRESHOLD = 5.0
+SHORT = 300
+LONG = 1000
+"""Bytes from which the classifier must be sure to count, and does not vouch for broad rules: more room for chance."""
+CRITICAL = 5.0
+"""Points of a rule that is enough alone."""
+SUMMING = 2
+"""Level from which points simply add up."""
+_ERROR = 4.0
+"""Points that count as critical in a short text; and the most that weaker rules, or the classifier, count alone."""
+_WARNING = 3.0
+"""Points of a rule that means something beside others; the most that a broad rule, one above the level, counts."""
+_VOUCHED = 3.0
+"""Points of the classifier from which broad rules count in a text that is not short."""
+_FAINT = 2.0
+"""Points below which the classifier says nothing where no rule does."""
+
+
+def counting(found: Iterable[Found], points: float, size: int, level: int) -> Iterator[Found]:
+    """What counts, with its worth there: rules of the level, and broader ones up to a warning each.
+
+    points: of the classifier. size: bytes of the text.
+    """
+    vouched = size <= SHORT or (size <= LONG and points >= _VOUCHED)
+    for item in found:
+        if item.rule.level > level:
+            if vouched:
+                yield replace(item, worth=min(item.worth, _WARNING))
+        elif size <= SHORT and item.rule.level < SUMMING and _ERROR <= item.worth < CRITICAL:
+            yield replace(item, worth=CRITICAL)
+        else:
+            yield item
+
+
+def score_of(worst: Sequence[Found], points: float, level: int) -> float:
+    """The score of a text. worst: what counts of it. points: of the classifier."""
+    worths = [item.worth for item in worst]
+    if not worths:
+        return min(points, _ERROR) if points >= _FAINT else 0.0
+    if any(item.worth >= CRITICAL and item.rule.level <= level for item in worst):
+        return sum(worths) + points
+    if level >= SUMMING:
+        return sum(worths) + (points if max(worths) >= 1 else min(points, _ERROR))
+    telling = [worth for worth in worths if worth >= _WARNING]
+    rules = _ERROR if len(telling) > 1 else min(max(worths), _ERROR)
+    return rules + points if telling else min(rules + points, _ERROR)
