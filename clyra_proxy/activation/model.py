@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 
@@ -36,6 +37,9 @@ class Row(NamedTuple):
     operation: Operation
     key: str = ""
     pointer: str = ""
+
+
+_operation = attrgetter("operation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,11 @@ class Batch:
     all_or_none: bool = False
     attribution: Attribution = Attribution()
     idempotency_key: str = ""
+
+    @property
+    def operations(self) -> set[Operation]:
+        """What is done to its rows: one thing in most batches."""
+        return set(map(_operation, self.rows))
 
 
 @dataclass(frozen=True, slots=True)

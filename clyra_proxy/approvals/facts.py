@@ -42,7 +42,7 @@ class ActionFacts:
 def facts_of_batches(batches: Iterable[Batch], tools: Sequence[str] = ()) -> ActionFacts:
     """The facts of what the activation gateway read."""
     listed = tuple(batches)
-    operations = frozenset(one.value for batch in listed for one in {row.operation for row in batch.rows})
+    operations = frozenset(one.value for batch in listed for one in batch.operations)
     targets = frozenset(batch.target for batch in listed if batch.target)
     return ActionFacts(tuple(tools), operations, targets, sum(len(batch.rows) for batch in listed))
 

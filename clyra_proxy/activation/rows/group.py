@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clyra_proxy.activation.inspection import RowInspection
-from clyra_proxy.activation.model import Operation, Row
+from clyra_proxy.activation.model import Batch, Operation, Row
 
 if TYPE_CHECKING:
     from clyra_proxy.activation.rows.plan import Plan
@@ -81,11 +81,11 @@ def _shape(fields: tuple[str, ...], rows: Sequence[Row]) -> Shape:
     return Shape(fields, rows, columns, tuple(set(map(type, column)) for column in columns))
 
 
-def rows_by_operation(rows: Sequence[Row]) -> dict[Operation, Sequence[Row]]:
+def rows_by_operation(batch: Batch) -> dict[Operation, Sequence[Row]]:
     """The rows of a batch by what is done; most batches do one thing."""
-    if len({row.operation for row in rows}) == 1:
-        return {rows[0].operation: rows}
+    if len(operations := batch.operations) == 1:
+        return {operations.pop(): batch.rows}
     found: dict[Operation, list[Row]] = {}
-    for row in rows:
+    for row in batch.rows:
         found.setdefault(row.operation, []).append(row)
     return dict(found)

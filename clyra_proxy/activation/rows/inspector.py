@@ -11,8 +11,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from operator import itemgetter
 
 from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLongerError
+from clyra_proxy.activation.model import Row
 from clyra_proxy.activation.rows.counting import Count, sent_count
 from clyra_proxy.activation.rows.duplicates import Claim, Duplicates
 from clyra_proxy.activation.rows.group import Group, rows_by_operation
@@ -26,6 +28,7 @@ from clyra_proxy.verdict.model import Action
 
 LOSS_RETRY_S = 5.0
 _LOST = "state_lost"
+_index = itemgetter(Row._fields.index("index"))
 type _Judge = Callable[[Group], Iterator[RowSignal]]
 
 _HELD = 8192  # exchanges whose counts may still be given back
@@ -128,7 +131,7 @@ class RowsInspector:
         return told
 
     def _groups(self, inspection: RowInspection) -> list[Group]:
-        rows = rows_by_operation(inspection.batch.rows) if inspection.batch.rows else {}
+        rows = rows_by_operation(inspection.batch)
         return [Group(inspection, one, some, self._plan(Kind(inspection, one))) for one, some in rows.items()]
 
     def settle(self, inspection: RowInspection, forwarded: frozenset[int], status: int, body: bytes) -> None:
@@ -175,7 +178,7 @@ class RowsInspector:
             told.signals.extend(slowed)
             admitted = tuple(count for count, answer in pairs if answer.admitted)
             pace = None if slowed else group.plan.pace
-            held.taken.append(_Taken(frozenset(row.index for row in group.rows), admitted, pace, group))
+            held.taken.append(_Taken(frozenset(map(_index, group.rows)), admitted, pace, group))
 
     def _counts(self, group: Group) -> list[Count]:
         """The counters of a group; that of shares is the last."""

@@ -56,12 +56,13 @@ def answer_of(exchange: Exchange, state: ActivationState) -> Answer | None:
 
 def reconcile(exchange: Exchange, state: ActivationState) -> None:
     """Compare rows sent with rows the destination says it took; the difference stands in the record."""
-    came = answer_of(exchange, state)
-    if state.batch is None or came is None:
+    came, sent = answer_of(exchange, state), state.batch
+    if sent is None or came is None:
         return
     try:
-        rows = tuple(row for row in state.batch.rows if row.index in state.forwarded)
-        reply = state.endpoint.reply(came, replace(state.batch, rows=rows))
+        if len(state.forwarded) < len(sent.rows):
+            sent = replace(sent, rows=tuple(row for row in sent.rows if row.index in state.forwarded))
+        reply = state.endpoint.reply(came, sent)
     except Exception:  # noqa: BLE001 - an answer nobody can read says nothing
         return
     note_reply(exchange, len(reply.failed))

@@ -40,7 +40,7 @@ def note_batch(exchange: Exchange, state: ActivationState) -> None:
         "offered": len(batch.rows),
         "forwarded": len(state.forwarded),
         "rejected": len(state.rejections),
-        "deletes": sum(row.operation is Operation.DELETE for row in batch.rows),
+        "deletes": _count_deletes(batch),
     }
     if state.rejections:
         rows["rejections"] = [
@@ -52,6 +52,12 @@ def note_batch(exchange: Exchange, state: ActivationState) -> None:
     exchange.extensions[ROWS] = {name: value for name, value in rows.items() if value != ""}
 
 
+def _count_deletes(batch: Batch) -> int:
+    if Operation.DELETE not in batch.operations:
+        return 0
+    return sum(row.operation is Operation.DELETE for row in batch.rows)
+
+
 def note_reply(exchange: Exchange, refused: int) -> None:
     """Add how many rows the destination itself refused."""
     if (rows := exchange.extensions.get(ROWS)) is not None:
@@ -60,7 +66,7 @@ def note_reply(exchange: Exchange, refused: int) -> None:
 
 def operation_of(batch: Batch) -> str:
     """The one operation of all rows, `mixed` when they differ, `other` when there are none."""
-    kinds = {row.operation for row in batch.rows}
+    kinds = batch.operations
     if len(kinds) == 1:
         return _OPERATIONS[kinds.pop()]
     return "mixed" if kinds else "other"

@@ -171,10 +171,10 @@ def _read_answer(exchange: Exchange, state: ActivationState) -> None:
 
 def merge_answer(exchange: Exchange, state: ActivationState) -> None:
     """Tell the sender what became of every row, when some were kept back: the destination's answer for all of them."""
-    came = answer_of(exchange, state)
-    if state.batch is None or came is None:
+    if state.batch is None or not (state.rejections or state.endpoint.amends):
         return
-    if came.status >= 400 or not (state.rejections or state.endpoint.amends):
+    came = answer_of(exchange, state)
+    if came is None or came.status >= 400:
         return  # where nothing was taken the sender repeats, and hears of its bad rows then
     try:
         told = state.endpoint.merged(came, state.batch, state.rejections)
