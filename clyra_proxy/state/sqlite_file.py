@@ -10,21 +10,24 @@ synchronous=NORMAL). `prompt` tells whether writing has been a matter of microse
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
+import itertools
 import os
 import sqlite3
-import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 
+from clyra_proxy.state.sqlite_connection import BUSY_MS, connect
 from clyra_proxy.state.store import StateError
-from clyra_proxy.state.sweep import MAX_PAGES, Sweeper
+from clyra_proxy.state.sweep import Sweeper
 
-BUSY_MS = 2000
+STEPS_S = (0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002)
+"""How long to sleep before asking again for the right to write; the last one again and again.
+
+SQLite's own first step is a millisecond, and a worker that sleeps for that long leaves half an exchange undone.
+"""
 SLOW_S = 0.05
 """Waiting longer than this for a transaction to begin or end is slow."""
 DISTRUST = 20
@@ -32,21 +35,15 @@ DISTRUST = 20
 _BATCH = 64  # writes between two steps of the sweep
 _LEFT_TO_THE_PARENT: list[object] = []  # sessions from before a fork: closing one here would take part in its locks
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS counters (key TEXT, slot INTEGER, amount INTEGER NOT NULL, ends REAL NOT NULL,
-  PRIMARY KEY (key, slot)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL, ends REAL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leases (key TEXT, holder TEXT, ends REAL NOT NULL, PRIMARY KEY (key, holder)) WITHOUT ROWID;
-"""
-
 
 class _Session:
     """The connection of one process. pid: whose it is. depth: transactions its holder is in, one inside of the other.
 
     broken: a part of the transaction failed, so that none of it may stand. slow_until: see `StateFile.prompt`.
+    busy_ms: how long SQLite itself waits for other processes.
     """
 
-    __slots__ = ("broken", "connection", "depth", "lock", "pid", "slow_until", "sweeper", "writes")
+    __slots__ = ("broken", "busy_ms", "connection", "depth", "lock", "pid", "slow_until", "sweeper", "writes")
 
     def __init__(self, path: Path) -> None:
         self.pid = os.getpid()
@@ -54,7 +51,8 @@ class _Session:
         self.depth = self.writes = 0
         self.broken = False
         self.slow_until = 0.0
-        self.connection = _open(path)
+        self.connection = connect(path)
+        self.busy_ms = BUSY_MS
         self.sweeper = Sweeper(self.connection)
 
 
@@ -112,6 +110,13 @@ class _Reading:
         try:
             session = self._session = self._file.session()
             session.lock.acquire()
+            try:
+                if not session.depth:
+                    _let_wait(session, BUSY_MS)
+            except BaseException:
+                self._session = None
+                session.lock.release()
+                raise
         except _TOLD as error:
             raise _told(error) from error
         return session.connection
@@ -139,7 +144,7 @@ class _Writing:
             session.lock.acquire()
             try:
                 if not session.depth:
-                    _timed(session, "BEGIN IMMEDIATE")
+                    _timed(session, _begin)
             except BaseException:
                 session.lock.release()
                 raise
@@ -173,7 +178,7 @@ class _Writing:
                 session.writes += 1
                 if self._now and session.writes % _BATCH == 0:
                     session.sweeper.step(self._now)
-                _timed(session, "COMMIT")
+                _timed(session, _commit)
                 return
         except BaseException:
             _undo(session)
@@ -195,57 +200,37 @@ def _told(error: BaseException) -> StateError:
     return StateError(f"the state file cannot be used: {type(error).__name__}: {error}")
 
 
-def _timed(session: _Session, statement: str) -> None:
-    """Run what may wait for other processes or for the disk."""
+def _timed(session: _Session, step: Callable[[_Session], None]) -> None:
+    """Do what may wait for other processes or for the disk."""
     started = monotonic()
     try:
-        session.connection.execute(statement)
+        step(session)
     finally:
         ended = monotonic()
         if ended - started > SLOW_S:
             session.slow_until = ended + DISTRUST * (ended - started)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    """Connect, making file and tables when needed. Raises sqlite3.Error or OSError."""
-    with _alone(path.with_name(f"{path.name}.lock")):
-        _make_private(path)
-        run = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+def _begin(session: _Session) -> None:
+    """Begin to write as soon as no other process does, or raise sqlite3.OperationalError after `BUSY_MS`."""
+    _let_wait(session, 0)
+    until = monotonic() + BUSY_MS / 1000
+    for step in itertools.chain(STEPS_S, itertools.repeat(STEPS_S[-1])):
         try:
-            run.execute("PRAGMA journal_mode = WAL")
-            run.execute("PRAGMA synchronous = NORMAL")
-            run.execute("PRAGMA temp_store = MEMORY")
-            run.execute(f"PRAGMA max_page_count = {MAX_PAGES}")
-            for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
-                run.execute(statement)
-        except BaseException:
-            run.close()
-            raise
-        return run
+            session.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+        else:
+            return
+        sleep(step)
 
 
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time makes the file: SQLite does not wait for its lock while it turns to WAL."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _commit(session: _Session) -> None:
+    session.connection.execute("COMMIT")
 
 
-def _make_private(path: Path) -> None:
-    """Make the file 0600, unless it is. It is never opened when it exists: closing it would drop SQLite's locks on it.
-
-    Raises OSError for what is not a plain file.
-    """
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        return
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "not a plain file")
-    if mode & 0o077:
-        path.chmod(0o600)
+def _let_wait(session: _Session, busy_ms: int) -> None:
+    if session.busy_ms != busy_ms:
+        session.connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        session.busy_ms = busy_ms
