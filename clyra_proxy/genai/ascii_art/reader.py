@@ -124,8 +124,8 @@ def _sizes(height: int) -> list[int]:
 def blocks_of(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where drawings may be: runs of at least _LOWEST lines without words, blank ones not counted."""
     start, inked = 0, 0
-    for number, line in enumerate([*lines, "end of it"]):
-        if is_wordy(line):
+    for number, (line, plain) in enumerate(zip([*lines, ""], [*_plainly_wordy(lines), True], strict=True)):
+        if plain or is_wordy(line):
             if inked >= _LOWEST:
                 yield start, number
             start, inked = number + 1, 0
@@ -137,6 +137,24 @@ def is_wordy(line: str) -> bool:
     """Whether words make up a good part of a line: runs of letters that are not one or two letters over and over."""
     letters = sum(len(word) for word in _WORD.findall(line[:_WIDEST_LINE]) if len(set(word.lower())) > 2)
     return letters > _WORDY * len(line[:_WIDEST_LINE].replace(" ", ""))
+
+
+def _plainly_wordy(lines: Sequence[str]) -> list[bool]:
+    """Lines that are wordy by so much that it shows at a glance at all of them: each three different letters in a row
+    begin at a letter of a word."""
+    data = np.frombuffer("\n".join([*lines, ""]).encode("latin-1", "replace"), np.uint8)
+    small = data | 32
+    letter = (small >= 97) & (small <= 122)
+    after, last = small[1:-1], small[2:]
+    three = letter[:-2] & letter[1:-1] & letter[2:] & (small[:-2] != after) & (after != last) & (small[:-2] != last)
+    begun = np.concatenate([[0], np.cumsum(three), [three.sum()] * 2])
+    inked = np.concatenate([[0], np.cumsum(data != 32)])
+    ends = np.flatnonzero(data == 10)
+    starts = np.concatenate([[0], ends + 1])[:-1]
+    ends = np.minimum(ends, starts + _WIDEST_LINE)
+    inside = begun[np.maximum(ends - 2, starts)] - begun[starts]
+    wordy: list[bool] = (inside > _WORDY * (inked[ends] - inked[starts])).tolist()
+    return wordy
 
 
 def read_row(lines: Sequence[str], model: Model) -> Reading:

@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.bec.folding import fold, spaced
-from clyra_proxy.genai.bec.spotting import GAP, TAIL, Mark, Spotter
+from clyra_proxy.genai.bec.spotting import GAP, TAIL, Mark, Spotted, Spotter
 from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
@@ -128,16 +128,33 @@ class Packs:
     raw: RawSet
     facets: frozenset[str]
 
-    def match(self, folded: str, *, surely: bool = True) -> dict[str, frozenset[str]]:
-        """Language -> facets of a folded text, those of no language (ANY) in each. Raises OverflowError.
+    def read(self, folded: str) -> Glance:
+        """A folded text, read for its words. Raises OverflowError."""
+        return Glance(self.words.read(spaced(folded)), frozenset(self.raw.match(folded)))
 
-        surely: else with those that its words only allow, which is told sooner. By language, because a word of one may
-        be a piece of code or a name in another.
-        """
-        found: dict[str, set[str]] = {ANY: set()}
-        for language, facet in self.words.match(spaced(folded), surely=surely) | self.raw.match(folded):
-            found.setdefault(language, set()).add(facet)
-        return {language: frozenset(facets | found[ANY]) for language, facets in found.items()}
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A text whose words have been read, and what they are said to be in: language -> facets, those of no language
+    (ANY) in each, because a word of one may be a piece of code or a name in another."""
+
+    words: Spotted
+    raw: frozenset[Mark]
+
+    def allowed(self) -> dict[str, frozenset[str]]:
+        """What the words alone allow, which is told sooner."""
+        return _by_language(self.words.allowed() | self.raw)
+
+    def shown(self) -> dict[str, frozenset[str]]:
+        """What the text shows."""
+        return _by_language(self.words.shown() | self.raw)
+
+
+def _by_language(marks: Iterable[Mark]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {ANY: set()}
+    for language, facet in marks:
+        found.setdefault(language, set()).add(facet)
+    return {language: frozenset(facets | found[ANY]) for language, facets in found.items()}
 
 
 @lru_cache(maxsize=1)

@@ -69,9 +69,10 @@ def assess(text: str, least: int = LEAST) -> Assessment:
     packs = load_packs()
     sentences = list(_sentences(fold(text)))
     blocks = [sentences[start : start + BLOCK] for start in range(0, len(sentences), BLOCK)]
-    allowed = [packs.match("\n".join(block), surely=False) for block in blocks]
-    whole = cache(lambda number: packs.match("\n".join(blocks[number])))
-    single = cache(lambda number: [packs.match(sentence) for sentence in blocks[number]])
+    glances = [packs.read("\n".join(block)) for block in blocks]
+    allowed = [glance.allowed() for glance in glances]
+    whole = cache(lambda number: glances[number].shown())
+    single = cache(lambda number: [packs.read(sentence).shown() for sentence in blocks[number]])
     best = Assessment(threshold=packs.themes.threshold)
     for first in range(max(len(blocks) - 1, min(len(blocks), 1))):
         both = range(first, min(first + 2, len(blocks)))

@@ -64,6 +64,27 @@ def _compiled(source: str) -> Any:
     return re2.compile(source, options)._regexp.Match
 
 
+@dataclass(frozen=True, slots=True)
+class Spotted:
+    """A text that has been read. told: what its words show; undecided: patterns that its words allow."""
+
+    data: bytes
+    told: frozenset[Mark]
+    undecided: tuple[_Pattern, ...]
+
+    def allowed(self) -> set[Mark]:
+        """All that the words allow: what is shown, and more."""
+        return {*self.told, *(pattern.mark for pattern in self.undecided)}
+
+    def shown(self) -> set[Mark]:
+        """What the text shows: patterns are run as far as nothing else has told what they tell."""
+        found = set(self.told)
+        for pattern in self.undecided:
+            if pattern.mark not in found and pattern.occurs(self.data):
+                found.add(pattern.mark)
+        return found
+
+
 class Spotter:
     """Patterns for texts that are words, with single blanks between and around them, and nothing else."""
 
@@ -94,25 +115,24 @@ class Spotter:
                 for number in first:
                     self._asking.setdefault(number, []).append((pattern, tuple(others)))
 
-    def match(self, words: str, *, surely: bool = True) -> set[Mark]:
-        """Everything that a text of words shows. surely: else also what its words only allow, which is told sooner."""
+    def read(self, words: str) -> Spotted:
+        """A text of words, read for what its words tell."""
         data = words.encode("utf-8", "replace")
         present = frozenset(hit[0] for hit in self._automaton.find_matches_as_indexes(data, overlapping=True))
-        found: set[Mark] = set()
-        missed: set[_Pattern] = set()
         told, asking = self._told, self._asking
-        for number in present & told.keys():
-            found.update(told[number])
-        for number in present & asking.keys():
-            for pattern, others in asking[number]:
-                if pattern.mark in found or pattern in missed or any(map(present.isdisjoint, others)):
-                    continue
-                if not surely or pattern.occurs(data):
-                    found.add(pattern.mark)
-                else:
-                    missed.add(pattern)
+        found = {mark for number in present & told.keys() for mark in told[number]}
         found.update(pattern.mark for pattern in self._always if pattern.occurs(data))
-        return found
+        undecided = {
+            pattern: None
+            for number in present & asking.keys()
+            for pattern, others in asking[number]
+            if pattern.mark not in found and not any(map(present.isdisjoint, others))
+        }
+        return Spotted(data, frozenset(found), tuple(undecided))
+
+    def match(self, words: str) -> set[Mark]:
+        """Everything that a text of words shows."""
+        return self.read(words).shown()
 
 
 def _taken_apart(source: str) -> tuple[list[str], list[Way]]:

@@ -39,9 +39,13 @@ _SHORT_TEXT = 4000
 _INFLECTED = ("ed", "er", "ers", "ing", "ings", "ally", "ly")
 
 
-def without_lookalikes(text: str) -> str:
-    """Letters of other alphabets that look Latin become Latin; diacritics and other combining marks go."""
-    return translated(unicodedata.normalize("NFKD", text), folding())
+def without_lookalikes(text: str, foreign: frozenset[str] | None = None) -> str:
+    """Letters of other alphabets that look Latin become Latin; diacritics and other combining marks go.
+
+    foreign: the characters of the text that are not ASCII, where they are known.
+    """
+    apart = unicodedata.normalize("NFKD", text)
+    return translated(apart, folding(), foreign if apart == text else None)
 
 
 class WordFolder:

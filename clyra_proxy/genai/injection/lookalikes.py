@@ -8,7 +8,6 @@ https://www.unicode.org/reports/tr39/#Confusable_Detection, with a table of our 
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -42,25 +41,26 @@ _TWINS = {
     "y": "уүγʏУΥᎩɣ¥ⲩ",
     "z": "ᴢʐΖᏃȥʒ",
 }
-_FOREIGN = re.compile("[^\x00-\x7f]+")
 _ASCII = bytes(range(128))
 _MANY = 24
-"""Foreign characters to replace one by one, at most; with more, run by run."""
+"""Foreign characters to replace one by one, at most; with more, all are looked up."""
+_KEPT = 1 << 16
+"""Answers of a table that are kept: more than all living scripts have characters."""
 _BRAILLE = "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _UPSIDE_DOWN = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞןlɯuodbɹsʇnʌʍxʎz", "abcdefgghiijkllmnopqrstuvwxyz", strict=True))
 _UPSIDE_DOWN_ONLY = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 LEET = str.maketrans("03457@$89+6!|€", "oeastasbgtgiie")
 """Signs of leetspeak, but for `1`, which is an i or an l (`!` and `|` are taken for an i first)."""
-QUOTES = str.maketrans(
+_QUOTES = str.maketrans(
     {"‘": "'", "’": "'", "‛": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‹": "'", "›": "'"}
     | {"–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "\u2028": "\n", "\u2029": "\n", "＂": '"'}
 )
 
 
 @lru_cache(maxsize=1)
-def folding() -> dict[int, str | None]:
-    """Table for `str.translate` on NFKD text: look-alikes to letters, combining marks to nothing."""
+def folding() -> Translation:
+    """For NFKD text: look-alikes to letters, combining marks to nothing."""
     table: dict[int, str | None] = {ord(mark): None for mark in combining_marks()}
     for letter, twins in _TWINS.items():
         table.update((ord(twin), letter) for twin in twins)
@@ -69,7 +69,7 @@ def folding() -> dict[int, str | None]:
         for first in (0x1F150, 0x1F170, 0x1F1E6):  # negative circled, negative squared, regional indicators
             table[first + index] = letter
     table[0x2800] = " "
-    return table
+    return Translation(table)
 
 
 @lru_cache(maxsize=1)
@@ -84,22 +84,40 @@ def foreign_characters(text: str) -> frozenset[str]:
     return frozenset(rest.decode("utf-8", "surrogatepass"))
 
 
-def translated(text: str, table: Mapping[int, str | None]) -> str:
-    """`text.translate(table)` for a table without ASCII; the ASCII of a text costs next to nothing."""
-    characters = foreign_characters(text)
-    if len(characters) > _MANY:
-        return _FOREIGN.sub(lambda match: match[0].translate(table), text)
-    written = {character: character.translate(table) for character in characters}
-    if any(not new.isascii() for character, new in written.items() if new != character):
-        return _FOREIGN.sub(lambda match: match[0].translate(table), text)
-    for character, new in written.items():
-        if new != character:
-            text = text.replace(character, new)
+class Translation(dict[str, str]):
+    """What a table for `str.translate` makes of each character, asked once for it. At most _KEPT answers are kept."""
+
+    def __init__(self, table: Mapping[int, str | None]) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, character: str) -> str:
+        written = character.translate(self._table)
+        if len(self) < _KEPT:
+            self[character] = written
+        return written
+
+
+def translated(text: str, table: Translation, foreign: frozenset[str] | None = None) -> str:
+    """The text by a table that leaves ASCII as it is; the ASCII of a text costs next to nothing.
+
+    foreign: the characters of the text that are not ASCII, where they are known.
+    """
+    foreign = foreign_characters(text) if foreign is None else foreign
+    changed = [character for character in foreign if table[character] != character]
+    if len(changed) > _MANY or not all(table[character].isascii() for character in changed):
+        return "".join(map(table.__getitem__, text))
+    for character in changed:
+        text = text.replace(character, table[character])
     return text
+
+
+QUOTES = Translation(_QUOTES)
+"""Marks of typography to those of ASCII."""
 
 
 def turned_over(text: str) -> str | None:
     """Text written upside down, set right; None when it is not."""
-    if len(_UPSIDE_DOWN_ONLY & foreign_characters(text)) < 4:
+    if sum(character in text for character in _UPSIDE_DOWN_ONLY) < 4:
         return None
     return "".join(_UPSIDE_DOWN.get(character, character) for character in reversed(text))

@@ -108,7 +108,7 @@ class RuleSet:
         self._patterns = [compiled for rule in rules for compiled in _compile(rule, despaced)]
         needs = {} if despaced else dict(_needs(self._patterns))
         self._lexicon = lexicon or Lexicon(need for need, _ in needs.values())
-        self._sieve = Sieve(self._lexicon, needs)
+        self._sieve, self._sifted = Sieve(self._lexicon, needs), bool(needs)
         free = [compiled for number, compiled in enumerate(self._patterns) if number not in needs]
         self._sets = [
             (free[start : start + _PER_SET], _prepare(free[start : start + _PER_SET]))
@@ -120,10 +120,11 @@ class RuleSet:
 
         scan: the text, read with the lexicon; it is read here otherwise.
         """
-        scan = scan or self._lexicon.scan(content)
-        found = [
-            hit for number, places in self._sieve.places(scan) for hit in self._patterns[number].hits(content, places)
-        ]
+        found: list[Hit] = []
+        if self._sifted:
+            scan = scan or self._lexicon.scan(content)
+            for number, places in self._sieve.places(scan):
+                found += self._patterns[number].hits(content, places)
         for free, patterns in self._sets:
             for index in patterns.Match(content) or ():
                 if index:
@@ -145,7 +146,7 @@ def _needs(patterns: Iterable[_Compiled]) -> Iterator[tuple[int, tuple[Need, int
             continue
         conditions = [need_of(condition) for condition in compiled.rule.all]
         apart = reach + compiled.rule.near + max((longest for _, longest in conditions), default=0)
-        whole = every([need, *(further for further, _ in conditions)], apart)
+        whole = every([need, *(further for further, _ in conditions)], apart, in_order=False)
         if whole is not None:
             yield number, (whole, reach)
 

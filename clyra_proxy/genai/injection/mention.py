@@ -19,14 +19,16 @@ from clyra_proxy.genai.model import Provenance
 
 MENTION = 0.1
 NEAR = 400
+_UNANCHORED = re2._Anchor.UNANCHORED
 
 
 def _words(pattern: bytes) -> Any:
-    """One automaton for words in bytes, as `re` reads them: only ASCII has case."""
+    """One automaton for words in bytes, as `re` reads them: only ASCII has case. It says where the first one is, past
+    the wrapper that makes an object of each match."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.never_capture = True
-    return re2.compile(pattern, options)
+    return re2.compile(pattern, options)._regexp.Match
 
 
 _OPENED = re.compile(rb"(?:[\"'`]|\xe2\x80\x9c|\xc2\xab)[^\"'`\n]{0,24}$")
@@ -100,7 +102,7 @@ _SOURCE_CODE = _words(  # over a whole text: `re` would try every blank line wit
 
 def is_source_code(content: bytes) -> bool:
     """Whether the text holds source code, where words are joined by `_` and `(` without hiding anything."""
-    return _SOURCE_CODE.search(content) is not None
+    return bool(_SOURCE_CODE(_UNANCHORED, content, 0, len(content))[0][0] >= 0)
 
 
 def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> bool:
@@ -144,8 +146,10 @@ def is_named(content: bytes, start: int, end: int) -> bool:
 def _distinct(words: Any, content: bytes) -> set[bytes]:
     """The words that occur, in lower case; two are enough."""
     found: set[bytes] = set()
-    for match in words.finditer(content):
-        found.add(match[0].lower())
-        if len(found) == 2:
+    at, size = 0, len(content)
+    while at < size and len(found) < 2:
+        ((start, at),) = words(_UNANCHORED, content, at, size)
+        if start < 0:
             break
+        found.add(content[start:at].lower())
     return found

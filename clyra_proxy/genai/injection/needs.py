@@ -40,10 +40,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """All of them occur, within `reach` bytes."""
+    """All of them occur, within `reach` bytes; one after the other, when they are in order."""
 
     parts: tuple[Need, ...]
     reach: int
+    in_order: bool = True
 
     @property
     def rarity(self) -> int:
@@ -116,7 +117,7 @@ def in_a_row(pieces: Sequence[Piece]) -> Piece:
     most, wordy = sum(piece.most for piece in pieces), all(piece.wordy for piece in pieces)
     if not needs:
         return Piece(held, None, most, wordy)
-    return Piece(None, every([*needs, words(held)], most), most, wordy)
+    return Piece(None, every([*needs, words(held)], most, in_order=True), most, wordy)
 
 
 def one_of(pieces: Sequence[Piece]) -> Piece:
@@ -192,12 +193,15 @@ def _rarity(one: str) -> int:
     return letters + (len(one) - len(bare) == 2)
 
 
-def every(needs: Iterable[Need | None], reach: int) -> Need | None:
-    """The need of all; of common words only when there are no others."""
+def every(needs: Iterable[Need | None], reach: int, *, in_order: bool) -> Need | None:
+    """The need of all; of common words only when there are no others.
+
+    in_order: each begins at or after the one before.
+    """
     known = list(dict.fromkeys(need for need in needs if need is not None))
     rare = [need for need in known if need.rarity >= _RARE]
     kept = rare or sorted(known, key=lambda need: -need.rarity)[:1]
-    return Every(tuple(kept), reach) if len(kept) > 1 else kept[0] if kept else None
+    return Every(tuple(kept), reach, in_order) if len(kept) > 1 else kept[0] if kept else None
 
 
 def either(needs: Sequence[Need | None]) -> Need | None:

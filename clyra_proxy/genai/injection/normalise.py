@@ -61,7 +61,8 @@ def normalise(text: str) -> Normal:
             hidden = _hidden_in(text)
             broken = len(list(islice(_BROKEN.finditer(text), _OFTEN))) == _OFTEN
             text = _INVISIBLE.sub("", text)
-        if any(map(unicodedata.combining, foreign)):
+        marks = list(filter(unicodedata.combining, foreign))
+        if sum(map(text.count, marks)) > _MARKS:
             text = _few_marks(text)
         text = translated(unicodedata.normalize("NFKC", text), QUOTES)
     if "\\" in text:

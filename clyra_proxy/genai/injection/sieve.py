@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import ahocorasick_rs
 
 from clyra_proxy.genai.injection.hay import SEGMENT, Hay, hay_of
-from clyra_proxy.genai.injection.needs import Every, Need, Words
+from clyra_proxy.genai.injection.needs import Either, Every, Need, Words
 
 _BLOCK = 1 << 14
 _SHORT = 18
-"""Segments of a text that is faster searched whole than in places."""
+"""Segments of a text that is faster searched from the first place to the last than in each."""
 _RUN = re.compile("1+")
 
 type Marks = int
@@ -85,12 +85,15 @@ class _Automaton:
 class _Plan:
     """A need of one pattern, ready to be asked. leaf: number of its words, -1 when it has parts.
 
-    reach: segments that its parts are within; 0 when one of them is enough.
+    reach: segments that its parts are within; 0 when one of them is enough. in_order: each stands at or after the one
+    before. leaves: all of them must be there, whatever else.
     """
 
     leaf: int
     reach: int = 0
     parts: tuple[_Plan, ...] = ()
+    in_order: bool = False
+    leaves: frozenset[int] = frozenset()
 
 
 class Sieve:
@@ -98,75 +101,89 @@ class Sieve:
 
     def __init__(self, lexicon: Lexicon, needs: Mapping[int, tuple[Need, int]]) -> None:
         """needs: of each pattern, and the bytes that a match of it may have."""
-        numbers = lexicon.numbers
-        self._leaves: dict[Words, int] = {}
-        self._plans = {pattern: (self._plan(need), 1 + reach // SEGMENT) for pattern, (need, reach) in needs.items()}
-        self._words = [frozenset(numbers[word] for word in words.any) for words in self._leaves]
-        asked: dict[int, set[int]] = {}
+        leaves: dict[Words, int] = {}
+        self._plans = {pattern: (_plan(need, leaves), 1 + reach // SEGMENT) for pattern, (need, reach) in needs.items()}
+        holding: dict[int, list[int]] = {}
+        for words, leaf in leaves.items():
+            for word in words.any:
+                holding.setdefault(lexicon.numbers[word], []).append(leaf)
+        self._holding = {number: tuple(known) for number, known in holding.items()}
         asking: dict[int, list[int]] = {}
         for pattern, (need, _) in needs.items():
             for words in _rarest(need):
-                asking.setdefault(self._leaves[words], []).append(pattern)
-        for leaf, patterns in asking.items():
-            for number in self._words[leaf]:
-                asked.setdefault(number, set()).update(patterns)
-        self._asking = {number: frozenset(patterns) for number, patterns in asked.items()}
-
-    def _plan(self, need: Need) -> _Plan:
-        if isinstance(need, Words):
-            return _Plan(self._leaves.setdefault(need, len(self._leaves)))
-        parts = tuple(self._plan(part) for part in sorted(need.parts, key=lambda part: -part.rarity))
-        return _Plan(-1, 1 + need.reach // SEGMENT if isinstance(need, Every) else 0, parts)
+                asking.setdefault(leaves[words], []).append(pattern)
+        self._asking = {leaf: frozenset(patterns) for leaf, patterns in asking.items()}
 
     def places(self, scan: Scan) -> Iterator[tuple[int, Places]]:
         """The patterns that may match, in order, with the places where (bytes of the text)."""
-        asking, known, starts = self._asking, _Known(self._words, scan.marks), scan.hay.starts
-        whole = [(0, starts[-1])] if len(starts) <= _SHORT else None
-        for pattern in sorted(set().union(*(asking[number] for number in scan.marks.keys() & asking.keys()))):
-            plan, reach = self._plans[pattern]
-            if marks := known.met(plan):
-                yield pattern, whole or list(_places(_spread(marks, reach), starts))
+        known: dict[int, Marks] = {}
+        for number in scan.marks.keys() & self._holding.keys():
+            mark = scan.marks[number]
+            for leaf in self._holding[number]:
+                known[leaf] = known.get(leaf, 0) | mark
+        asking, plans, starts = self._asking, self._plans, scan.hay.starts
+        for pattern in sorted(set().union(*[asking[leaf] for leaf in known.keys() & asking.keys()])):
+            plan, reach = plans[pattern]
+            if plan.leaves <= known.keys() and (marks := _met(plan, known)):
+                yield pattern, _around(marks, reach, starts)
 
 
-class _Known:
-    """Where needs are met in one text, each asked once. words: numbers of the words of each leaf."""
+def _plan(need: Need, leaves: dict[Words, int]) -> _Plan:
+    """leaves: numbers of the words, known ones and new ones."""
+    if isinstance(need, Words):
+        leaf = leaves.setdefault(need, len(leaves))
+        return _Plan(leaf, leaves=frozenset([leaf]))
+    if isinstance(need, Either):
+        return _Plan(-1, parts=tuple(_plan(part, leaves) for part in need.parts))
+    ordered = need.parts if need.in_order else sorted(need.parts, key=lambda part: -part.rarity)
+    parts = tuple(_plan(part, leaves) for part in ordered)
+    known = frozenset[int]().union(*(part.leaves for part in parts))
+    return _Plan(-1, 1 + need.reach // SEGMENT, parts, need.in_order, known)
 
-    def __init__(self, words: Sequence[frozenset[int]], marks: Mapping[int, Marks]) -> None:
-        self._words, self._marks, self._present = words, marks, frozenset(marks)
-        self._leaves: dict[int, Marks] = {}
 
-    def met(self, plan: _Plan) -> Marks:
-        """Where the need is met; where the rarest of its words is, when it is of several."""
-        if plan.leaf >= 0:
-            return self._leaf(plan.leaf)
-        first, *others = plan.parts
-        marks = self.met(first)
-        for part in others:
-            if not plan.reach:
-                marks |= self.met(part)
-            elif marks:
-                marks &= _spread(self.met(part), plan.reach)
+def _met(plan: _Plan, known: Mapping[int, Marks]) -> Marks:
+    """Where the need is met: where its last part is, or its rarest when they are in no order."""
+    if plan.leaf >= 0:
+        return known.get(plan.leaf, 0)
+    marks = 0
+    if not plan.reach:
+        for part in plan.parts:
+            marks |= _met(part, known)
         return marks
+    first, *others = plan.parts
+    marks = _met(first, known)
+    for part in others:
+        if not marks:
+            break
+        if plan.in_order:
+            marks = _after(marks, plan.reach) & _met(part, known)
+        else:
+            marks &= _spread(_met(part, known), plan.reach)
+    return marks
 
-    def _leaf(self, leaf: int) -> Marks:
-        marks = self._leaves.get(leaf, -1)
-        if marks < 0:
-            marks = 0
-            for number in self._words[leaf] & self._present:
-                marks |= self._marks[number]
-            self._leaves[leaf] = marks
-        return marks
+
+def _after(marks: Marks, reach: int) -> Marks:
+    """The marks and the segments after them."""
+    done = 0
+    while done < reach:
+        step = min(done + 1, reach - done)
+        marks |= marks << step
+        done += step
+    return marks
 
 
 def _spread(marks: Marks, reach: int) -> Marks:
     """The marks and the segments around them; room before the first one, so that nothing falls off on the way."""
-    room, done = reach, 0
-    marks <<= room
-    while done < reach and marks:
-        step = min(2 * done + 1, reach - done)
-        marks |= marks << step | marks >> step
-        done += step
-    return marks >> room
+    return _after(marks, 2 * reach) >> reach
+
+
+def _around(marks: Marks, reach: int, starts: Sequence[int]) -> Places:
+    """The places that so many segments around the marks are; one for all of them in a short text."""
+    last = len(starts) - 1
+    if last > _SHORT:
+        return list(_places(_spread(marks, reach), starts))
+    first, end = (marks & -marks).bit_length() - 1 - reach, marks.bit_length() + reach
+    return [(starts[max(0, first)], starts[min(last, end)])]
 
 
 def _places(marks: Marks, starts: Sequence[int]) -> Iterator[tuple[int, int]]:

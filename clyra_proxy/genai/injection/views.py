@@ -20,7 +20,7 @@ from clyra_proxy.genai.injection.ciphers import deciphered
 from clyra_proxy.genai.injection.cutting import Cut, cut, whole_place
 from clyra_proxy.genai.injection.encodings import HARMLESS, decoded
 from clyra_proxy.genai.injection.folding import WordFolder, without_lookalikes
-from clyra_proxy.genai.injection.lookalikes import translated
+from clyra_proxy.genai.injection.lookalikes import Translation, foreign_characters, translated
 from clyra_proxy.genai.injection.normalise import Hidden, Normal, normalise
 from clyra_proxy.genai.injection.packs import View
 
@@ -94,9 +94,10 @@ def _invisible(normal: Normal, tricks: tuple[str, ...], folder: WordFolder) -> I
 def _opened(text: str, folder: WordFolder) -> Iterator[Look]:
     for undone in deciphered(text):
         yield Look(View.DECODED, _bytes(undone.text), (undone.trick,), True)
-    latin = text if text.isascii() else without_lookalikes(text)
+    foreign = foreign_characters(text) if not text.isascii() else frozenset()
+    latin = without_lookalikes(text, foreign) if foreign else text
     yield from _folded(text, latin, folder)
-    yield Look(View.LATIN, _bytes(text if text.isascii() else translated(text, _TRANSLITERATION)))
+    yield Look(View.LATIN, _bytes(translated(text, _TRANSLITERATION, foreign)))
     yield Look(View.DESPACED, _bytes(latin).translate(None, _PUNCTUATION), ("despaced",), True)
 
 
@@ -125,15 +126,14 @@ def _joined_letters(text: str) -> str:
     return str(_SPACED.sub(joined, _WIDE.sub("  ", text))) if _SPACED.search(text) else text
 
 
-class _Transliteration(dict[int, str | None]):
-    """A table for `str.translate` that asks anyascii once for each character."""
+class _Transliteration(dict[int, str]):
+    """A table for `str.translate`: what anyascii writes for a character."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = written = anyascii(chr(code))
-        return written
+        return anyascii(chr(code))
 
 
-_TRANSLITERATION = _Transliteration()
+_TRANSLITERATION = Translation(_Transliteration())
 
 
 def _bytes(text: str) -> bytes:

@@ -10,6 +10,9 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_MANY = 32
+"""Characters from which one pass over the text is less than one for each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
@@ -65,7 +68,7 @@ class Replaced:
         self._old = text
         self._table = table
         self._starts: list[int] | None = None
-        self.text = text.translate(str.maketrans(dict[str, str | int | None](table)))
+        self.text = _replaced(text, table)
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """As of `Mapped`."""
@@ -73,6 +76,15 @@ class Replaced:
             sizes = {character: len(new) for character, new in self._table.items()}
             self._starts = [at for at, character in enumerate(self._old) for _ in range(sizes.get(character, 1))]
         return self._starts[start], self._starts[max(start, end - 1)] + 1
+
+
+def _replaced(text: str, table: dict[str, str]) -> str:
+    """One character after the other, where no replacement is itself replaced; `str.translate` asks for each of all."""
+    if len(table) > _MANY or not table.keys().isdisjoint("".join(table.values())):
+        return text.translate(str.maketrans(dict[str, str | int | None](table)))
+    for character, new in table.items():
+        text = text.replace(character, new)
+    return text
 
 
 def reverse_span(length: int, start: int, end: int) -> tuple[int, int]:

@@ -110,6 +110,16 @@ def test_words_are_looked_for_together_only_within_reach(gap: int) -> None:
             assert not found
 
 
+@pytest.mark.parametrize(("in_order", "met"), [(True, False), (False, True)])
+def test_words_in_the_wrong_order_count_only_where_order_does_not(in_order: bool, met: bool) -> None:
+    words = [Words(frozenset([word]), 5) for word in ("first", "second", "third")]
+    need = Every(tuple(words), 400, in_order)
+    sieve, lexicon = Sieve(Lexicon([need]), {7: (need, 400)}), Lexicon([need])
+    gap = b" " + b"y" * 2 * SEGMENT + b" "
+    assert list(sieve.places(lexicon.scan(gap.join([b"first", b"second", b"third"]))))
+    assert bool(list(sieve.places(lexicon.scan(gap.join([b"second", b"first", b"third"]))))) is met
+
+
 def everywhere(rules: RuleSet, content: bytes) -> Iterator[tuple[str, int, int]]:
     """What the patterns match by themselves, in the whole text."""
     for compiled in rules._patterns:

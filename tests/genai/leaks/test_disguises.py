@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.detection.leaking.encoders import ENCODERS
 from clyra_proxy.genai.leaks.leak import without_overlaps
-from clyra_proxy.genai.leaks.mapped import rewrite
+from clyra_proxy.genai.leaks.mapped import Replaced, rewrite
 from clyra_proxy.genai.leaks.scan import Scanner
 from clyra_proxy.genai.leaks.templates import Template
 from clyra_proxy.policy.genai.leaks import Leaks
@@ -92,3 +92,15 @@ HOSTILE = {
 def test_hostile_texts_come_to_an_end(kind: str) -> None:
     """The limit of the test is generous; how time grows is measured by the benchmarks."""
     SCANNER.scan(HOSTILE[kind](160_000, random.Random(1)), links=True)
+
+
+@given(
+    st.text(alphabet="abé，：\u200bх中", max_size=100),
+    st.dictionaries(st.sampled_from("é，：\u200bх"), st.sampled_from(["", "a", "b", ",", "é"]), min_size=1),
+)
+def test_characters_are_replaced_as_python_does_it(text: str, table: dict[str, str]) -> None:
+    replaced = Replaced(text, table)
+    assert replaced.text == text.translate({ord(old): new for old, new in table.items()})
+    for place, character in enumerate(replaced.text):
+        start, end = replaced.origin(place, place + 1)
+        assert table.get(text[start:end], text[start:end]) == character
