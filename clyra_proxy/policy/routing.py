@@ -37,6 +37,12 @@ class RoutedDestination:
     rules: tuple[Pair, ...]
 
 
+def route_ids(document: PolicyDocument) -> list[str]:
+    """Ids of all routes that a document makes: `default`, each destination, and each of its rules."""
+    rules = [f"{name}/{rule.name}" for name, settings in document.destinations.items() for rule in settings.rules]
+    return ["default", *document.destinations, *rules]
+
+
 class RouteCompiler:
     """Makes the routes of one document; each schema file is read once. Raises PolicyError and SchemaError."""
 

@@ -1,6 +1,6 @@
-"""Approvals: rules that another takes all actions of, and needs that nobody can meet.
+"""Approvals: rules that others take all actions of, rules that no action meets, and needs that nobody can meet.
 
-Who may approve stands with the recorder (`recorder/approvals.json`), so the second question is asked only where that
+Who may approve stands with the recorder (`recorder/approvals.json`), so the last question is asked only where that
 file can be read.
 """
 
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness
-from clyra_proxy.enforcement.contradictions.languages import Language, name_language, outside, path_language
+from clyra_proxy.enforcement.contradictions.actions import covers, pieces, witness_of
+from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight
+from clyra_proxy.enforcement.contradictions.languages import common, name_language, outside
 from clyra_proxy.policy.approvals import ActionClass, ActionRule
 from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.policy.routing import route_ids
 from recorder.approvals.settings import ApprovalSettings
-
-_SETS = ("destinations", "methods", "operations", "findings")
-_PATTERNS = ("routes", "tools", "targets", "agents")
 
 
 def of_approvals(document: PolicyDocument, settings: ApprovalSettings | None) -> Iterator[Contradiction]:
@@ -23,60 +22,71 @@ def of_approvals(document: PolicyDocument, settings: ApprovalSettings | None) ->
     actions = document.enforcement.approvals.actions
     for position, rule in enumerate(actions):
         place = f"enforcement.approvals.actions[{position}]"
-        covering = next((at for at, other in enumerate(actions[:position]) if _covers(other, rule)), None)
-        if covering is not None:
-            yield _covered(place, covering, rule, actions[covering])
+        takers = _takers(rule, actions[:position])
+        if takers:
+            yield _covered(document, place, rule, {at: actions[at] for at in takers})
+        elif strange := _unknown(document, rule):
+            yield _never_met(document, place, rule, strange)
         if settings is not None and rule.class_ is not ActionClass.A and not rule.forbidden:
-            yield from _unmet(place, rule, settings)
+            yield from _unmet(document, place, rule, settings)
 
 
-def _covered(place: str, at: int, rule: ActionRule, other: ActionRule) -> Contradiction:
-    freer = other.class_ < rule.class_ or (rule.forbidden and not other.forbidden)
-    what = f"`{other.name}` before it takes every action that `{rule.name}` describes"
+def _takers(rule: ActionRule, before: Sequence[ActionRule]) -> list[int]:
+    """Positions of rules that together take every action of `rule`; empty when one is left for it."""
+    found: dict[int, None] = {}
+    for piece in pieces(rule):
+        taker = next((at for at, other in enumerate(before) if covers(other, piece)), None)
+        if taker is None:
+            return []
+        found[taker] = None
+    return sorted(found)
+
+
+def _covered(document: PolicyDocument, place: str, rule: ActionRule, takers: dict[int, ActionRule]) -> Contradiction:
+    names = ", ".join(f"`{other.name}`" for other in takers.values())
+    what = f"{names} before it {'take' if len(takers) > 1 else 'takes'} every action that `{rule.name}` describes"
+    mildest = min(takers.values(), key=lambda other: (other.forbidden, other.class_))
+    if mildest.class_ < rule.class_ or (rule.forbidden and not mildest.forbidden):
+        what += f", and `{mildest.name}` lets it go with class {mildest.class_}"
     return Contradiction(
         Kind.UNREACHABLE,
         Weight.ERROR,
-        (place, f"enforcement.approvals.actions[{at}]"),
-        what + (f", and lets it go with class {other.class_}." if freer else "."),
-        _witness(rule),
+        (place, *(f"enforcement.approvals.actions[{at}]" for at in takers)),
+        f"{what}.",
+        witness_of(document, rule),
         "Put the narrower rule first.",
     )
 
 
-def _covers(wide: ActionRule, narrow: ActionRule) -> bool:
-    """Whether every action of `narrow` is one of `wide`."""
-    for name in _SETS:
-        allowed, asked = set(getattr(wide, name)), set(getattr(narrow, name))
-        if allowed and (not asked or not asked <= allowed):
-            return False
-    for name in _PATTERNS:
-        if not _within(_names(getattr(narrow, name)), _names(getattr(wide, name))):
-            return False
-    if not _within(tuple(map(path_language, narrow.paths)), tuple(map(path_language, wide.paths))):
-        return False
-    if wide.amount is None:
-        return True
-    same = narrow.amount is not None and narrow.amount.pointer == wide.amount.pointer
-    return same and narrow.amount is not None and narrow.amount.limit >= wide.amount.limit
+def _unknown(document: PolicyDocument, rule: ActionRule) -> str:
+    """What the rule is about that this policy does not have, "" when it has some of it."""
+    if rule.destinations and not set(rule.destinations) & set(document.destinations):
+        return f"no destination is named {' or '.join(f'`{name}`' for name in rule.destinations)}"
+    routes = [name_language(pattern) for pattern in rule.routes]
+    if routes and common(routes, [name_language(name) for name in route_ids(document)]) is None:
+        return f"no route is named {' or '.join(f'`{name}`' for name in rule.routes)}"
+    return ""
 
 
-def _names(patterns: Sequence[str]) -> tuple[Language, ...]:
-    return tuple(map(name_language, patterns))
+def _never_met(document: PolicyDocument, place: str, rule: ActionRule, strange: str) -> Contradiction:
+    return Contradiction(
+        Kind.UNREACHABLE,
+        Weight.ERROR,
+        (place,),
+        f"no action reaches the rule `{rule.name}`: {strange}.",
+        witness_of(document, rule),
+        "Correct the name, or remove the rule.",
+    )
 
 
-def _within(narrow: Sequence[Language], wide: Sequence[Language]) -> bool:
-    if not wide:
-        return True
-    return bool(narrow) and outside(narrow, wide) is None
-
-
-def _unmet(place: str, rule: ActionRule, settings: ApprovalSettings) -> Iterator[Contradiction]:
-    able = [one.name for one in settings.approvers if not one.disabled and (not rule.role or rule.role in one.roles)]
-    named = [agent for agent in rule.agents if "*" not in agent]
-    for agent in named if len(named) == len(rule.agents) else ():
-        duty = settings.duty_of(agent)
-        barred = {duty.owner, duty.deployer} if duty is not None else set()
-        able = min(able, [name for name in able if name not in barred], key=len)
+def _unmet(
+    document: PolicyDocument, place: str, rule: ActionRule, settings: ApprovalSettings
+) -> Iterator[Contradiction]:
+    every = [one.name for one in settings.approvers if not one.disabled and (not rule.role or rule.role in one.roles)]
+    left = {
+        agents: [name for name in every if name not in _barred(agents, settings)] for agents in rule.agents or ["*"]
+    }
+    agents, able = min(left.items(), key=lambda pair: len(pair[1]))
     if len(able) < rule.need:
         role = f" with the role `{rule.role}`" if rule.role else ""
         yield Contradiction(
@@ -85,11 +95,18 @@ def _unmet(place: str, rule: ActionRule, settings: ApprovalSettings) -> Iterator
             (place,),
             f"`{rule.name}` needs {rule.need} different approvers{role}, and the recorder knows {len(able)}: such an "
             "action can only expire.",
-            _witness(rule),
+            witness_of(document, rule.model_copy(update={"agents": [agents] if rule.agents else []})),
             "Add people or roles to the recorder's approvals.json, or ask for fewer.",
         )
 
 
-def _witness(rule: ActionRule) -> Witness:
-    named = next((f"{name[:-1]} {getattr(rule, name)[0]}" for name in (*_PATTERNS, *_SETS) if getattr(rule, name)), "")
-    return Witness(method=rule.methods[0] if rule.methods else "", path=rule.paths[0] if rule.paths else "", name=named)
+def _barred(agents: str, settings: ApprovalSettings) -> set[str]:
+    """Who may approve for none of these agents: owner and deployer in the first entry that all of them fall under."""
+    wanted = [name_language(agents)]
+    for duty in settings.duties:
+        entry = [name_language(duty.agents)]
+        if outside(wanted, entry) is None:
+            return {duty.owner, duty.deployer}
+        if common(wanted, entry) is not None:
+            return set()  # it is another one's for some of them
+    return set()

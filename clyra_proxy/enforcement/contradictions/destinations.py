@@ -45,8 +45,8 @@ def _opposed(
     place: str, earlier: str, settings: DestinationSettings, rule: MatchRule, other: MatchRule, cells: Cells
 ) -> Iterator[Contradiction]:
     stricter = _stricter(rule.modes, other.modes)
-    if not stricter:
-        return
+    if not stricter or free_of(other, [rule], cells) is None:
+        return  # one that lies wholly inside of the other and stands before it is an exception, as meant
     example = shared(rule, other, cells)
     if example is not None:
         yield Contradiction(

@@ -111,16 +111,19 @@ def name_language(pattern: str) -> Language:
 
 
 def outside(inner: Sequence[Language], outer: Sequence[Language]) -> str | None:
-    """The shortest text of any of `inner` that none of `outer` has; None when there is none."""
-    return _walk(inner, outer, inside=False)
+    """The shortest text of any of `inner` that none of `outer` has; None when there is none.
+
+    "" also where the two are too large to be compared: then there may be one.
+    """
+    return _walk(inner, outer, inside=False, unknown="")
 
 
 def common(one: Sequence[Language], other: Sequence[Language]) -> str | None:
     """The shortest text that any of `one` and any of `other` have; None when there is none."""
-    return _walk(one, other, inside=True)
+    return _walk(one, other, inside=True, unknown=None)
 
 
-def _walk(first: Sequence[Language], second: Sequence[Language], *, inside: bool) -> str | None:
+def _walk(first: Sequence[Language], second: Sequence[Language], *, inside: bool, unknown: str | None) -> str | None:
     languages = (*first, *second)
     letters = sorted(frozenset().union(*(one.letters for one in languages)) | {"/"})
     letters = [next(one for one in _FRESH if one not in letters), *letters]
@@ -137,4 +140,4 @@ def _walk(first: Sequence[Language], second: Sequence[Language], *, inside: bool
             if any(reached[: len(first)]) and reached not in seen:
                 seen.add(reached)
                 waiting.append((reached, text + letter))
-    return None
+    return unknown if waiting else None

@@ -15,6 +15,16 @@ from clyra_proxy.policy.routing import overlay_modes
 from clyra_proxy.verdict.model import Mode
 from clyra_proxy.verdict.rules import RULES
 
+EXAMPLES: Mapping[str, str] = {
+    "json.duplicate_key": "a JSON body with one key twice",
+    "json.syntax": "a body that breaks off within its JSON",
+    "body.coding_unsupported": "a body with `content-encoding: x-other`",
+    "schema.not_streamable": "a body larger than its schema lets be read at once",
+    "rows.unreadable": "a write whose rows are in no form that is known",
+    "sql.opaque": "a statement such as `EXECUTE IMMEDIATE`",
+    "approval.invalid": "a request with `clyra-approval: 0`",
+}
+"""Rule that others rely on -> a request that it is about."""
 RELIES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "schema.violation": (
         ("json.duplicate_key", "the upstream may read the other of two equal keys than the one that was validated"),
@@ -38,10 +48,11 @@ RELIES: Mapping[str, tuple[tuple[str, str], ...]] = {
 def of_modes(document: PolicyDocument) -> Iterator[Contradiction]:
     """What is undermined, for the whole policy and for every destination and rule that has modes of its own."""
     base = document.enforcement.rules
-    yield from _undermined("enforcement.rules", base, document.enforcement.mode, Witness())
+    first = next((settings.hosts[0] for settings in document.destinations.values()), "")
+    yield from _undermined("enforcement.rules", base, document.enforcement.mode, _host(first))
     for name, settings in document.destinations.items():
         own = overlay_modes(base, settings.modes)
-        host = Witness(host=settings.hosts[0])
+        host = _host(settings.hosts[0])
         if settings.modes:
             yield from _undermined(f"destinations.{name}.modes", own, document.enforcement.mode, host)
         for position, rule in enumerate(settings.rules):
@@ -51,7 +62,7 @@ def of_modes(document: PolicyDocument) -> Iterator[Contradiction]:
     yield from _unread(document)
 
 
-def _undermined(place: str, modes: Mapping[str, Mode], default: Mode, witness: Witness) -> Iterator[Contradiction]:
+def _undermined(place: str, modes: Mapping[str, Mode], default: Mode, host: str) -> Iterator[Contradiction]:
     for rule, relied in RELIES.items():
         if _mode(rule, modes, default) is not Mode.ENFORCE:
             continue
@@ -63,7 +74,7 @@ def _undermined(place: str, modes: Mapping[str, Mode], default: Mode, witness: W
                 Weight.WARNING,
                 (f"{place}.{other}", f"{place}.{rule}"),
                 f"`{rule}` is enforced and `{other}` is not: {why}.",
-                witness,
+                Witness("POST", host, "/", name=EXAMPLES[other]),
                 f"Enforce `{other}` too.",
             )
 
@@ -71,15 +82,30 @@ def _undermined(place: str, modes: Mapping[str, Mode], default: Mode, witness: W
 def _unread(document: PolicyDocument) -> Iterator[Contradiction]:
     families = [name for name in ("injection", "leak", "tools") if _enforced_anywhere(document, name)]
     genai = document.genai_security
-    if families and genai.enabled and genai.unreadable is Unreadable.MARK:
+    said = "unreadable" in genai.model_fields_set or any(_named(document, name) for name in families)
+    if said and families and genai.enabled and genai.unreadable is Unreadable.MARK:
         yield Contradiction(
             Kind.UNDERMINED,
             Weight.WARNING,
             ("genai_security.unreadable", f"enforcement.rules.{families[0]}"),
             f"`{families[0]}` is enforced, and conversations that cannot be read pass with a mark.",
-            Witness(),
+            Witness(
+                "POST",
+                _host(next((one.hosts[0] for one in document.destinations.values()), "")),
+                "/",
+                name="a conversation that cannot be read",
+            ),
             "Set `genai_security.unreadable: block`, once `genai.unreadable` is quiet in shadow.",
         )
+
+
+def _named(document: PolicyDocument, family: str) -> bool:
+    """Whether the policy itself speaks of the family; a default is nobody's promise."""
+    return any(name.partition(".")[0] == family for name in document.enforcement.rules)
+
+
+def _host(pattern: str) -> str:
+    return pattern.replace("*.", "any.", 1).replace("*", "any.example")
 
 
 def _enforced_anywhere(document: PolicyDocument, family: str) -> bool:

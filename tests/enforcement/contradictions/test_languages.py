@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clyra_proxy.enforcement.contradictions import languages
 from clyra_proxy.enforcement.contradictions.languages import common, name_language, outside, path_language
 from clyra_proxy.policy.paths import pattern_source
 
@@ -60,3 +61,10 @@ def test_name_patterns(one: str, other: str) -> None:
 def test_long_patterns_are_compared_in_little_time(pattern: str) -> None:
     long = pattern + "/" + "/".join(f"seg{number}*" for number in range(12))
     assert outside([path_language(long)], [path_language("/**")]) is None
+
+
+def test_what_is_too_large_to_compare_is_not_said_to_be_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(languages, "MOST_STEPS", 2000)
+    inner, outer = name_language("*a" + "?" * 24), name_language("*b" + "?" * 24)
+    assert outside([inner], [outer]) == ""
+    assert common([inner], [outer]) is None

@@ -24,7 +24,7 @@ PEOPLE = ApprovalSettings.model_validate(
             {"name": "bob", "sub": "bob"},
             {"name": "eve", "sub": "eve", "roles": ["finance"], "disabled": True},
         ],
-        "duties": [{"agents": "payer", "owner": "ann"}],
+        "duties": [{"agents": "payer", "owner": "ann"}, {"agents": "billing-*", "deployer": "ann"}],
     }
 )
 
@@ -91,8 +91,19 @@ CASES: list[tuple[str, PolicyDocument, list[tuple[str, str, str]]]] = [
     ("everything enforced", policy(enforcement={"mode": "enforce"}, genai_security={"unreadable": "block"}), []),
     (
         "conversations that cannot be read pass",
-        policy(enforcement={"mode": "enforce"}),
+        policy(enforcement={"mode": "enforce"}, genai_security={"unreadable": "mark"}),
         [("undermined", "warning", "genai_security.unreadable")],
+    ),
+    (
+        "the same where injections are named",
+        policy(enforcement={"rules": {"injection": "enforce", "body": "enforce"}}),
+        [("undermined", "warning", "genai_security.unreadable")],
+    ),
+    ("defaults that nobody wrote", policy(enforcement={"mode": "enforce"}), []),
+    (
+        "an exception before what it is one of",
+        rules({"paths": ["/v1/up"], "modes": {"json": "shadow"}}, {"paths": ["/v1/**"], "modes": {"json": "enforce"}}),
+        [],
     ),
     (
         "an action that goes freely before one that is forbidden",
@@ -107,6 +118,33 @@ CASES: list[tuple[str, PolicyDocument, list[tuple[str, str, str]]]] = [
         ),
         [],
     ),
+    (
+        "two actions that take a third together",
+        actions({"class": "B", "methods": ["GET", "HEAD"]}, {"class": "B", "methods": ["POST"], "tools": ["*"]},
+                {"class": "C", "methods": ["GET", "POST"], "tools": ["send"]}),
+        [("unreachable", "error", "enforcement.approvals.actions[2]")],
+    ),
+    (
+        "two actions that leave some of a third",
+        actions({"class": "B", "methods": ["GET"]}, {"class": "B", "methods": ["POST"], "tools": ["get"]},
+                {"class": "C", "methods": ["GET", "POST"], "tools": ["send"]}),
+        [],
+    ),
+    (
+        "a rule of a family of findings after the family",
+        actions({"class": "B", "findings": ["bec"]}, {"class": "C", "findings": ["bec.suspected"]}),
+        [("unreachable", "error", ACTION)],
+    ),
+    (
+        "a family of findings after one rule of it",
+        actions({"class": "C", "findings": ["bec.suspected"]}, {"class": "B", "findings": ["bec"]}),
+        [],
+    ),
+    ("a destination that is not there", actions({"class": "B", "destinations": ["crmm"]}), [
+        ("unreachable", "error", "enforcement.approvals.actions[0]")]),
+    ("a route that is not there", actions({"class": "B", "routes": ["crm/*"]}), [
+        ("unreachable", "error", "enforcement.approvals.actions[0]")]),
+    ("a route that is there", actions({"class": "B", "routes": ["def*"]}), []),
     (
         "a limit that was given before",
         limits({"targets": ["crm.*"], "per_run": 5}, {"targets": ["crm.people"], "per_run": 1}),
@@ -140,6 +178,26 @@ def test_the_witness_is_a_request_that_shows_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("action", "line"),
+    [
+        ({"class": "B", "role": "legal"}, "POST api.crm.example/"),
+        (
+            {"class": "B", "role": "legal", "methods": ["PUT"], "paths": ["/pay/**/out"], "tools": ["send_*"],
+             "amount": {"pointer": "/sum", "above": "1000"}},
+            "PUT api.crm.example/pay/out, tool send_*, an amount above 1000 at /sum",
+        ),
+    ],
+)  # fmt: skip
+def test_a_need_has_a_witness(action: dict[str, Any], line: str, tmp_path: Path) -> None:
+    document = policy(
+        destinations={"crm": {"hosts": ["api.crm.example"]}},
+        enforcement={"approvals": {"actions": [{"name": "a", **action}]}},
+    )
+    (found,) = find(document, tmp_path, PEOPLE)
+    assert str(found.witness) == line
+
+
+@pytest.mark.parametrize(
     ("action", "short"),
     [
         ({"class": "B"}, False),
@@ -147,6 +205,11 @@ def test_the_witness_is_a_request_that_shows_it(tmp_path: Path) -> None:
         ({"class": "B", "role": "finance"}, False),
         ({"class": "C", "role": "finance"}, True),
         ({"class": "B", "role": "finance", "agents": ["payer"]}, True),
+        ({"class": "B", "role": "finance", "agents": ["payer", "crm"]}, True),
+        ({"class": "B", "role": "finance", "agents": ["billing-eu-*"]}, True),
+        ({"class": "B", "role": "finance", "agents": ["billing-*", "crm"]}, True),
+        ({"class": "B", "role": "finance", "agents": ["bill*"]}, False),
+        ({"class": "B", "role": "finance", "agents": ["pay*"]}, False),
         ({"class": "B", "role": "nobody"}, True),
         ({"class": "C", "forbidden": True}, False),
     ],
