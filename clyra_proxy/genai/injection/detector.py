@@ -22,7 +22,7 @@ from clyra_proxy.genai.injection.packs import Category, Rule, View, load_packs, 
 from clyra_proxy.genai.injection.passages import passages
 from clyra_proxy.genai.injection.sieve import Scan
 from clyra_proxy.genai.injection.views import TEXTS, Look, looks
-from clyra_proxy.genai.injection.weighing import LONG, SHORT, THRESHOLD, counting, score_of
+from clyra_proxy.genai.injection.weighing import LONG, SHORT, THRESHOLD, WARNING, counting, score_of
 from clyra_proxy.genai.injection.windows import worst_window
 from clyra_proxy.genai.model import Provenance
 
@@ -139,7 +139,7 @@ class Detector:
 
     def _enough(self, hits: Sequence[tuple[Look, Hit]]) -> float:
         """The points that the classifier must give a passage."""
-        plainly = any(hit.rule.level <= self.level and hit.rule.score >= _BROADLY for _, hit in hits)
+        plainly = any(hit.rule.level <= self.level and hit.rule.score >= WARNING for _, hit in hits)
         return _PASSAGE if plainly else _BROADLY
 
     def _sifted(

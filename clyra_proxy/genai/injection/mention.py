@@ -31,8 +31,8 @@ def _words(pattern: bytes) -> Any:
     return re2.compile(pattern, options)._regexp.Match
 
 
-_OPENED = re.compile(rb"(?:[\"'`]|\xe2\x80\x9c|\xc2\xab)[^\"'`\n]{0,24}$")
-_HELD = re.compile(rb"(?:[\"\\]\s?:\s?\\{0,3}\"|<[a-zA-Z][^<>]{0,80}=\s?[\"'])[^\"'`\n]{0,24}$")
+_OPENED = re.compile(rb"(?:[\"'`]|\xe2\x80\x9c|\xc2\xab)[^\"'`\n]{0,80}$")
+_HELD = re.compile(rb"(?:[\"\\]\s?:\s?\\{0,3}\"|<[a-zA-Z][^<>]{0,80}=\s?[\"'])[^\"'`\n]{0,80}$")
 """Before a match: the quotes are those of a JSON member or of an attribute, which hold what there is to read."""
 _CLOSED = re.compile(rb"^[^\n]{0,160}?[\"'`\xbb\x9d]")
 _ABOUT_ATTACKS = _words(
@@ -92,11 +92,14 @@ _FORBIDDEN = re.compile(
 )
 """Before an order to reveal, in many languages: it forbids that."""
 _BLANK = re.compile(rb"\s")
+_LEAD = re.compile(rb"[\s\"'`*_~,.;:(\[-]*(?:to )?")
+"""What a match may begin with that is not yet the order."""
 _IDENTIFIER = re.compile(rb"(?:\b(?:def|class|func|fn|function|const|let|var|import|from|self|test)[ _.]|[.(_=\[-])\Z")
 _COMPOUND = re.compile(rb"\b(?:[A-Za-z]+_\w+|[a-z]+[A-Z]\w+|[A-Z][a-z]+[A-Z]\w+)")
 _SOURCE_CODE = _words(  # over a whole text: `re` would try every blank line with all that follow it
     rb"(?m)^[\s\v]*(?:(?:async )?def \w+\(|class \w+[:(]|(?:export )?(?:async )?function \w*\(|import \w|"
-    rb"from \w+ import|#include|fn \w+\(|(?:public|private|static) [\w<>]+ \w+\(|(?:const|let|var) \w+ =)"
+    rb"from \w+ import|#include|fn \w+\(|(?:public|private|static) [\w<>]+ \w+\(|(?:const|let|var) \w+ =|"
+    rb"(?:void|int|bool|char|float|double|fun|func|sub|procedure) \w+ ?\()"
 )
 
 
@@ -109,6 +112,8 @@ def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> 
     """Whether the match at these bytes is spoken about rather than spoken."""
     if not _BLANK.search(content[start:end]) and _IDENTIFIER.search(content[max(0, start - 10) : start]):
         return True
+    lead = _LEAD.match(content, start, end)
+    start = lead.end() if lead else start
     before, after = content[max(0, start - NEAR) : start], content[end : end + NEAR]
     around = before + b"\n" + after
     attacks = set() if provenance.foreign else _distinct(_ABOUT_ATTACKS, around)
@@ -120,9 +125,9 @@ def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> 
         return True
     if _NARRATED.search(before[-60:]) and not _ADDRESSED.search(before[-40:]):
         return True
-    if not (_OPENED.search(before[-40:]) and _CLOSED.search(after)):
+    if not (_OPENED.search(before[-100:]) and _CLOSED.search(after)):
         return False
-    if provenance.foreign and _HELD.search(before[-120:]):
+    if provenance.foreign and _HELD.search(before[-200:]):
         return False
     if _SAID.search(after[:60]):
         return True

@@ -25,7 +25,7 @@ SUMMING = 2
 """Level from which points simply add up."""
 _ERROR = 4.0
 """Points that count as critical in a short text; and the most that weaker rules, or the classifier, count alone."""
-_WARNING = 3.0
+WARNING = 3.0
 """Points of a rule that means something beside others; the most that a broad rule, one above the level, counts."""
 _VOUCHED = 3.0
 """Points of the classifier from which broad rules count in a text that is not short."""
@@ -42,7 +42,7 @@ def counting(found: Iterable[Found], points: float, size: int, level: int) -> It
     for item in found:
         if item.rule.level > level:
             if vouched:
-                yield replace(item, worth=min(item.worth, _WARNING))
+                yield replace(item, worth=min(item.worth, WARNING))
         elif size <= SHORT and item.rule.level < SUMMING and _ERROR <= item.worth < CRITICAL:
             yield replace(item, worth=CRITICAL)
         else:
@@ -58,6 +58,6 @@ def score_of(worst: Sequence[Found], points: float, level: int) -> float:
         return sum(worths) + points
     if level >= SUMMING:
         return sum(worths) + (points if max(worths) >= 1 else min(points, _ERROR))
-    telling = [worth for worth in worths if worth >= _WARNING]
+    telling = [worth for worth in worths if worth >= WARNING]
     rules = _ERROR if len(telling) > 1 else min(max(worths), _ERROR)
     return rules + points if telling else min(rules + points, _ERROR)
