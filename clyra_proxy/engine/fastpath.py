@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from mitmproxy import connection, flow, http, optmanager, version
 from mitmproxy.net import check
-from mitmproxy.net.http import url
+from mitmproxy.net.http import http1, url
+from mitmproxy.net.http.http1 import read
 from mitmproxy.proxy import context
 
 from clyra_proxy.errors import StartupError
@@ -73,6 +74,32 @@ def getitem(self: http.Headers, key: str | bytes) -> str:
 def contains(self: http.Headers, key: Any) -> bool:
     """Whether the field is there."""
     return bool(_values(self, key)) if isinstance(key, (str, bytes)) else False
+
+
+_original_init: Callable[..., None] = http.Headers.__init__
+
+
+def make_headers(self: http.Headers, fields: Iterable[tuple[bytes, bytes]] = (), **headers: str | bytes) -> None:
+    """As stock, without walking through an empty mapping of further fields."""
+    if headers:
+        _original_init(self, fields, **headers)
+        return
+    self.fields = tuple(map(tuple, fields))  # type: ignore[arg-type]
+    for name, value in self.fields:
+        if not isinstance(name, bytes) or not isinstance(value, bytes):
+            raise TypeError("Header fields must be bytes.")
+
+
+_UNCLOSED = (b"HTTP/1.1", b"HTTP/2.0", "HTTP/1.1", "HTTP/2.0")
+_original_close: Callable[[Any, http.Headers], bool] = read.connection_close
+
+
+def connection_close(http_version: str | bytes, headers: http.Headers) -> bool:
+    """Whether a message says that its connection ends with it."""
+    values = _values(headers, b"connection")
+    if not values:
+        return http_version not in _UNCLOSED
+    return False if values == [b"keep-alive"] else _original_close(http_version, headers)
 
 
 # -- types and options ----------------------------------------------------------------------------------------------
@@ -139,6 +166,9 @@ PATCHES: tuple[Patch, ...] = (
     Patch(http.Headers, "get", get, "see get_all"),
     Patch(http.Headers, "__getitem__", getitem, "see get_all"),
     Patch(http.Headers, "__contains__", contains, "see get_all"),
+    Patch(http.Headers, "__init__", make_headers, "1 %: an empty update through the abstract classes"),
+    Patch(read, "connection_close", connection_close, "1 %: three look-ups for each of the four times it is asked"),
+    Patch(http1, "connection_close", connection_close, "the same function, imported by name"),
     Patch(optmanager._Option, "current", current, "1 %: deep copies of booleans"),
     Patch(context.Context, "fork", fork, "3 %: a Server object per stream that nobody uses"),
     Patch(check, "is_valid_host", is_valid_host, "1 %: IDNA of the same names again and again"),

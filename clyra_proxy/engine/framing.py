@@ -14,6 +14,8 @@ from mitmproxy import http
 from mitmproxy.net.http.validate import validate_headers
 
 _LONGEST_NAME = 256
+_SOUND = "clyra_sound"
+"""Attribute of a message: what of it was judged and found sound."""
 HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"http2-settings"})
 NOT_IN_TRAILERS = HOP_BY_HOP | {
     b"authorization", b"content-encoding", b"content-length", b"content-range", b"content-type", b"cookie", b"host",
@@ -50,7 +52,21 @@ def sound_lines(lines: list[bytearray]) -> list[bytes]:
 
 
 def message_problem(message: http.Message) -> str:
-    """Why the head of this message is ambiguous, in a few words without content; "" when it is sound."""
+    """Why the head of this message is ambiguous, in a few words without content; "" when it is sound.
+
+    The connection asks, and then the stream: what was found sound is known again as long as nothing of it changed.
+    """
+    data = message.data
+    judged = (data.headers.fields, data.http_version, getattr(data, "status_code", 0))
+    if getattr(message, _SOUND, None) == judged:
+        return ""
+    problem = _head_problem(message)
+    if not problem:
+        setattr(message, _SOUND, judged)
+    return problem
+
+
+def _head_problem(message: http.Message) -> str:
     framed = False
     for name, value in message.data.headers.fields:
         lower = _lowered(name)
@@ -96,7 +112,8 @@ def strip_h2c(request: http.Request) -> None:
 
 def strip_alternatives(response: http.Response) -> None:
     """Take out Alt-Svc (RFC 7838): it invites the client to reach the origin past this proxy."""
-    response.headers.pop("alt-svc", None)
+    if "alt-svc" in response.headers:
+        del response.headers["alt-svc"]
 
 
 def sound_trailers(trailers: http.Headers) -> http.Headers | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from h11._readers import Http10Reader
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import http1
@@ -128,7 +129,7 @@ class GuardedHttp1Client(Http1Reading, stock.Http1Client):
         if stock.should_make_pipe(self.request, self.response):
             yield from self.make_pipe()
             return
-        to_end = http1.expected_http_body_size(self.request, self.response) == -1
+        to_end = isinstance(self.body_reader, Http10Reader)  # as was told from this very head when it came
         version = "HTTP/1.1" if self.request.is_http2 else self.request.http_version
         self.request_done = self.response_done = False
         closing = (

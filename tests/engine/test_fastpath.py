@@ -18,6 +18,7 @@ from mitmproxy import connection, flow, http, optmanager
 from mitmproxy.coretypes import multidict
 from mitmproxy.net import check
 from mitmproxy.net.http import url
+from mitmproxy.net.http.http1 import read
 from mitmproxy.proxy import context, server
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as http_layers
@@ -25,7 +26,8 @@ from mitmproxy.proxy.layers import tls, websocket
 from mitmproxy.proxy.layers.http import _http1, _http2, _http_h2
 subjects = [
     http.MessageData, http.Headers, multidict._MultiDict, optmanager._Option.current, context.Context.fork,
-    check.is_valid_host, url.parse_authority, url.parse, flow.Flow.__init__, connection.Connection,
+    check.is_valid_host, read.connection_close, read.get_header_tokens, url.parse_authority, url.parse,
+    flow.Flow.__init__, connection.Connection,
     server.ConnectionHandler, server.LiveConnectionHandler, layer.Layer, layer.NextLayer, http_layers.HttpStream,
     http_layers.HttpLayer, http_layers.HttpClient, _http1, _http2, _http_h2, websocket.WebsocketLayer, tls.TLSLayer,
 ]
@@ -40,6 +42,8 @@ SOURCES = {
     "current": "6859c2d9c826806e",
     "fork": "cad9374a0689f10a",
     "is_valid_host": "76efad3bee98e9b5",
+    "connection_close": "d53e499096578d6b",
+    "get_header_tokens": "5d2ae35213c9e619",
     "parse_authority": "d8338265c05d8491",
     "parse": "25431c611ea39d3f",
     "__init__": "7c7b602cfb75bf18",
@@ -113,6 +117,31 @@ def test_headers_answer_as_before(fields: list[tuple[bytes, bytes]], name: Any) 
         assert fast == _look(fields, name)
     finally:
         fastpath.install()
+
+
+@given(
+    st.sampled_from(["HTTP/1.0", "HTTP/1.1", "HTTP/2.0", b"HTTP/1.1", "HTTP/3"]),
+    st.lists(
+        st.sampled_from([b"close", b"keep-alive", b"Close", b"upgrade, close", b" close ", b"", b"\xff"]), max_size=3
+    ),
+)
+def test_the_end_of_a_connection_is_told_as_before(version: Any, values: list[bytes]) -> None:
+    headers = fastpath.http.Headers([(b"Connection", value) for value in values])
+    assert fastpath.connection_close(version, headers) == fastpath._original_close(version, headers)
+
+
+@pytest.mark.parametrize("fields", [(), [(b"a", b"b"), [b"A", b"c"]], [(b"a", "b")], [("a", b"b")], [b"ab"], [(b"a",)]])
+@pytest.mark.parametrize("further", [{}, {"content_type": "x/y", "a": "z"}])
+def test_headers_are_made_as_before(fields: Any, further: dict[str, str]) -> None:
+    def outcome(function: Any) -> Any:
+        made = fastpath.http.Headers.__new__(fastpath.http.Headers)
+        try:
+            function(made, fields, **further)
+        except (TypeError, ValueError) as error:
+            return str(error)
+        return made.fields
+
+    assert outcome(fastpath.make_headers) == outcome(fastpath._original_init)
 
 
 AUTHORITIES = st.one_of(
