@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import stat
 import time
 from pathlib import Path
 from typing import Annotated
@@ -66,12 +68,15 @@ def validate(
     files = _files(certificate_path)
     digest = digest_payload(_read(payload)).sha256 if payload else ""
     expected = Expectations(digest, policy, tenant, _moment(at))
-    raw = [_read(file)[: MAX_BYTES + 1] for file in files]
+    read = [_certificate(file) for file in files]
+    if not certificate_path.is_dir() and isinstance(read[0], str):
+        raise CannotTellError(f"{certificate_path} cannot be read.", read[0], "Check the path.")
+    raw = [one for one in read if isinstance(one, bytes)]
     validator = _validator(trust or _own_trust(home), keys, expected)
     if trust is None:
         _lend(validator, Layout(Home.locate(home).root))
     validator.announce(raw)
-    found = [(file, _named(file, validator.validate(one))) for file, one in zip(files, raw, strict=True)]
+    found = [(file, _judged(validator, file, one)) for file, one in zip(files, read, strict=True)]
     good = all(_holds(finding, operator) for _, finding in found)
     if as_json:
         certificates = [{"file": file.name, **finding.document()} for file, finding in found]
@@ -85,6 +90,27 @@ def _holds(finding: Finding, operator: bool) -> bool:
     if not finding.valid:
         return False
     return finding.bec or finding.decision == "deny" or operator
+
+
+def _certificate(file: Path) -> bytes | str:
+    """At most a byte more than a certificate may have; or why there is nothing to read. Never waits for a pipe."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return "It is no regular file."
+            return stream.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        return "It is no regular file."
+    except OSError as error:
+        return f"The system says: {error.strerror}."
+
+
+def _judged(validator: Validator, file: Path, read: bytes | str) -> Finding:
+    """What is to be said of one file of a folder; one that cannot be read is no certificate that holds."""
+    if isinstance(read, str):
+        return Finding("", code="E_APPROVAL_SIG", detail=f"it cannot be read: {read}")
+    return _named(file, validator.validate(read))
 
 
 def _named(file: Path, finding: Finding) -> Finding:

@@ -10,6 +10,7 @@ from clyra_proxy.enforcement.contradictions.finding import Contradiction, Weight
 from clyra_proxy.enforcement.contradictions.limits import of_limits
 from clyra_proxy.enforcement.contradictions.modes import of_modes
 from clyra_proxy.enforcement.contradictions.shapes import of_shapes
+from clyra_proxy.enforcement.contradictions.tools import of_tools
 from clyra_proxy.policy.models import PolicyDocument
 from recorder.approvals.settings import ApprovalSettings
 
@@ -22,5 +23,6 @@ def find(document: PolicyDocument, base_dir: Path, approvers: ApprovalSettings |
         *of_limits(document),
         *of_approvals(document, approvers),
         *of_shapes(document, base_dir),
+        *of_tools(document),
     ]
     return sorted(found, key=lambda one: one.weight is not Weight.ERROR)

@@ -48,11 +48,17 @@ def limits(*listed: dict[str, Any]) -> PolicyDocument:
     return policy(data_platform={"activation": {"rows": {"rules": named}}})
 
 
+def tools(*listed: dict[str, Any]) -> PolicyDocument:
+    named = [{"name": f"t{at}", **rule} for at, rule in enumerate(listed)]
+    return policy(genai_security={"tools": {"rules": named}})
+
+
 def told(found: list[Contradiction]) -> list[tuple[str, str, str]]:
     return [(one.kind.value, one.weight.value, one.places[0]) for one in found]
 
 
 RULE = "destinations.crm.rules[1]"
+TOOL = "genai_security.tools.rules[1]"
 ACTION = "enforcement.approvals.actions[1]"
 LIMIT = "data_platform.activation.rows.rules"
 
@@ -160,6 +166,26 @@ CASES: list[tuple[str, PolicyDocument, list[tuple[str, str, str]]]] = [
     ("a field allowed and denied", limits({"fields": {"allow": ["email", "ssn"], "deny": ["ss*"]}}), [
         ("allow_and_deny", "error", f"{LIMIT}[0].fields.allow[1]")]),
     ("a field denied inside of what is allowed", limits({"fields": {"allow": ["a*"], "deny": ["ab"]}}), []),
+    ("a tool denied after all are allowed", tools({"tools": ["*"]}, {"tools": ["delete_*"], "action": "deny"}), [
+        ("unreachable", "error", TOOL)]),
+    ("a tool denied for some arguments after it is allowed", tools(
+        {"tools": ["pay"]}, {"tools": ["pay"], "when": [{"path": "/sum", "min": 9}], "action": "deny"}), [
+        ("unreachable", "error", TOOL)]),
+    ("some tools denied for some arguments after one of them is allowed", tools(
+        {"tools": ["pay"]}, {"tools": ["pay*"], "when": [{"path": "/sum", "min": 9}], "action": "deny"}), [
+        ("overlap", "warning", TOOL)]),
+    ("a tool allowed after all are denied", tools({"action": "deny"}, {"tools": ["get"]}), [
+        ("unreachable", "error", TOOL)]),
+    ("some that are allowed before they would be denied", tools(
+        {"tools": ["crm_*"]}, {"tools": ["*_delete"], "action": "deny"}), [("overlap", "warning", TOOL)]),
+    ("an allowed exception", tools({"tools": ["crm_get"]}, {"tools": ["crm_*"], "action": "deny"}), []),
+    ("a denied exception", tools({"tools": ["crm_delete"], "action": "deny"}, {"tools": ["crm_*"]}), []),
+    ("denied first", tools({"tools": ["*_delete"], "action": "deny"}, {"tools": ["crm_*"]}), []),
+    ("tools of different names", tools({"tools": ["crm_*"]}, {"tools": ["erp_*"], "action": "deny"}), []),
+    ("tools of different agents", tools(
+        {"tools": ["crm_*"], "agents": ["a-*"]}, {"tools": ["*_delete"], "agents": ["b-*"], "action": "deny"}), []),
+    ("allowed for some arguments", tools(
+        {"tools": ["pay"], "when": [{"path": "/sum", "max": 9}]}, {"tools": ["pay"], "action": "deny"}), []),
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clyra_proxy.cli.bec import app
+from clyra_proxy.errors import CannotTellError
 from recorder import approval
 from recorder.approvals.enrolled import trust_entry
 from recorder.approvals.proofs import Answer
@@ -142,6 +144,32 @@ def test_the_command(room: ApprovalRoom, folder: Path, tmp_path: Path) -> None:
     assert _run(room, folder, *keys, "--at", "1").exit_code == 1
     (folder / f"{'0' * 64}.dsse.json").write_bytes(next(folder.glob("*.json")).read_bytes())
     assert "named after" in _run(room, folder, *keys).stdout
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty", "folder", "dangling", "pipe", "device", "huge"])
+def test_a_damaged_file_is_named_and_hides_no_other(
+    room: ApprovalRoom, folder: Path, tmp_path: Path, kind: str
+) -> None:
+    (good,) = folder.glob("*.dsse.json")
+    bad = folder / ("0" * 64 + ".dsse.json")
+    if kind in ("cut", "empty"):
+        bad.write_bytes(good.read_bytes()[:100] if kind == "cut" else b"")
+    elif kind == "folder":
+        bad.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(bad)
+    elif kind == "huge":
+        with bad.open("wb") as stream:
+            stream.truncate(1 << 40)
+    else:
+        bad.symlink_to("/dev/zero" if kind == "device" else folder / "nothing")
+    done = _run(room, folder, "--keys", str(tmp_path / "keys"))
+    assert done.exit_code == 1, done.output
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["invalid", "valid"]
+
+
+def test_a_file_that_is_not_there_tells_nothing(room: ApprovalRoom, folder: Path) -> None:
+    assert isinstance(_run(room, folder / "nothing.dsse.json").exception, CannotTellError)
 
 
 def test_the_command_does_not_trust_what_lies_beside_the_certificates(
