@@ -125,11 +125,12 @@ def blocks_of(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where drawings may be: runs of at least _LOWEST lines without words, blank ones not counted."""
     start, inked = 0, 0
     for number, (line, plain) in enumerate(zip([*lines, ""], [*_plainly_wordy(lines), True], strict=True)):
-        if plain or is_wordy(line):
+        ink = bool(line.strip())
+        if plain or (ink and is_wordy(line)):
             if inked >= _LOWEST:
                 yield start, number
             start, inked = number + 1, 0
-        elif line.strip():
+        elif ink:
             inked += 1
 
 

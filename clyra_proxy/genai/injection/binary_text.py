@@ -21,8 +21,9 @@ from clyra_proxy.genai.injection.readable import text_of
 EXPANSION = 8
 _LEAST = 4096
 
+_UNANCHORED = re2._Anchor.UNANCHORED
 _RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,6}|\b[A-Za-z0-9+/]{4,}={1,2}")
-_HEX = re2.compile(r"(?:(?:\\x|0x|%|#|=)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){8,}")
+_HEX = re2.compile(rb"(?:(?:\\x|0x|%|#|=)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){8,}")
 _HEX_SIGNS = re.compile(r"\\x|0x|[^0-9A-Fa-f]")
 _NUMBERS = re2.compile(rb"(?:\\?[0-9]{1,3}[ ,;_-]{1,2}|\\[0-7]{3}|[01]{7,8}[ ,;_-]{0,2}){5,}[0-9]{0,8}")
 _DIGITS = re.compile(r"[0-9]+")
@@ -37,12 +38,16 @@ def base64_runs(text: str) -> str:
 
 
 def _written_out(runs: Any, unpacked: Callable[[str], str | None], text: str) -> str:
-    """The text with each run that can be unpacked written out between blanks. runs: of ASCII."""
+    """The text with each run that can be unpacked written out between blanks. runs: of ASCII, and never empty; asked
+    past the wrapper that makes an object of each match."""
     data = text.encode()
     pieces: list[bytes] = []
     done = 0
-    for match in runs.finditer(data):
-        start, end = match.span()
+    match, end, size = runs._regexp.Match, 0, len(data)
+    while end < size:
+        start, end = match(_UNANCHORED, data, end, size)[0]
+        if start < 0:
+            break
         found = unpacked(data[start:end].decode())
         if found is not None:
             pieces += [data[done:start], f" {found} ".encode()]
@@ -85,12 +90,11 @@ def _opened(data: bytes, most: int) -> bytes:
 def hex_runs(text: str) -> str:
     """Pairs of hexadecimal digits, with or without signs before and between them."""
 
-    def unpacked(match: Any) -> str:
-        digits = _HEX_SIGNS.sub("", match[0])
-        found = text_of(bytes.fromhex(digits[: len(digits) // 2 * 2]))
-        return str(match[0]) if found is None else f" {found} "
+    def unpacked(run: str) -> str | None:
+        digits = _HEX_SIGNS.sub("", run)
+        return text_of(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
-    return str(_HEX.sub(unpacked, text))
+    return _written_out(_HEX, unpacked, text)
 
 
 def numbers(text: str) -> str:

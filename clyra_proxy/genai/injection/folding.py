@@ -82,7 +82,7 @@ class WordFolder:
     def without_slips(self, text: str) -> str:
         """Shuffled or mistyped words of the packs written right. The same text when there are fewer than two."""
         words, parts = _words_in(text)
-        wrong = {word: right for word in words | parts if (right := self._righted(word)) is not None}
+        wrong = self._righted(words | parts)
         if not wrong:
             return text
         if len(text) >= _SHORT_TEXT and parts.isdisjoint(wrong):
@@ -92,13 +92,14 @@ class WordFolder:
         by = {word: wrong[lower] for word in set(_WORD.findall(text)) if (lower := word.lower()) in wrong}
         return text if len(by) < 2 else _replaced(_WORD, text, by)
 
-    def _righted(self, word: str) -> str | None:
-        """The word of the packs that this one is a slip of."""
-        if word in self._words:
-            return None
-        right = self._slips.get(word)
-        if right is None and (word[0], word[-1], len(word)) in self._ends:
-            right = self._shuffled.get(_shuffle_key(word))
+    def _righted(self, words: set[str]) -> dict[str, str]:
+        """The words that are slips of words of the packs, with those."""
+        words -= self._words
+        slips = words & self._slips.keys()
+        right = {word: self._slips[word] for word in slips}
+        for word in words - slips:
+            if (word[0], word[-1], len(word)) in self._ends and (known := self._shuffled.get(_shuffle_key(word))):
+                right[word] = known
         return right
 
 
@@ -153,8 +154,8 @@ def _leet_tokens(text: str) -> set[str]:
 
 def _words_in(text: str) -> tuple[set[str], set[str]]:
     """The words that `_WORD` finds, in small letters: whole ones, and parts of longer ones."""
-    written = set(text.encode("utf-8", "replace").translate(_LETTERS).split())
-    words = {word.decode() for word in written if len(word) >= _SHORTEST}
+    written = set(text.encode("utf-8", "replace").translate(_LETTERS).decode("ascii").split())
+    words = {word for word in written if len(word) >= _SHORTEST}
     long = {word for word in words if len(word) > _LONGEST_WORD}
     return words - long, {part for word in long for part in _WORD.findall(word)}
 

@@ -101,6 +101,5 @@ def _squeezed(written: bytes) -> tuple[bytes, list[int]]:
         return written, [*range(0, size, SEGMENT), size]
     signs = np.frombuffer(written, np.uint8)
     blank = signs == 32
-    kept = np.flatnonzero(np.concatenate(([True], ~(blank[1:] & blank[:-1]))))
-    starts = np.maximum(kept[::SEGMENT] - 1, 0).tolist()
-    return signs[kept].tobytes(), [*starts, size]
+    kept = (~(blank[1:] & blank[:-1])).nonzero()[0]
+    return b" " + signs[1:][kept].tobytes(), [0, *kept[SEGMENT - 1 :: SEGMENT].tolist(), size]

@@ -62,10 +62,10 @@ class _Compiled:
     all: tuple[Any, ...]
     unless: tuple[Any, ...]
 
-    def hits(self, content: bytes, places: Places) -> Iterator[Hit]:
+    def hits(self, content: bytes, places: Places) -> list[Hit]:
         """Matches in these places, in order and apart."""
-        found = end = 0
-        size, match = len(content), self.match
+        found: list[Hit] = []
+        size, match, end = len(content), self.match, 0
         for start, stop in places:
             end = max(start, end)
             while end < stop:
@@ -77,10 +77,10 @@ class _Compiled:
                     break
                 end = max(last, start + 1)
                 if self._stands(content, start, last):
-                    yield Hit(self.rule, start, last)
-                    found += 1
-                    if found >= _PLACES:
-                        return
+                    found.append(Hit(self.rule, start, last))
+                    if len(found) >= _PLACES:
+                        return found
+        return found
 
     def _stands(self, content: bytes, start: int, end: int) -> bool:
         """Whether what the rule wants beside a match is there, and what it does not want is not."""

@@ -8,6 +8,7 @@ a small part of the text, or nothing.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -66,19 +67,22 @@ class _Automaton:
 
     def marks(self, hay: bytes) -> dict[int, Marks]:
         """In blocks: a mark is made with few bits and set in its place once."""
-        found: dict[int, Marks] = {}
-        if self._automaton is None:
-            return found
+        if len(hay) <= _BLOCK:
+            return self._marked(hay)
+        found: defaultdict[int, Marks] = defaultdict(int)
         for begin in range(0, len(hay), _BLOCK):
-            block = hay[begin : begin + _BLOCK + self._longest] if len(hay) > _BLOCK else hay
-            marks: dict[int, Marks] = {}
-            for number, start, _ in self._automaton.find_matches_as_indexes(block, overlapping=True):
-                marks[number] = marks.get(number, 0) | 1 << start // SEGMENT
-            shift = begin // SEGMENT
-            for number, mark in marks.items():
-                number += self._first
-                found[number] = found.get(number, 0) | mark << shift
+            for number, mark in self._marked(hay[begin : begin + _BLOCK + self._longest]).items():
+                found[number] |= mark << begin // SEGMENT
         return found
+
+    def _marked(self, block: bytes) -> dict[int, Marks]:
+        marks: defaultdict[int, Marks] = defaultdict(int)
+        if self._automaton is not None:
+            for number, start, _ in self._automaton.find_matches_as_indexes(block, overlapping=True):
+                marks[number] |= 1 << start // SEGMENT
+        if not self._first:
+            return marks
+        return {number + self._first: mark for number, mark in marks.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +150,16 @@ def _met(plan: _Plan, known: Mapping[int, Marks]) -> Marks:
     if plan.leaf >= 0:
         return known.get(plan.leaf, 0)
     marks = 0
-    if not plan.reach:
-        for part in plan.parts:
-            marks |= _met(part, known)
-        return marks
-    first, *others = plan.parts
-    marks = _met(first, known)
-    for part in others:
-        if not marks:
-            break
-        if plan.in_order:
-            marks = _after(marks, plan.reach) & _met(part, known)
+    for number, part in enumerate(plan.parts):
+        there = known.get(part.leaf, 0) if part.leaf >= 0 else _met(part, known)
+        if not plan.reach:
+            marks |= there
+        elif not there:
+            return 0
+        elif not number:
+            marks = there
         else:
-            marks &= _spread(_met(part, known), plan.reach)
+            marks = _after(marks, plan.reach) & there if plan.in_order else marks & _spread(there, plan.reach)
     return marks
 
 
