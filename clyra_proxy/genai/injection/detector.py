@@ -196,7 +196,7 @@ class Detector:
         found = list(counting(found, points, size, self.level))
         seen = [item for item in found if item.view is not View.DESPACED]  # blanks tell use from mention
         worst = worst_window(seen if any(item.mention for item in seen) else found)
-        score = round(score_of(worst, points, self.level) * _TRUST.get(provenance, 1.0), 2)
+        score = round(score_of(worst, points, size, self.level) * _TRUST.get(provenance, 1.0), 2)
         if not score:
             return Assessment(level=self.level)
         worst.sort(key=lambda item: -item.worth)

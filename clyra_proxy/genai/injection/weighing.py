@@ -2,10 +2,10 @@
 
 Rule: at the first level a text is flagged by one critical rule, or by weaker rules and the classifier together, never
 by weak rules alone: two warnings in one text are chance far more often than one plain order is. Above that level
-points simply add up, as in the OWASP Core Rule Set, and a higher level never scores a text lower. In a text of at most
-SHORT bytes there is little room for chance, so an error is as good as critical there and broad rules count without
-being asked about. The few constants were chosen by cross-validation over whole sources, for at most 0.1 % false
-positives on ordinary text at THRESHOLD.
+points simply add up, as in the OWASP Core Rule Set, and a higher level flags whatever a lower one flags. In a text of
+at most SHORT bytes there is little room for chance, so an error is as good as critical there and broad rules count
+without being asked about. The few constants were chosen over sources that the classifier had not seen, for at most
+0.1 % false positives on ordinary text at THRESHOLD and 2 % on texts about attacks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _ERROR = 4.0
 """Points that count as critical in a short text; and the most that weaker rules, or the classifier, count alone."""
 WARNING = 3.0
 """Points of a rule that means something beside others; the most that a broad rule, one above the level, counts."""
+_LONE = 1.0
+"""What a rule that is not critical counts less where it is the only one in a text that is not short."""
 _VOUCHED = 3.0
 """Points of the classifier from which broad rules count in a text that is not short."""
 _FAINT = 2.0
@@ -49,8 +51,8 @@ def counting(found: Iterable[Found], points: float, size: int, level: int) -> It
             yield item
 
 
-def score_of(worst: Sequence[Found], points: float, level: int) -> float:
-    """The score of a text. worst: what counts of it. points: of the classifier."""
+def score_of(worst: Sequence[Found], points: float, size: int, level: int) -> float:
+    """The score of a text. worst: what counts of it. points: of the classifier. size: bytes of the text."""
     worths = [item.worth for item in worst]
     if not worths:
         return min(points, _ERROR) if points >= _FAINT else 0.0
@@ -60,4 +62,6 @@ def score_of(worst: Sequence[Found], points: float, level: int) -> float:
         return sum(worths) + (points if max(worths) >= 1 else min(points, _ERROR))
     telling = [worth for worth in worths if worth >= WARNING]
     rules = _ERROR if len(telling) > 1 else min(max(worths), _ERROR)
+    if len(telling) == 1 and size > SHORT:
+        rules -= _LONE
     return rules + points if telling else min(rules + points, _ERROR)

@@ -68,7 +68,7 @@ def test_in_a_longer_text_a_passage_counts_as_alone_when_the_classifier_agrees_a
     filler = "Nothing of it stands here, and nothing follows.\n" * 60
     text = f"{filler}plum and apple\n{filler}"
     scores = [Detector(rules=THREES, classifier=Fixed(points)).assess(text).score for points in (0, 1, 2, 5)]
-    assert scores == [3, 3, 6, 8]
+    assert scores == [2, 2, 6, 7]
     assert Detector(rules=[rule("b.one", "plum", level=3)], classifier=Fixed(2)).assess(text).score == 0
 
 
@@ -80,11 +80,12 @@ LENGTH = " and nothing else" * 20
     [
         ("apple and pear", 0, 4),  # two warnings: an error
         ("apple and pear", 1, 5),
-        ("apple", 1, 4),
-        ("apple", 2, 5),
-        ("grape", 0, 4),
+        ("apple", 1, 3),  # alone in a longer text: one less
+        ("apple", 3, 5),
+        ("grape", 1, 4),
+        ("grape", 2, 5),
         ("grape and apple", 0, 4),
-        ("grape", 1, 5),
+        ("grape and apple", 1, 5),
         ("fig and apple", 0, 8),  # a critical one: all adds up
         ("fig", 3, 8),
         ("nut", 4, 4),  # too weak to mean anything beside the classifier
@@ -97,7 +98,8 @@ def test_without_a_critical_rule_the_classifier_must_agree(words: str, points: f
 
 def test_in_a_short_text_an_error_is_critical() -> None:
     detector = Detector(rules=[rule("t.four", "grape", score=4)])
-    assert [detector.assess(text).score for text in ("grape", "grape" + LENGTH)] == [5, 4]
+    assert [detector.assess(text).score for text in ("grape", "grape" + LENGTH)] == [5, 3]
+    assert Detector(rules=THREES, classifier=Fixed(2)).assess("apple").flagged
 
 
 def test_broad_rules_count_as_warnings_in_a_short_text() -> None:
@@ -108,14 +110,14 @@ def test_broad_rules_count_as_warnings_in_a_short_text() -> None:
 
 @pytest.mark.parametrize("points", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize("length", ["", LENGTH])
-def test_a_higher_level_never_scores_lower(points: float, length: str) -> None:
+def test_a_higher_level_flags_what_a_lower_one_flags(points: float, length: str) -> None:
     rules = [*THREES, rule("t.four", "grape", level=2, score=4), rule("t.five", "fig", level=3, score=5)]
     for words in ("apple", "apple pear", "plum", "plum grape", "fig", "fig apple", "nothing"):
-        scores = [
-            Detector(rules=rules, level=level, classifier=Fixed(points)).assess(words + length).score
+        flagged = [
+            Detector(rules=rules, level=level, classifier=Fixed(points)).assess(words + length).flagged
             for level in (1, 2, 3, 4)
         ]
-        assert scores == sorted(scores)
+        assert flagged == sorted(flagged)
 
 
 def test_classifier_never_decides_alone() -> None:
