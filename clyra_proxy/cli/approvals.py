@@ -180,7 +180,8 @@ def _decide(
     if proof:
         if not (asked["person"] and answered["nonce"]):
             raise UsageError("An answer needs --as and --nonce.", "", "Use those of the challenge.")
-        told = _ask(home, op="answer", person=asked["person"], nonce=answered["nonce"], **proof)
+        meant = {"id": packet, "decision": decision, "person": asked["person"]}
+        told = _ask(home, op="answer", nonce=answered["nonce"], **meant, **proof)
         print_json(told) if as_json else typer.echo(f"Recorded. The request is now: {told['state']}.")
     elif asked["by"]:
         if asked["by"] not in WAYS:

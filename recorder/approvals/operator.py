@@ -137,6 +137,7 @@ class Operator:
     async def _answer(self, wanted: dict[str, Any]) -> dict[str, object]:
         """What a person signed, or the code he was told."""
         person, nonce = _person(self.office, wanted), str(wanted.get("nonce", ""))
+        await self.office.run(lambda: self._check_meant(person, nonce, wanted))
         if "code" in wanted:
             return await self.office.run(lambda: self._by_code(nonce, str(wanted["code"])))
         if "id_token" in wanted:
@@ -148,6 +149,19 @@ class Operator:
             return self.office.deciding.answer(nonce, answer)
 
         return await self.office.run(decide)
+
+    def _check_meant(self, person: Person, nonce: str, wanted: dict[str, Any]) -> None:
+        """Raises Refusal where the challenge is not what whoever passes the answer on says: another request's, for the
+        other decision, or another person's."""
+        asked = self.office.book.one("SELECT * FROM challenges WHERE nonce=?", nonce)
+        if asked is None:
+            raise Refusal(errors.NONCE, "The challenge is unknown, or was answered.")
+        if wanted.get("id", asked["packet"]) != asked["packet"]:
+            raise Refusal(errors.NONCE, "The challenge is of another request.")
+        if wanted.get("decision", asked["decision"]) != asked["decision"]:
+            raise Refusal(errors.NONCE, "The challenge is for the other decision.")
+        if (person.iss, person.sub) != (asked["iss"], asked["sub"]):
+            raise Refusal(errors.APPROVER, "The challenge is another person's.")
 
     async def _by_token(self, person: Person, nonce: str, wanted: dict[str, Any]) -> dict[str, object]:
         settings = self.office.settings.current()

@@ -118,3 +118,31 @@ def test_status(layout: Layout) -> None:
     assert found["page"].startswith("http://localhost:")
     assert found["grade"] == "bec"
     assert "waiting" in _run(layout, "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "other", "name", "what"),
+    [
+        ("refuse", False, "ann", "other decision"),
+        ("approve", True, "ann", "another request"),
+        ("approve", False, "bob", "another person"),
+    ],
+)
+def test_an_answer_counts_only_for_what_is_said(
+    layout: Layout, ann: SoftAuthenticator, tmp_path: Path, command: str, name: str, what: str, *, other: bool
+) -> None:
+    packet = open_packet(layout, headers_sha256="7" * 64)["id"]
+    another = open_packet(layout, headers_sha256="8" * 64)["id"]
+    asked = _json(layout, "approve", packet, "--as", "ann", "--by", "webauthn")
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps(ann.assertion(asked["options"])))
+    words = ("--as", name, "--nonce", asked["nonce"], "--assertion", str(answer))
+    refused = _run(layout, command, another if other else packet, *words).exception
+    assert isinstance(refused, RecorderError)
+    assert what in str(refused)
+    assert {one["state"] for one in state_of(layout, [packet, another]).values()} == {"requested"}
+
+
+def test_there_are_three_ways_to_answer(layout: Layout) -> None:
+    packet = open_packet(layout, headers_sha256="9" * 64)["id"]
+    assert isinstance(_run(layout, "approve", packet, "--as", "ann", "--by", "magic").exception, UsageError)
