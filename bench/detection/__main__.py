@@ -4,7 +4,7 @@
     python -m bench.detection --print      measure and print the page
 
 The page holds what was measured in this run and nothing else, but for the table of other detectors, which says where
-and how it was measured. Needs the development corpus. About ten minutes on two cores; a run that was cut off goes on
+and how it was measured. Needs the development corpus. About twelve minutes on two cores; a run that was cut off goes on
 where it was.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bench.detection import page, page_layer, page_peers, train_head
+from bench.detection import page, page_goals, page_layer, page_peers, train_head
 from bench.detection.corpus import read_rows
 from bench.detection.detectors import classifiers_for, in_place, placed_at, run_classifier, run_rules, run_trained
 from bench.detection.folds import Fold, grouped_folds
@@ -25,7 +25,7 @@ from bench.detection.measuring import Scored
 from bench.detection.train import FOLDS, SEED
 from clyra_proxy.genai.model import Provenance
 
-LEVELS = (1, 3)
+LEVELS = (1, 2, 3, 4)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "detection.md"
 
 
@@ -80,6 +80,7 @@ def only_placed(folds: Sequence[Fold]) -> list[Fold]:
 def write(measured: Measured) -> Iterator[str]:
     """The page."""
     yield from page.introduction(measured.all_at[1])
+    yield from page_goals.bounds_and_goals(measured.all_at, measured.placed)
     yield from page.by_kind(
         {
             "rules alone": measured.rules,

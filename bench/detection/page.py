@@ -22,7 +22,7 @@ from bench.detection.measuring import (
 
 _RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 _NONE = Rate(0, 0)
-_NAMES = {
+NAMES = {  # of each group, for people
     "direct": "direct override, extraction",
     "jailbreak": "jailbreak",
     "indirect": "indirect",
@@ -87,7 +87,7 @@ def by_kind(columns: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
         for group in groups:
             cells = [found.get((label, group), _NONE) for found in measured.values()]
             shown = [cell(rate) if label else fine(rate) for rate in cells]
-            yield f"| {_NAMES[group]} | {cells[0].total} | {' | '.join(shown)} |"
+            yield f"| {NAMES[group]} | {cells[0].total} | {' | '.join(shown)} |"
         yield ""
     yield "`all` of the benign texts is ordinary text and text in other languages. *In place* means that indirect and "
     yield "exfiltration attacks are judged as what they are, results of tools, and so is every benign text, however "
@@ -98,6 +98,9 @@ def by_kind(columns: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
 def by_level(levels: Mapping[int, Sequence[Scored]]) -> Iterator[str]:
     """What each paranoia level finds and costs."""
     yield "## Paranoia levels"
+    yield ""
+    yield "At the first level weak patterns count only with the classifier's agreement; above it all points add up, "
+    yield "and patterns of the level count without its agreement. A higher level flags whatever a lower one flags."
     yield ""
     yield "| level | recall | ordinary and other languages | hard negatives |"
     yield "|---|---|---|---|"
@@ -138,7 +141,7 @@ def by_source(scored: Sequence[Scored]) -> Iterator[str]:
     for (label, source, group), rate in rates_by_source(scored).items():
         mark = "*" if source in UNVERIFIED else ""
         shown = (cell(rate), "") if label else ("", fine(rate))
-        yield f"| {source}{mark} | {_NAMES[group].strip('*')} | {shown[0]} | {shown[1]} |"
+        yield f"| {source}{mark} | {NAMES[group].strip('*')} | {shown[0]} | {shown[1]} |"
     yield ""
 
 
@@ -161,8 +164,8 @@ def in_place() -> Iterator[str]:
     yield f"Ordinary documents as results of tools that are flagged: {sizes}."
     yield ""
     yield "What is lost there are texts that are flagged alone because a short text leaves little room for chance: "
-    yield "broad patterns count with less agreement of the classifier up to 400 bytes. Of a longer text the two "
-    yield "passages in which patterns lie thickest are judged alone where the classifier suspects them, too."
+    yield "patterns need less agreement of the classifier up to 300 bytes. Of a longer text the two passages in which "
+    yield "patterns lie thickest are judged alone where the classifier suspects them, too."
     yield ""
 
 
@@ -177,7 +180,7 @@ def misses(scored: Sequence[Scored]) -> Iterator[str]:
     for group in ATTACK_GROUPS:
         missed = [one for one in scored if one.row.label and one.row.group == group and not one.flagged]
         if missed:
-            yield f"| {_NAMES[group]} | {len(missed)} | {sum(one.score <= 0 for one in missed)} |"
+            yield f"| {NAMES[group]} | {len(missed)} | {sum(one.score <= 0 for one in missed)} |"
     yield ""
     yield "Most of them are polite questions about the model's own rules, persuasion without an order, stories whose "
     yield "harm lies in their subject, and requests inside foreign text that any colleague might have written. They "

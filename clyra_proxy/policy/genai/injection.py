@@ -17,8 +17,9 @@ class Injection(Section):
     enabled: bool = Field(True, description="Look for prompt injection at all.")
     level: Annotated[int, Field(ge=1, le=4)] = Field(
         1,
-        description="Paranoia level, 1 to 4: up to which level rules are active. 1 is nearly free of false positives; "
-        "each further level finds more and is wrong more often.",
+        description="Paranoia level, 1 to 4: up to which level rules decide. 1 is held to 0.1 % false positives on "
+        "ordinary text: without a critical pattern, weaker ones need the classifier's agreement. From 2 on all points "
+        "add up; each further level finds more and is wrong more often.",
     )
     threshold: Points = Field(
         5, description="Points at which a text is flagged. A critical pattern is worth 5, an error 4, a warning 3."
