@@ -25,6 +25,7 @@ FILE = "halts.json"
 SENTINEL = "HALT"
 MOST_UNRECORDED = 1000
 LARGEST_FILE = 16 << 20
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 log = logging.getLogger("clyra.halt")
 
@@ -49,9 +50,9 @@ def load(folder: Path) -> Kept:
             raise ValueError("another format")  # noqa: TRY301 - as above
         halts = tuple(Halt.from_json(one) for one in found["halts"])
         return Kept(halts, tuple((str(typ), dict(data)) for typ, data in found["unrecorded"]))
-    except FileNotFoundError:
-        return Kept()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
+        if not is_there(path):
+            return Kept()
         log.error("%s cannot be read (%s): everything is halted", path, type(error).__name__)  # noqa: TRY400
         with contextlib.suppress(OSError):
             path.replace(path.with_name(f"{FILE}.damaged-{int(time.time())}"))
@@ -74,10 +75,8 @@ def peek(folder: Path) -> tuple[Halt, ...]:
     """The halts of a folder as they are; one file that cannot be read is one halt of everything."""
     try:
         return tuple(Halt.from_json(one) for one in json.loads((folder / FILE).read_bytes())["halts"])
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _everything()
+    except _UNREADABLE:
+        return _everything() if is_there(folder / FILE) else ()
 
 
 def save(folder: Path, halts: Iterable[Halt], unrecorded: Iterable[tuple[str, dict[str, Any]]]) -> None:

@@ -55,6 +55,7 @@ def test_no_file_is_nothing_halted(tmp_path: Path) -> None:
         b'{"format":1,"halts":[{}],"unrecorded":[]}',
         b'{"format":1,"halts":[],"unrecorded":[1]}',
         b"\xff\xfe",
+        b"[" * 200_000,
     ],
 )
 def test_a_damaged_file_halts_everything_and_is_set_aside(tmp_path: Path, content: bytes) -> None:
@@ -64,6 +65,12 @@ def test_a_damaged_file_halts_everything_and_is_set_aside(tmp_path: Path, conten
     assert [(halt.place, halt.phase) for halt in kept.halts] == [(EVERYTHING, Phase.HALTED)]
     (aside,) = tmp_path.glob("halts.json.damaged-*")
     assert aside.read_bytes() == content
+
+
+def test_a_link_to_nothing_is_no_missing_file(tmp_path: Path) -> None:
+    (tmp_path / file.FILE).symlink_to(tmp_path / "nothing")
+    assert [halt.place for halt in file.peek(tmp_path)] == [EVERYTHING]
+    assert file.load(tmp_path).damaged
 
 
 def changes() -> list[Change]:
