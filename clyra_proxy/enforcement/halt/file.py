@@ -44,10 +44,10 @@ def load(folder: Path) -> Kept:
     path = folder / FILE
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise ValueError("too large")  # noqa: TRY301 - handled like everything else that cannot be read
+            raise ValueError("too large")
         found = json.loads(path.read_bytes())
         if found["format"] != FORMAT:
-            raise ValueError("another format")  # noqa: TRY301 - as above
+            raise ValueError("another format")
         halts = tuple(Halt.from_json(one) for one in found["halts"])
         return Kept(halts, tuple((str(typ), dict(data)) for typ, data in found["unrecorded"]))
     except _UNREADABLE as error:

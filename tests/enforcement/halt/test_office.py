@@ -212,9 +212,8 @@ def test_the_watch_goes_on_after_what_nobody_foresaw(tmp_path: Path, monkeypatch
         again.set()
         return False
 
-    monkeypatch.setattr(file, "is_there", look)
-
     async def work(world: World) -> None:
+        monkeypatch.setattr(file, "is_there", look)
         watching = asyncio.ensure_future(world.office.run())
         await asyncio.wait_for(again.wait(), 60)
         watching.cancel()
