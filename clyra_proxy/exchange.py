@@ -35,11 +35,12 @@ class Head:
 
     def get(self, name: str) -> str | None:
         """First value of `name` (case-insensitive), decoded as latin-1, or None."""
-        first = self._first
-        if first is None:  # many ask, so the names are put in order once
-            first = self._first = {key.lower(): value for key, value in reversed(self.fields)}
-        value = first.get(name.lower().encode("ascii"))
+        value = self._by_name().get(name.lower().encode("ascii"))
         return None if value is None else value.decode("latin-1")
+
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Whether one of these fields is there. names: in lower case."""
+        return not names.isdisjoint(self._by_name())
 
     def get_all(self, name: str) -> Iterator[str]:
         wanted = name.lower().encode("ascii")
@@ -47,6 +48,13 @@ class Head:
         for key, value in self.fields:
             if len(key) == size and key.lower() == wanted:
                 yield value.decode("latin-1")
+
+    def _by_name(self) -> dict[bytes, bytes]:
+        """First values by name in lower case: many ask, so the names are put in order once."""
+        first = self._first
+        if first is None:
+            first = self._first = {key.lower(): value for key, value in reversed(self.fields)}
+        return first
 
 
 @dataclass(slots=True)

@@ -78,7 +78,8 @@ class ClientState:
         limit = self.settings.parked_bytes
         if self.parked.get(stream_id, 0) > limit or self.crowded_up():
             return False
-        return all(unsent(stream_id) <= limit for unsent in self.upstream_unsent.values())
+        upstreams = self.upstream_unsent  # of HTTP/2 alone: mostly there are none
+        return not upstreams or all(unsent(stream_id) <= limit for unsent in upstreams.values())
 
     def may_send_down(self, stream_id: int) -> bool:
         """Whether more of this stream's response body may be asked of the upstream."""

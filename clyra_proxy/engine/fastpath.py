@@ -102,6 +102,26 @@ def connection_close(http_version: str | bytes, headers: http.Headers) -> bool:
     return False if values == [b"keep-alive"] else _original_close(http_version, headers)
 
 
+_SIZE = "clyra_size"
+"""Attribute of a message: what its size was told from, and that size."""
+_original_size: Callable[..., int | None] = read.expected_http_body_size
+
+
+def expected_http_body_size(request: http.Request, response: http.Response | None = None) -> int | None:
+    """The size of the body of the response, without one that of the request; raises ValueError when it is invalid."""
+    message = request if response is None else response
+    told_from = (
+        message.data.headers.fields,
+        request.data.method,
+        0 if response is None else response.data.status_code,
+    )
+    known = message.__dict__.get(_SIZE)
+    if known is None or known[0] != told_from:
+        known = message.__dict__[_SIZE] = (told_from, _original_size(request, response))
+    size: int | None = known[1]
+    return size
+
+
 # -- types and options ----------------------------------------------------------------------------------------------
 
 
@@ -169,6 +189,8 @@ PATCHES: tuple[Patch, ...] = (
     Patch(http.Headers, "__init__", make_headers, "1 %: an empty update through the abstract classes"),
     Patch(read, "connection_close", connection_close, "1 %: three look-ups for each of the four times it is asked"),
     Patch(http1, "connection_close", connection_close, "the same function, imported by name"),
+    Patch(read, "expected_http_body_size", expected_http_body_size, "1 %: told four times from the same two heads"),
+    Patch(http1, "expected_http_body_size", expected_http_body_size, "the same function, imported by name"),
     Patch(optmanager._Option, "current", current, "1 %: deep copies of booleans"),
     Patch(context.Context, "fork", fork, "3 %: a Server object per stream that nobody uses"),
     Patch(check, "is_valid_host", is_valid_host, "1 %: IDNA of the same names again and again"),

@@ -139,10 +139,10 @@ class GuardedHttpLayer(HttpLayer):
                 yield command
 
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
-        """A stream of ours for a new request."""
+        """A stream of ours for a new request. It has nothing to do before that comes, so it is not told to start."""
         stream = self.streams[stream_id] = GuardedHttpStream(self.context.fork(), stream_id)
         stream.mode = self.mode
-        yield from self.event_to_child(stream, events.Start())
+        yield from ()
 
     def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> layer.CommandGenerator[None]:
         """Answer with a connection that can carry the request, or open one."""

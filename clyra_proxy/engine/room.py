@@ -50,11 +50,11 @@ class Room(server.LiveConnectionHandler):
         """Start a task and keep it."""
 
     def _crowded_up(self) -> bool:
-        return any(
-            _full(io.writer)
-            for connection, io in self.transports.items()
-            if connection is not self.client and io.writer
-        )
+        client = self.client
+        for connection, io in self.transports.items():  # no `any`: asked after every read
+            if connection is not client and io.writer is not None and _full(io.writer):
+                return True
+        return False
 
     def _crowded_down(self) -> bool:
         io = self.transports.get(self.client)

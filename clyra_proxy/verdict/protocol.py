@@ -41,6 +41,8 @@ _BEDROCK_PATH = re.compile(r"/model/[^/]+/(?:converse|converse-stream|invoke|inv
 _COHERE_HOSTS = ("api.cohere.com", "api.cohere.ai")
 _COHERE_PATH = re.compile(r"/v[12]/(?:chat|embed|rerank)\Z")
 _OLLAMA_PATH = re.compile(r"/api/(?:chat|generate|embed|embeddings)\Z")
+_MCP_FIELDS = frozenset((b"mcp-session-id", b"mcp-protocol-version"))
+_A2A_FIELDS = frozenset((b"a2a-version", b"a2a-extensions", b"x-a2a-extensions"))
 _A2A_PATH = re.compile(r"/message:(?:send|stream)\Z")
 _A2A_CARD = re.compile(r"/\.well-known/agent(?:-card)?\.json\Z")
 _OTHER_PROVIDERS = ("api.anthropic.com", "api.deepseek.com", "api.x.ai", "api.together.xyz", "api.fireworks.ai",
@@ -75,8 +77,11 @@ def protocol_of(request: RequestHead, destination: Destination, declared: str = 
 
 def is_mcp(request: RequestHead) -> bool:
     """True for a JSON-RPC message posted to an MCP server."""
-    if request.method != "POST" or is_a2a(request):
-        return False
+    return request.method == "POST" and not is_a2a(request) and _is_posted_to_mcp(request)
+
+
+def _is_posted_to_mcp(request: RequestHead) -> bool:
+    """The same for a POST that is not meant for an agent."""
     if is_mcp_session(request) or is_mcp_endpoint(request):
         return True
     accept = (request.get("accept") or "").lower()
@@ -91,12 +96,12 @@ def is_mcp_stream(request: RequestHead) -> bool:
 
 def is_mcp_session(request: RequestHead) -> bool:
     """True for whatever belongs to an MCP session by its headers: messages, and the stream of the server's own."""
-    return request.get("mcp-session-id") is not None or request.get("mcp-protocol-version") is not None
+    return request.has_any(_MCP_FIELDS)
 
 
 def is_a2a(request: RequestHead) -> bool:
     """True for a message to an agent, by its headers (A2A 1.0 wants the version in each)."""
-    return any(request.get(name) is not None for name in ("a2a-version", "a2a-extensions", "x-a2a-extensions"))
+    return request.has_any(_A2A_FIELDS)
 
 
 def a2a_card(path: str) -> bool:
@@ -106,9 +111,9 @@ def a2a_card(path: str) -> bool:
 
 def speaks_jsonrpc(request: RequestHead, declared: str = "auto") -> bool:
     """Whether the body is a JSON-RPC message, whose id an answer must repeat."""
-    if declared in ("mcp", "a2a"):
+    if request.method != "POST" or declared in ("mcp", "a2a"):
         return request.method == "POST"
-    return is_mcp(request) or (request.method == "POST" and is_a2a(request) and not is_rest(request))
+    return not is_rest(request) if is_a2a(request) else _is_posted_to_mcp(request)
 
 
 def is_provider(host: str) -> bool:

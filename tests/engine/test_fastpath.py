@@ -26,8 +26,8 @@ from mitmproxy.proxy.layers import tls, websocket
 from mitmproxy.proxy.layers.http import _http1, _http2, _http_h2
 subjects = [
     http.MessageData, http.Headers, multidict._MultiDict, optmanager._Option.current, context.Context.fork,
-    check.is_valid_host, read.connection_close, read.get_header_tokens, url.parse_authority, url.parse,
-    flow.Flow.__init__, connection.Connection,
+    check.is_valid_host, read.connection_close, read.get_header_tokens, read.expected_http_body_size,
+    url.parse_authority, url.parse, flow.Flow.__init__, connection.Connection,
     server.ConnectionHandler, server.LiveConnectionHandler, layer.Layer, layer.NextLayer, http_layers.HttpStream,
     http_layers.HttpLayer, http_layers.HttpClient, _http1, _http2, _http_h2, websocket.WebsocketLayer, tls.TLSLayer,
 ]
@@ -44,6 +44,7 @@ SOURCES = {
     "is_valid_host": "76efad3bee98e9b5",
     "connection_close": "d53e499096578d6b",
     "get_header_tokens": "5d2ae35213c9e619",
+    "expected_http_body_size": "bf258f07286cf770",
     "parse_authority": "d8338265c05d8491",
     "parse": "25431c611ea39d3f",
     "__init__": "7c7b602cfb75bf18",
@@ -128,6 +129,38 @@ def test_headers_answer_as_before(fields: list[tuple[bytes, bytes]], name: Any) 
 def test_the_end_of_a_connection_is_told_as_before(version: Any, values: list[bytes]) -> None:
     headers = fastpath.http.Headers([(b"Connection", value) for value in values])
     assert fastpath.connection_close(version, headers) == fastpath._original_close(version, headers)
+
+
+FRAMING = st.lists(
+    st.sampled_from(
+        [(b"Content-Length", b"5"), (b"content-length", b"x"), (b"Transfer-Encoding", b"chunked"),
+         (b"transfer-encoding", b"gzip"), (b"transfer-encoding", b"identity"), (b"TE", b"trailers")]
+    ),
+    max_size=3,
+)  # fmt: skip
+HEADS = st.lists(
+    st.tuples(st.sampled_from(["GET", "HEAD", "CONNECT"]), FRAMING, st.none() | st.sampled_from([100, 200, 204, 304])),
+    min_size=2,
+    max_size=4,
+)
+
+
+@given(HEADS)
+def test_sizes_of_bodies_are_told_as_before_also_when_a_head_changes(heads: list[tuple[str, Any, int | None]]) -> None:
+    request, response = fastpath.http.Request.make("GET", "http://a/"), fastpath.http.Response.make()
+
+    def outcome(function: Any, answer: Any) -> Any:
+        try:
+            return function(request, answer)
+        except ValueError as error:
+            return str(error)
+
+    for method, fields, status in heads:
+        request.method, response.status_code = method, status or 0
+        (request if status is None else response).headers = fastpath.http.Headers(fields)
+        answer = None if status is None else response
+        for _ in range(2):
+            assert outcome(fastpath.expected_http_body_size, answer) == outcome(fastpath._original_size, answer)
 
 
 @pytest.mark.parametrize("fields", [(), [(b"a", b"b"), [b"A", b"c"]], [(b"a", "b")], [("a", b"b")], [b"ab"], [(b"a",)]])
