@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clyra_proxy.activation.model import Batch
+from clyra_proxy.activation.model import Batch, Operation
+from clyra_proxy.exchange import RequestHead
+from clyra_proxy.policy.readings import methods_of
 
 _LONGEST_NAME = 256
 _CALL = "tools/call"
@@ -45,6 +47,14 @@ def facts_of_batches(batches: Iterable[Batch], tools: Sequence[str] = ()) -> Act
     operations = frozenset(one.value for batch in listed for one in batch.operations)
     targets = frozenset(batch.target for batch in listed if batch.target)
     return ActionFacts(tuple(tools), operations, targets, sum(len(batch.rows) for batch in listed))
+
+
+def completed(facts: ActionFacts, request: RequestHead, payload: bytes) -> ActionFacts:
+    """`facts` with what the request itself says: tools of an MCP message, and that DELETE deletes (RFC 9110, 9.3.5)
+    where no rows were read, by whatever name the server may take the method."""
+    if not facts.operations and "DELETE" in methods_of(request):
+        facts = replace(facts, operations=frozenset({Operation.DELETE.value}))
+    return with_tools(facts, payload)
 
 
 def with_tools(facts: ActionFacts, payload: bytes) -> ActionFacts:

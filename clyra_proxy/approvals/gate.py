@@ -22,7 +22,7 @@ from clyra_proxy.approvals.backlog import Backlog, Gauges
 from clyra_proxy.approvals.call import HEADER, Call, call_of
 from clyra_proxy.approvals.classification import CompiledApprovals, Requirement
 from clyra_proxy.approvals.desk import Desk, DeskError, DeskRefusal, place_of
-from clyra_proxy.approvals.facts import ActionFacts, with_tools
+from clyra_proxy.approvals.facts import ActionFacts, completed
 from clyra_proxy.approvals.outcome import STATE, Outcome, Standing
 from clyra_proxy.approvals.packet import packet_document, summary
 from clyra_proxy.approvals.receipts import appr_of, receipt_event
@@ -94,7 +94,7 @@ class ApprovalGate:
         payload: the whole decoded body as it will be sent. findings: of all checks. approvals: of the exchange's
         policy. facts: what other rooms know of the action. Never raises but for cancellation.
         """
-        facts = with_tools(facts, payload)
+        facts = completed(facts, exchange.request, payload)
         needed = approvals.requirement(exchange, payload, findings, facts)
         if needed is None:
             return _keep(exchange, Outcome(Standing.FREE))

@@ -13,7 +13,7 @@ from time import thread_time_ns
 from clyra_proxy.activation.wire import ending as row_ending
 from clyra_proxy.activation.wire.state import state_of as writes_of
 from clyra_proxy.activation.wire.steps import judge_answer, judge_request
-from clyra_proxy.approvals.facts import facts_of_batches, with_tools
+from clyra_proxy.approvals.facts import completed, facts_of_batches
 from clyra_proxy.approvals.payload import KEY as PAYLOAD
 from clyra_proxy.approvals.payload import payload_of
 from clyra_proxy.candidate.compiled import Candidate
@@ -153,7 +153,7 @@ class _Judging:
             return
         writes = writes_of(ghost)
         batches = () if writes is None or writes.batch is None else (writes.batch,)
-        facts = with_tools(facts_of_batches(batches), payload or b"")
+        facts = completed(facts_of_batches(batches), ghost.request, payload or b"")
         needed = self._candidate.policy.approvals.requirement(ghost, payload or b"", collect_findings(ghost), facts)
         finding = approval_finding(self._live, ghost, needed) if needed is not None else None
         ghost.findings.extend([] if finding is None else [finding])

@@ -78,7 +78,10 @@ class ActionRule(Section):
     methods: list[Method] = Field(default_factory=list, description="HTTP methods, upper case.")
     paths: list[PathPattern] = Field(default_factory=list, description="Path patterns, as in `destinations`.")
     tools: list[Glob] = Field(default_factory=list, description="Names of tools that are called; `*` as above.")
-    operations: list[Operation] = Field(default_factory=list, description="What rows of a write do.")
+    operations: list[Operation] = Field(
+        default_factory=list,
+        description="What rows of a write do; an HTTP DELETE whose rows are not known is `delete`.",
+    )
     targets: list[Glob] = Field(default_factory=list, description="Objects or tables that are written; `*` as above.")
     agents: list[Glob] = Field(default_factory=list, description="Agents that ask; `*` as above.")
     findings: list[str] = Field(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clyra_proxy.approvals.classification import CompiledApprovals, compile_approvals
-from clyra_proxy.approvals.facts import ActionFacts, with_tools
+from clyra_proxy.approvals.facts import ActionFacts, completed, with_tools
 from clyra_proxy.policy.approvals import Approvals
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase
 from clyra_proxy.verdict.reasons import Reason
@@ -181,6 +181,21 @@ def test_a_message_that_nobody_can_read_may_call_any_tool(body: str, unreadable:
     assert found.unreadable is unreadable
     held = _compiled({"name": "tools", "class": "B", "tools": ["send_*"]})
     assert (held.requirement(make_exchange(method="POST"), body.encode(), (), found) is not None) is unreadable
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "facts", "operations"),
+    [
+        ("DELETE", (), NOTHING, {"delete"}),
+        ("POST", ((b"X-HTTP-Method-Override", b"DELETE"),), NOTHING, {"delete"}),
+        ("POST", (), NOTHING, set()),
+        ("DELETE", (), ActionFacts(operations=frozenset({"update"})), {"update"}),  # a profile knows better
+    ],
+)
+def test_a_delete_of_no_known_rows_deletes(
+    method: str, fields: tuple[tuple[bytes, bytes], ...], facts: ActionFacts, operations: set[str]
+) -> None:
+    assert completed(facts, make_exchange(method=method, fields=fields).request, b"").operations == operations
 
 
 def test_a_batch_goes_freely_only_when_all_its_tools_do() -> None:
