@@ -109,8 +109,8 @@ def _sentences(folded: str) -> Iterator[str]:
     """Sentences, very short ones joined to the one before, so that a text of full stops costs no more than another."""
     short = ""
     for sentence in _ended(folded):
-        for start in range(0, len(sentence), LONGEST_SENTENCE):
-            piece = sentence[start : start + LONGEST_SENTENCE + OVERLAP].strip()
+        for part in _parts(sentence) if len(sentence) > LONGEST_SENTENCE else (sentence,):
+            piece = part.strip()
             if not piece:
                 continue
             short = f"{short} {piece}" if short else piece
@@ -119,6 +119,12 @@ def _sentences(folded: str) -> Iterator[str]:
                 short = ""
     if len(short) > 1:
         yield short
+
+
+def _parts(sentence: str) -> Iterator[str]:
+    """An endless sentence in pieces, each with the beginning of the next."""
+    for start in range(0, len(sentence), LONGEST_SENTENCE):
+        yield sentence[start : start + LONGEST_SENTENCE + OVERLAP]
 
 
 def _ended(folded: str) -> Iterator[str]:

@@ -107,29 +107,39 @@ class Detector:
         """Disguises are looked for only where the plain words do not settle it."""
         plain = next(views)
         scans: dict[bytes, Scan] = {}
+        asked: dict[tuple[int, int], float] = {}
         hits, points = self._hits(plain, scans), self._points([plain])
-        said = self._weighed(plain.content, [(plain, hit) for hit in hits], points, provenance)
+        said = self._weighed(plain.content, [(plain, hit) for hit in hits], points, provenance, asked)
         if said.score >= _PLAINLY * self.threshold:
             return said
         others = list(views)
-        found = [(plain, hit) for hit in hits]
-        found += [(look, hit) for look in others for hit in self._hits(look, scans)]
+        found = [(look, hit) for look in others for hit in self._hits(look, scans)]
         if any(look.view is View.DESPACED for look, _ in found) and is_source_code(plain.content):
             found = [(look, hit) for look, hit in found if look.view is not View.DESPACED]
         undone = self._points([look for look in others if look.hidden and look.view in (View.DECODED, View.FOLDED)])
-        return self._weighed(plain.content, found, max(points, undone), provenance)
+        if not found and undone <= points:
+            return said
+        found = [*((plain, hit) for hit in hits), *found]
+        return self._weighed(plain.content, found, max(points, undone), provenance, asked)
 
     def _weighed(
-        self, plain: bytes, hits: Sequence[tuple[Look, Hit]], points: float, provenance: Provenance
+        self,
+        plain: bytes,
+        hits: Sequence[tuple[Look, Hit]],
+        points: float,
+        provenance: Provenance,
+        asked: dict[tuple[int, int], float],
     ) -> Assessment:
-        """The whole, and where that is not enough its passages."""
+        """The whole, and where that is not enough its passages. asked: points of passages, kept for the next time."""
         judged = self._sifted(plain, hits, _trusted(points, len(plain)), len(plain), provenance)
         if judged.flagged or len(plain) <= SHORT or self._classifier is None:
             return judged
         found = [found_at(look, hit, provenance, mention=False) for look, hit in hits]
         for start, end in passages(plain, found):
             inside = [pair for pair, item in zip(hits, found, strict=True) if start <= item.start < end]
-            points = self._points_of([plain[start:end].decode("utf-8", "ignore")])
+            if (start, end) not in asked:
+                asked[start, end] = self._points_of([plain[start:end].decode("utf-8", "ignore")])
+            points = asked[start, end]
             if (
                 points >= self._enough(inside)
                 and (there := self._sifted(plain, inside, points, end - start, provenance)).flagged

@@ -7,7 +7,6 @@ a small part of the text, or nothing.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from clyra_proxy.genai.injection.needs import Either, Every, Need, Words
 _BLOCK = 1 << 14
 _SHORT = 18
 """Segments of a text that is faster searched from the first place to the last than in each."""
-_RUN = re.compile("1+")
 
 type Marks = int
 """One bit a segment of a hay, the first one lowest."""
@@ -188,10 +186,17 @@ def _around(marks: Marks, reach: int, starts: Sequence[int]) -> Places:
 
 
 def _places(marks: Marks, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
-    last = len(starts) - 1
-    for run in _RUN.finditer(format(marks, "b")[::-1]):
-        if run.start() < last:
-            yield starts[run.start()], starts[min(run.end(), last)]
+    last, at = len(starts) - 1, 0
+    while marks:
+        gap = (marks & -marks).bit_length() - 1
+        at += gap
+        if at >= last:
+            return
+        marks >>= gap
+        run = (~marks & (marks + 1)).bit_length() - 1
+        yield starts[at], starts[min(at + run, last)]
+        marks >>= run
+        at += run
 
 
 def _leaves(need: Need) -> Iterator[Words]:
