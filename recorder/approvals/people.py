@@ -1,9 +1,10 @@
 """Who may decide about a packet: its role, not who asked, not who deployed, not twice, and nobody who stands in for one
 of those.
 
-Rule. People are told apart by issuer and subject. An agent's owner counts as who asked; where no owner is known the
-agent itself does. A delegate decides with his own name and passkey; he brings what the one he stands in for may do and
-is bound by what that one may not, and one voice does not count twice. Pure.
+Rule. People are told apart by issuer and subject; two identities with one e-mail address are one person. An agent's
+owner counts as who asked; where no owner is known the agent itself does. A delegate decides with his own name and
+passkey; he brings what the one he stands in for may do and is bound by what that one may not, and one voice does not
+count twice. Pure.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Duties:
     def include(self, person: Person) -> bool:
         """Whether this person asked, deployed, or is the agent by another name."""
         named = {person.name.lower(), person.sub.lower(), person.email.lower()} - {""}
-        return person in (self.owner, self.deployer) or self.agent.lower() in named
+        barred = (one for one in (self.owner, self.deployer) if one is not None)
+        return any(is_same(person, one) for one in barred) or self.agent.lower() in named
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,12 @@ class Voice:
 
     person: Person
     delegator: Person | None = None
+
+
+def is_same(one: Person, other: Person) -> bool:
+    """Whether two entries are one human being, as far as settings tell."""
+    identity = (one.iss, one.sub) == (other.iss, other.sub)
+    return identity or bool(one.email and one.email.casefold() == other.email.casefold())
 
 
 def commitment(salt: bytes, person: Person) -> str:
@@ -81,11 +89,10 @@ def voice_of(
         raise Refusal(errors.APPROVER)
     if duties.include(person):
         raise Refusal(errors.SOD)
-    if (person.iss, person.sub) in {(iss, sub) for iss, sub, _ in voices}:
+    if any(is_same(person, one) for one in _heard(voices, settings)):
         raise Refusal(errors.QUORUM, "This person has decided already.")
-    spoken_for = {name for _, _, name in voices if name}
     if _has(person, role):
-        if person.name in spoken_for:
+        if any(is_same(person, one) for one in _spoken_for(voices, settings)):
             raise Refusal(errors.QUORUM, "A delegate has decided for this person already.")
         return Voice(person)
     return _delegated(settings, person, role, duties, voices, now)
@@ -100,16 +107,25 @@ def _delegated(
     now: float,
 ) -> Voice:
     refusal = Refusal(errors.APPROVER)
-    heard = {(iss, sub) for iss, sub, _ in voices}
-    spoken_for = {name for _, _, name in voices if name}
+    heard = [*_heard(voices, settings), *_spoken_for(voices, settings)]
     for delegator in _delegators(settings, person, role, now):
         if duties.include(delegator):
             refusal = Refusal(errors.SOD, "He stands in for somebody who asked or deployed.")
-        elif (delegator.iss, delegator.sub) in heard or delegator.name in spoken_for:
+        elif any(is_same(delegator, one) for one in heard):
             refusal = Refusal(errors.QUORUM, "He stands in for somebody who has decided already.")
         else:
             return Voice(person, delegator)
     raise refusal
+
+
+def _heard(voices: Iterable[tuple[str, str, str]], settings: ApprovalSettings) -> list[Person]:
+    """Who decided already; somebody whom settings do not name any more by his identity alone."""
+    return [settings.person_of(iss, sub) or Person(name="gone", iss=iss, sub=sub) for iss, sub, _ in voices]
+
+
+def _spoken_for(voices: Iterable[tuple[str, str, str]], settings: ApprovalSettings) -> list[Person]:
+    """For whom a delegate decided already."""
+    return [person for _, _, name in voices if name and (person := settings.person(name)) is not None]
 
 
 def _delegators(settings: ApprovalSettings, person: Person, role: str, now: float) -> Iterator[Person]:
@@ -133,7 +149,11 @@ def _has(person: Person, role: str) -> bool:
 def voices(people: Iterable[Person], role: str) -> list[Person]:
     """Of people who may decide, those with a right of their own. All of them together are the largest quorum there can
     be: who only stands in for another takes that one's voice."""
-    return [person for person in people if _has(person, role)]
+    found: list[Person] = []
+    for person in people:
+        if _has(person, role) and not any(is_same(person, one) for one in found):
+            found.append(person)
+    return found
 
 
 def eligible(settings: ApprovalSettings, role: str, duties: Duties, now: float) -> list[Person]:

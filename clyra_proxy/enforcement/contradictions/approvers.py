@@ -14,7 +14,8 @@ from clyra_proxy.enforcement.contradictions.languages import common, name_langua
 from clyra_proxy.policy.approvals import ActionClass, ActionRule
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.routing import route_ids
-from recorder.approvals.settings import ApprovalSettings
+from recorder.approvals.people import is_same, voices
+from recorder.approvals.settings import ApprovalSettings, Person
 
 
 def of_approvals(document: PolicyDocument, settings: ApprovalSettings | None) -> Iterator[Contradiction]:
@@ -82,10 +83,8 @@ def _never_met(document: PolicyDocument, place: str, rule: ActionRule, strange: 
 def _unmet(
     document: PolicyDocument, place: str, rule: ActionRule, settings: ApprovalSettings
 ) -> Iterator[Contradiction]:
-    every = [one.name for one in settings.approvers if not one.disabled and (not rule.role or rule.role in one.roles)]
-    left = {
-        agents: [name for name in every if name not in _barred(agents, settings)] for agents in rule.agents or ["*"]
-    }
+    every = [one for one in settings.approvers if not one.disabled]
+    left = {agents: voices(_not_barred(every, agents, settings), rule.role) for agents in rule.agents or ["*"]}
     agents, able = min(left.items(), key=lambda pair: len(pair[1]))
     if len(able) < rule.need:
         role = f" with the role `{rule.role}`" if rule.role else ""
@@ -100,13 +99,14 @@ def _unmet(
         )
 
 
-def _barred(agents: str, settings: ApprovalSettings) -> set[str]:
-    """Who may approve for none of these agents: owner and deployer in the first entry that all of them fall under."""
+def _not_barred(people: list[Person], agents: str, settings: ApprovalSettings) -> list[Person]:
+    """Without owner and deployer in the first entry that all of these agents fall under."""
     wanted = [name_language(agents)]
     for duty in settings.duties:
         entry = [name_language(duty.agents)]
         if outside(wanted, entry) is None:
-            return {duty.owner, duty.deployer}
+            barred = [one for one in (settings.person(duty.owner), settings.person(duty.deployer)) if one is not None]
+            return [person for person in people if not any(is_same(person, one) for one in barred)]
         if common(wanted, entry) is not None:
-            return set()  # it is another one's for some of them
-    return set()
+            return people  # it is another one's for some of them
+    return people

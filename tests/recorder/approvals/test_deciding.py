@@ -205,3 +205,16 @@ def _stored(room: ApprovalRoom, digest: str) -> bytes:
     raw = room.desk.certificates.read(digest)
     assert raw is not None
     return raw
+
+
+def test_two_identities_with_one_address_are_one_person(room: ApprovalRoom) -> None:
+    twice = [{**PEOPLE[0], "email": "ann@example.com"}, {"name": "annie", "sub": "a2", "roles": ["finance"],
+             "email": "Ann@Example.com"}, PEOPLE[1]]  # fmt: skip
+    room.write({"approvers": twice, "duties": [{"agents": "ann-bot", "owner": "ann"}]})
+    opened = room.open(need=2, action_class="C", role="finance")
+    room.decide(opened["id"], "ann")
+    assert _refusal(lambda: room.ask(opened["id"], "annie")) == "E_APPROVAL_QUORUM"
+    assert room.decide(opened["id"], "bob")["state"] == "granted"
+    assert room.open(need=3, action_class="C", role="finance")["state"] == "unreachable"
+    owned = room.open(agent={"uid": "ann-bot", "auth": "proxy", "tenant": "acme"})
+    assert _refusal(lambda: room.ask(owned["id"], "annie")) == "E_APPROVAL_SOD"
