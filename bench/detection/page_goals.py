@@ -32,6 +32,10 @@ def bounds_and_goals(levels: Mapping[int, Sequence[Scored]], placed: Sequence[Sc
         held = "held" if all(rate.value <= most for rate in pair) else "**not held**"
         yield f"| {NAMES[group]} | {most:.1%} | {fine(pair[0])} | {fine(pair[1])} | {held} |"
     yield ""
+    pair = [found.get((0, "multilingual"), _NONE) for found in (alone, there)]
+    yield f"Text in other languages has no bound of its own: {fine(pair[0])} alone and {fine(pair[1])} as results of "
+    yield "tools are flagged, most of them chapters of a book on prompting that quote attacks."
+    yield ""
     yield "Within these bounds, recall by kind against the goals, and what the second level finds beyond them:"
     yield ""
     yield "| kind | goal | level 1 | | level 2, texts alone |"
