@@ -34,7 +34,7 @@ def bounds_and_goals(levels: Mapping[int, Sequence[Scored]], placed: Sequence[Sc
     yield ""
     pair = [found.get((0, "multilingual"), _NONE) for found in (alone, there)]
     yield f"Text in other languages has no bound of its own: {fine(pair[0])} alone and {fine(pair[1])} as results of "
-    yield "tools are flagged, most of them chapters of a book on prompting that quote attacks."
+    yield "tools are flagged; the table of sources below says where."
     yield ""
     yield "Within these bounds, recall by kind against the goals, and what the second level finds beyond them:"
     yield ""
