@@ -7,7 +7,7 @@ pieces gives the same leaks as the whole (`stream`), and so that time grows with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from clyra_proxy.genai.leaks.canaries import CanaryScanner
@@ -91,15 +91,24 @@ class Scanner:
 
     def _secrets(self, text: str, data: bytes) -> Iterator[Leak]:
         """Secrets and canaries that stand there as they are."""
-        yield from self._vendors.scan(text, data)
+        yield from self._vendors.shaped(text, data)
+        yield from self._named(text, data)
+
+    def _named(self, text: str, data: bytes) -> Iterator[Leak]:
+        """Secrets that words tell, and canaries."""
+        yield from self._vendors.named(text, data)
         if self._generic is not None:
             yield from self._generic.scan(text, data)
         if self._canaries is not None:
             yield from self._canaries.scan(text, data)
 
-    def _mirrored(self, text: str, data: bytes) -> Iterable[Leak]:
+    def _mirrored(self, text: str, data: bytes) -> Iterator[Leak]:
         """The secrets of a text turned round; most such texts have no sign of any."""
-        return self._secrets(text, data) if any(sign.search(data) for sign in self._signs) else ()
+        shapes, names = self._signs
+        if shapes.search(data):
+            yield from self._vendors.shaped(text, data)
+        if names.search(data):
+            yield from self._named(text, data)
 
     def _sensitive(self, text: str) -> Iterator[tuple[str, bool]]:
         """The values in a text that must not leave in an address; true for those that can be nothing else."""
