@@ -18,7 +18,7 @@ from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.exceptions import ExceptionEntry, ExceptionFile
 from clyra_proxy.policy.load import read_text, validate
-from clyra_proxy.policy.source import Source, parse
+from clyra_proxy.policy.source import CoreDumper, Source, parse
 
 HEADER = """\
 # Exceptions for false positives. `clyra allow --from VERDICT` adds one, `clyra allow --remove ID` takes one out.
@@ -56,7 +56,7 @@ def render(entry: ExceptionEntry) -> str:
     """The entry as an item of the list, conditions that are left out left out."""
     values = {key: value for key, value in entry.model_dump().items() if value not in ("", None)}
     readable = all("\x85" not in str(value) for value in values.values())  # YAML takes that one for the end of a line
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=readable, width=10_000)
+    text = yaml.dump(values, Dumper=CoreDumper, sort_keys=False, allow_unicode=readable, width=10_000)
     lines = text.rstrip("\n").split("\n")
     return "".join(f"{'  - ' if not number else '    '}{line}\n" for number, line in enumerate(lines))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clyra_proxy.errors import PolicyError
@@ -208,6 +208,7 @@ def test_a_broken_file_is_told_and_left_alone(tmp_path: Path) -> None:
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
+@example(reason="0", person="1e3", tool="0E0")  # numbers to YAML 1.2
 @given(reason=TEXTS, person=TEXTS, tool=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_whatever_people_write_comes_back(reason: str, person: str, tool: str, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("exceptions") / "e.yaml"
