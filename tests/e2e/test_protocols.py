@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
 
 import pytest
-from websockets.sync.client import connect
+from websockets.asyncio.client import connect
 
 from tests.support.asking import ours
 from tests.support.certificates import Authority
@@ -66,12 +67,18 @@ def test_events_arrive_one_by_one_over_http2(proxy: RunningProxy, upstream: Upst
 def test_a_websocket_session_is_one_exchange(proxy: RunningProxy, upstream: Upstream, compression: str | None) -> None:
     """Messages of both kinds and many sizes pass unchanged; one verdict at the end says what was seen of them."""
     messages: list[str | bytes] = ["", "text", b"\x00binary", "x" * 100_000, b"y" * 70_000]
-    tunnel = dial(("localhost", upstream.tls_port), proxy=proxy.address, tls=proxy.trust())
-    url = f"ws://localhost:{upstream.tls_port}/ws/echo"
-    with connect(url, sock=tunnel, proxy=None, compression=compression) as client:
-        for message in messages:
-            client.send(message)
-            assert client.recv(20) == message
+    url = f"wss://localhost:{upstream.tls_port}/ws/echo"
+
+    async def talk() -> None:
+        async with (
+            asyncio.timeout(60),
+            connect(url, proxy=proxy.url, ssl=proxy.trust(), compression=compression) as client,
+        ):
+            for message in messages:
+                await client.send(message)
+                assert await client.recv() == message
+
+    asyncio.run(talk())
     (seen,) = upstream.journal.messages
     assert [payload for _, payload in seen.frames] == [m.encode() if isinstance(m, str) else m for m in messages]
     (line,) = proxy.wait_for_verdicts(
