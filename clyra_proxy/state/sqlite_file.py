@@ -28,6 +28,7 @@ STEPS_S = (0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002)
 
 SQLite's own first step is a millisecond, and a worker that sleeps for that long leaves half an exchange undone.
 """
+_PRIMARY = 0xFF  # of a result code; the rest says more of it (https://sqlite.org/rescode.html)
 SLOW_S = 0.05
 """Waiting longer than this for a transaction to begin or end is slow."""
 DISTRUST = 20
@@ -219,7 +220,7 @@ def _begin(session: _Session) -> None:
         try:
             session.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or monotonic() > until:
                 raise
         else:
             return
