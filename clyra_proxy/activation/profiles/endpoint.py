@@ -52,7 +52,6 @@ class DeclaredEndpoint:
         self._open(head, body)
         operation = self.operation()
         rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
-        self.sent.elements = dict(enumerate(map(value_of, self._elements)))
         if len(rows) > 1 and self._elements[0].whole:
             rows = tuple(row._replace(key=id_) for row, id_ in zip(rows, self._listed(self.shape.split), strict=True))
         return self._batch(head, rows=rows)
@@ -63,6 +62,7 @@ class DeclaredEndpoint:
         self._elements = self.elements(self.sent.document)
         if self.shape.split in self.call.query and len(self._elements) == 1 and self._elements[0].whole:
             self._elements *= len(self._listed(self.shape.split))  # the same change to each of them
+        self.sent.elements = dict(enumerate(map(value_of, self._elements)))
 
     def elements(self, document: Any) -> list[Element]:
         """The rows in a document."""

@@ -50,7 +50,6 @@ class TableEndpoint(DeclaredEndpoint):
         self._open(head, body)
         operation = self._done(head)
         rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
-        self.sent.elements = {row.index: element.value for row, element in zip(rows, self._elements, strict=True)}
         if operation is Operation.DELETE:
             rows = (Row(0, {}, operation),)
         texts = (self._statement(operation),) if operation in (Operation.UPDATE, Operation.DELETE) else ()

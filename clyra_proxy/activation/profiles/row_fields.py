@@ -18,7 +18,7 @@ _OBJECTS = {dict}
 class RowFields:
     """nested: objects in a row whose members are fields. envelope: members of a row that are none."""
 
-    __slots__ = ("_above", "_envelope", "_known", "_nested", "_none", "_only", "_roots", "_shallow")
+    __slots__ = ("_above", "_envelope", "_nested", "_none", "_only", "_roots", "_shallow")
 
     def __init__(self, nested: tuple[Tokens, ...], envelope: frozenset[str]) -> None:
         self._nested = frozenset(nested)
@@ -27,7 +27,6 @@ class RowFields:
         self._envelope = envelope
         self._none = envelope | self._roots
         self._only = nested[0][0] if len(nested) == 1 and len(nested[0]) == 1 else None
-        self._known = envelope | self._roots
         self._shallow = all(len(way) == 1 for way in nested)
 
     def of(self, value: dict[str, Any]) -> Mapping[str, object]:
@@ -50,7 +49,7 @@ class RowFields:
         """The fields of many rows. names: all their members."""
         if self._none.isdisjoint(names):
             return values
-        if self._only is not None and names <= self._known:
+        if self._only is not None and names <= self._none:
             inner = [value.get(self._only) for value in values]
             if set(map(type, inner)) == _OBJECTS:
                 return inner  # type: ignore[return-value]  # as their types were looked at

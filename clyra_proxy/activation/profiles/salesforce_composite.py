@@ -43,11 +43,8 @@ class CompositeEndpoint(DeclaredEndpoint):
         self._answers = "results" if batch else "compositeResponse"
 
     def read(self, head: RequestHead, body: bytes) -> Batch:
-        self.media = self._media(head)
-        self.sent.document = self._document(body)
-        self._elements = self.elements(self.sent.document)
+        self._open(head, body)
         rows = tuple(self._row(index, element) for index, element in enumerate(self._elements))
-        self.sent.elements = {index: element.value for index, element in enumerate(self._elements)}
         return self._batch(head, rows=rows)
 
     def elements(self, document: Any) -> list[Element]:

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from clyra_proxy.activation.inspection import RowSignal
-from clyra_proxy.activation.model import Row
-from clyra_proxy.activation.rows.group import Group
+from clyra_proxy.activation.rows.group import Group, indices
 from clyra_proxy.genai.selecting import Names
 from clyra_proxy.policy.row_primitives import FieldLists
 
@@ -105,8 +104,3 @@ class _Missing:
 
 
 MISSING = _Missing()
-
-
-def indices(rows: Iterable[Row]) -> tuple[int, ...]:
-    """Positions of rows in their batch."""
-    return tuple(row.index for row in rows)

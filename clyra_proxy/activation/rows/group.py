@@ -6,9 +6,10 @@ values of one field over rows of one shape (the same fields in the same order), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from clyra_proxy.activation.inspection import RowInspection
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from clyra_proxy.activation.rows.plan import Plan
 
 
+_index = itemgetter(Row._fields.index("index"))
 _HOLDERS: frozenset[type] = frozenset({dict, list})
 
 
@@ -39,6 +41,11 @@ class Shape:
         for name, column, kinds in zip(self.fields, self.values, self.kinds, strict=False):
             if not _HOLDERS.isdisjoint(kinds):
                 yield name, column
+
+
+def indices(rows: Iterable[Row]) -> tuple[int, ...]:
+    """Positions of rows in their batch."""
+    return tuple(map(_index, rows))
 
 
 class Group:

@@ -11,13 +11,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from operator import itemgetter
 
 from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLongerError
-from clyra_proxy.activation.model import Row
 from clyra_proxy.activation.rows.counting import Count, sent_count
 from clyra_proxy.activation.rows.duplicates import Claim, Duplicates
-from clyra_proxy.activation.rows.group import Group, rows_by_operation
+from clyra_proxy.activation.rows.group import Group, indices, rows_by_operation
 from clyra_proxy.activation.rows.plan import Plan, Planner
 from clyra_proxy.activation.rows.selecting import REMEMBERED, Kind, Rules
 from clyra_proxy.activation.rows.velocity import Pace
@@ -28,7 +26,6 @@ from clyra_proxy.verdict.model import Action
 
 LOSS_RETRY_S = 5.0
 _LOST = "state_lost"
-_index = itemgetter(Row._fields.index("index"))
 type _Judge = Callable[[Group], Iterator[RowSignal]]
 
 _HELD = 8192  # exchanges whose counts may still be given back
@@ -178,7 +175,7 @@ class RowsInspector:
             told.signals.extend(slowed)
             admitted = tuple(count for count, answer in pairs if answer.admitted)
             pace = None if slowed else group.plan.pace
-            held.taken.append(_Taken(frozenset(map(_index, group.rows)), admitted, pace, group))
+            held.taken.append(_Taken(frozenset(indices(group.rows)), admitted, pace, group))
 
     def _counts(self, group: Group) -> list[Count]:
         """The counters of a group; that of shares is the last."""
