@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 
-from clyra_proxy.enforcement.contradictions.finding import Witness
-from clyra_proxy.enforcement.contradictions.languages import Language, common, name_language, outside, path_language
+from clyra_proxy.enforcement.contradictions.finding import Witness, example_host
+from clyra_proxy.enforcement.contradictions.languages import common, name_languages, path_language, within
 from clyra_proxy.policy.approvals import ActionRule
 from clyra_proxy.policy.models import PolicyDocument
 
@@ -41,9 +41,9 @@ def covers(wide: ActionRule, narrow: ActionRule) -> bool:
     if wide.findings and (not narrow.findings or not all(_is_of(one, wide.findings) for one in narrow.findings)):
         return False
     for name in _PATTERNS:
-        if not _within(_names(getattr(narrow, name)), _names(getattr(wide, name))):
+        if not within(name_languages(getattr(narrow, name)), name_languages(getattr(wide, name))):
             return False
-    if not _within(tuple(map(path_language, narrow.paths)), tuple(map(path_language, wide.paths))):
+    if not within(tuple(map(path_language, narrow.paths)), tuple(map(path_language, wide.paths))):
         return False
     if wide.amount is None:
         return True
@@ -56,7 +56,7 @@ def witness_of(document: PolicyDocument, rule: ActionRule) -> Witness:
     name = next(
         (name for name in rule.destinations if name in document.destinations), next(iter(document.destinations), "")
     )
-    host = document.destinations[name].hosts[0].replace("*.", "any.", 1).replace("*", "any.example") if name else ""
+    host = example_host(document.destinations[name].hosts[0]) if name else ""
     told = [
         f"{kind[:-1]} {getattr(rule, kind)[0]}"
         for kind in (*_PATTERNS, "operations", "findings")
@@ -71,13 +71,3 @@ def witness_of(document: PolicyDocument, rule: ActionRule) -> Witness:
 
 def _is_of(finding: str, names: Sequence[str]) -> bool:
     return any(finding == name or finding.startswith(f"{name}.") for name in names)
-
-
-def _names(patterns: Sequence[str]) -> tuple[Language, ...]:
-    return tuple(map(name_language, patterns))
-
-
-def _within(narrow: Sequence[Language], wide: Sequence[Language]) -> bool:
-    if not wide:
-        return True
-    return bool(narrow) and outside(narrow, wide) is None

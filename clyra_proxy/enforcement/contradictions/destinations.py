@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness
+from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness, example_host
 from clyra_proxy.enforcement.contradictions.requests import Cells, Example, free_of, shared
 from clyra_proxy.policy.destinations import DestinationSettings, MatchRule
 from clyra_proxy.policy.models import PolicyDocument
@@ -73,5 +73,5 @@ def _stricter(late: Mapping[str, Mode], early: Mapping[str, Mode]) -> str:
 def _witness(settings: DestinationSettings, example: Example | None) -> Witness:
     if example is None:
         return Witness()
-    host = settings.hosts[0].replace("*.", "any.", 1).replace("*", "any.example")
+    host = example_host(settings.hosts[0])
     return Witness(example.method, host, example.path, example.media)

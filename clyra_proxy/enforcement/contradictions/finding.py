@@ -26,6 +26,11 @@ class Weight(StrEnum):
     WARNING = "warning"
 
 
+def example_host(pattern: str) -> str:
+    """A host that a pattern of a destination is about."""
+    return pattern.replace("*.", "any.", 1).replace("*", "any.example")
+
+
 @dataclass(frozen=True, slots=True)
 class Witness:
     """A request that shows it; parts that do not matter are empty. who: agent, target, field or tool, as `name`."""

@@ -110,6 +110,16 @@ def name_language(pattern: str) -> Language:
     return builder.made(pattern.replace("*", "").replace("?", ""))
 
 
+def name_languages(patterns: Sequence[str]) -> tuple[Language, ...]:
+    """The languages of several patterns for names."""
+    return tuple(map(name_language, patterns))
+
+
+def within(narrow: Sequence[Language], wide: Sequence[Language]) -> bool:
+    """Whether `wide`, which is everything where it is empty, has all of `narrow`."""
+    return not wide or (bool(narrow) and outside(narrow, wide) is None)
+
+
 def outside(inner: Sequence[Language], outer: Sequence[Language]) -> str | None:
     """The shortest text of any of `inner` that none of `outer` has; None when there is none.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness
-from clyra_proxy.enforcement.contradictions.languages import common, name_language, outside
+from clyra_proxy.enforcement.contradictions.languages import common, name_language, name_languages, outside, within
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.row_primitives import FieldLists
 from clyra_proxy.policy.rows import Limits, RowRule
@@ -90,9 +90,7 @@ def _covers(wide: RowRule, narrow: RowRule) -> bool:
 
 
 def _within(narrow: Sequence[str], wide: Sequence[str]) -> bool:
-    if not wide:
-        return True
-    return bool(narrow) and outside([*map(name_language, narrow)], [*map(name_language, wide)]) is None
+    return within(name_languages(narrow), name_languages(wide))
 
 
 def _witness(rule: RowRule) -> Witness:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness
+from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness, example_host
 from clyra_proxy.policy.genai.section import Unreadable
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.routing import overlay_modes
@@ -49,10 +49,10 @@ def of_modes(document: PolicyDocument) -> Iterator[Contradiction]:
     """What is undermined, for the whole policy and for every destination and rule that has modes of its own."""
     base = document.enforcement.rules
     first = next((settings.hosts[0] for settings in document.destinations.values()), "")
-    yield from _undermined("enforcement.rules", base, document.enforcement.mode, _host(first))
+    yield from _undermined("enforcement.rules", base, document.enforcement.mode, example_host(first))
     for name, settings in document.destinations.items():
         own = overlay_modes(base, settings.modes)
-        host = _host(settings.hosts[0])
+        host = example_host(settings.hosts[0])
         if settings.modes:
             yield from _undermined(f"destinations.{name}.modes", own, document.enforcement.mode, host)
         for position, rule in enumerate(settings.rules):
@@ -91,7 +91,7 @@ def _unread(document: PolicyDocument) -> Iterator[Contradiction]:
             f"`{families[0]}` is enforced, and conversations that cannot be read pass with a mark.",
             Witness(
                 "POST",
-                _host(next((one.hosts[0] for one in document.destinations.values()), "")),
+                example_host(next((one.hosts[0] for one in document.destinations.values()), "")),
                 "/",
                 name="a conversation that cannot be read",
             ),
@@ -102,10 +102,6 @@ def _unread(document: PolicyDocument) -> Iterator[Contradiction]:
 def _named(document: PolicyDocument, family: str) -> bool:
     """Whether the policy itself speaks of the family; a default is nobody's promise."""
     return any(name.partition(".")[0] == family for name in document.enforcement.rules)
-
-
-def _host(pattern: str) -> str:
-    return pattern.replace("*.", "any.", 1).replace("*", "any.example")
 
 
 def _enforced_anywhere(document: PolicyDocument, family: str) -> bool:

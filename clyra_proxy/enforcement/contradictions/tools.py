@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from clyra_proxy.enforcement.contradictions.finding import Contradiction, Kind, Weight, Witness
-from clyra_proxy.enforcement.contradictions.languages import Language, common, name_language, outside
+from clyra_proxy.enforcement.contradictions.languages import Language, common, name_languages, within
 from clyra_proxy.policy.genai.tools import Permission, ToolRule
 from clyra_proxy.policy.models import PolicyDocument
 
@@ -62,11 +62,11 @@ def _covers(wide: ToolRule, narrow: ToolRule) -> bool:
     """Whether every call of `narrow` is one of `wide`, whatever its arguments."""
     if wide.kinds and (not narrow.kinds or not set(narrow.kinds) <= set(wide.kinds)):
         return False
-    if not all(_within(_names(getattr(narrow, name)), _names(getattr(wide, name))) for name in _WHOM):
+    if not all(within(name_languages(getattr(narrow, name)), name_languages(getattr(wide, name))) for name in _WHOM):
         return False
     if wide.action is Permission.DENY:
-        return _within(_folded(narrow.tools), _folded(wide.tools))
-    return _within(_names(narrow.tools), _names(wide.tools))
+        return within(_folded(narrow.tools), _folded(wide.tools))
+    return within(name_languages(narrow.tools), name_languages(wide.tools))
 
 
 def _shared(one: ToolRule, other: ToolRule) -> str | None:
@@ -74,10 +74,10 @@ def _shared(one: ToolRule, other: ToolRule) -> str | None:
     if one.kinds and other.kinds and not set(one.kinds) & set(other.kinds):
         return None
     for name in _WHOM:
-        first, second = _names(getattr(one, name)), _names(getattr(other, name))
+        first, second = name_languages(getattr(one, name)), name_languages(getattr(other, name))
         if first and second and common(first, second) is None:
             return None
-    exact = common(_names(one.tools) or _names(["*"]), _names(other.tools) or _names(["*"]))
+    exact = common(name_languages(one.tools or ["*"]), name_languages(other.tools or ["*"]))
     return exact if exact is not None else common(_folded(one.tools or ["*"]), _folded(other.tools or ["*"]))
 
 
@@ -86,15 +86,5 @@ def _witness(rule: ToolRule, tool: str) -> Witness:
     return Witness("POST", name=", ".join(told))
 
 
-def _names(patterns: Sequence[str]) -> tuple[Language, ...]:
-    return tuple(map(name_language, patterns))
-
-
 def _folded(patterns: Sequence[str]) -> tuple[Language, ...]:
-    return _names([pattern.lower() for pattern in patterns])
-
-
-def _within(narrow: Sequence[Language], wide: Sequence[Language]) -> bool:
-    if not wide:
-        return True
-    return bool(narrow) and outside(narrow, wide) is None
+    return name_languages([pattern.lower() for pattern in patterns])
