@@ -56,6 +56,8 @@ class Approve:
                 self._refuse(exchange, Outcome(Standing.UNREACHABLE, code="payload unknown"))
             return
         approvals = self._runtime.policy.current.approvals
+        if approvals.idle and not _held(exchange):
+            return  # nothing can ask, and most workers never need a gate
         gate = await self._late.made()
         outcome = await gate.decide(exchange, payload, findings, approvals, _facts(exchange))
         if not outcome.goes_on:

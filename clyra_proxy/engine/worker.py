@@ -63,6 +63,7 @@ class Worker:
             return self._fail(error)
         spare_the_collector()
         self._channel.send({"event": "ready", **report})
+        engine.load_ahead()
         beating = asyncio.create_task(self._beat(engine), name="heartbeat")
         await self._leave.wait()
         cut = await drain(engine.master, config.drain_s if self._bound_s is None else self._bound_s)

@@ -18,6 +18,7 @@ from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.engine import certificates
 from clyra_proxy.engine.control import Message
 from clyra_proxy.engine.launch import WorkerConfig
+from clyra_proxy.engine.loading_ahead import load_ahead, load_for
 from clyra_proxy.engine.master import EngineMaster, build_master
 from clyra_proxy.engine.metering import Metering
 from clyra_proxy.engine.runtime import PolicyHolder, Runtime
@@ -87,11 +88,16 @@ class WorkerEngine:
         await self._accept(self._config.slot)
         return {"policy": summarise(policy), "ca_expires": f"{authority.expires:%Y-%m-%d}", **self.describe()}
 
+    def load_ahead(self) -> None:
+        """Begin to load what traffic may need soon, beside what traffic there is."""
+        load_ahead(self.runtime.policy.current)
+
     async def obey(self, message: Message) -> Message:
         """Carry out a command of the supervisor; the answer."""
         match message["command"]:
             case "prepare":
                 policy = await asyncio.to_thread(self._compile, message["policy_json"], message["generation"])
+                await asyncio.to_thread(load_for, policy, self.runtime.policy.current)
                 certificates.load_ca(self._home)
                 self._prepared = policy
                 return {"ok": True, "sha256": policy.sha256}
@@ -117,7 +123,10 @@ class WorkerEngine:
         return self.master.cut_denied() if hasattr(self, "master") else 0
 
     def describe(self) -> Message:
-        """How the worker is right now. obstacles: why traffic should not come yet, empty when it may."""
+        """How the worker is right now. obstacles: why traffic should not come yet, empty when it may.
+
+        loaded: the checks of conversations are in memory; the first one need not wait for them.
+        """
         policy = self.runtime.policy.current
         return {
             "generation": policy.generation,
@@ -125,6 +134,7 @@ class WorkerEngine:
             "connections": self.master.active_connections(),
             "exchanges": self.master.active_exchanges(),
             "recorded": self._recorded,
+            "loaded": policy.genai is not None and policy.genai.loaded,
             "engines": {} if policy.engines is None else dict(policy.engines.standing),
             "obstacles": self._obstacles(),
         }

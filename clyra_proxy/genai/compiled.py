@@ -40,7 +40,7 @@ class CompiledGenAi:
     halted_tools: Callable[[], frozenset[str]] = frozenset
 
     def load(self) -> None:
-        """Make what is made late. Called in a scanning thread, before the first look."""
+        """Make what is made late. Called in a thread: ahead of conversations, or before the first look."""
         for inspector in self.inspectors:
             if isinstance(inspector, LateInspector):
                 inspector.made()

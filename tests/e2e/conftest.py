@@ -113,4 +113,5 @@ def start_records_proxy(folder: Path, authority: Authority) -> RunningProxy:
             "atomic": "spool",
         },
     ]
-    return RunningProxy.start(folder, local_policy(authority, destinations={"local": {"rules": rules}}))
+    policy = local_policy(authority, destinations={"local": {"rules": rules}}, genai_security={"load": "auto"})
+    return RunningProxy.start(folder, policy)

@@ -29,9 +29,13 @@ CLYRA = (sys.executable, "-m", "clyra_proxy.cli.main")
 
 
 def local_policy(authority: Authority | None = None, **sections: Any) -> dict[str, Any]:
-    """A policy that enforces everything and lets test clients reach loopback; `sections` are merged over it."""
+    """A policy that enforces everything and lets test clients reach loopback; `sections` are merged over it.
+
+    Checks of conversations are loaded when one comes: most proxies of tests never see one.
+    """
     policy: dict[str, Any] = {
         "enforcement": {"mode": "enforce", "egress": "strict"},
+        "genai_security": {"load": "when_needed"},
         "destinations": {
             "local": {"hosts": ["127.0.0.1", "localhost", "*.upstream.test"], "ports": "any", "allow_private": True}
         },

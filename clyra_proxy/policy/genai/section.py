@@ -24,6 +24,14 @@ class Unreadable(StrEnum):
     BLOCK = "block"
 
 
+class Loading(StrEnum):
+    """When the large checks of conversations are loaded: `auto` as the destinations suggest, see docs/genai.md."""
+
+    AUTO = "auto"
+    AT_START = "at_start"
+    WHEN_NEEDED = "when_needed"
+
+
 class GenAiSecurity(Section):
     """What agents say and do."""
 
@@ -40,6 +48,12 @@ class GenAiSecurity(Section):
     )
     budget_ms: Annotated[int, Field(ge=10, le=4000)] = Field(
         2000, description="Longest time the checks of one body may take, waiting included, in milliseconds."
+    )
+    load: Loading = Field(
+        Loading.AUTO,
+        description="When rules and models are loaded, which takes a worker about a second and 120 MB: `at_start`, once "
+        "it is ready; `when_needed`, while the first conversation waits; `auto`, at the start where the destinations "
+        "may be spoken with.",
     )
     exceptions: FilePath | None = Field(
         None, description="File of exceptions that `clyra allow` writes; each has a reason and an end."
