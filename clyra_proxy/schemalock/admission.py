@@ -9,6 +9,9 @@ Duplicate keys, "colon conservation": a colon in JSON text is a member separator
 parsed value again gives the surviving members plus their colons. A key that came twice loses a member, so the count
 drops; equal counts therefore prove that no key came twice. In doubt jiter, which keeps track of keys, is the judge.
 
+Most programs write JSON as orjson does, without spaces: a text that is written again byte for byte has no key twice
+(the writer writes each once), and no integer that the parser rounded (it would be written as a fraction).
+
 Depth: the writer refuses to nest deeper than `_WRITER_DEPTH`, so the value is written inside as many lists as are to
 spare, and a value that is too deep fails to be written.
 """
@@ -62,7 +65,7 @@ class Admission:
     outer_depth: containers around what is parsed that are not part of it; negative for brackets the caller added.
     """
 
-    __slots__ = ("_inner", "_max_depth", "_options", "_outer", "_safe_integers")
+    __slots__ = ("_around", "_inner", "_max_depth", "_options", "_outer", "_safe_integers")
 
     def __init__(self, limits: BodyLimits, outer_depth: int = 0) -> None:
         deepest = max(limits.max_depth - outer_depth, 0)
@@ -73,9 +76,14 @@ class Admission:
         self._outer: list[Any] = self._inner
         for _ in range(_WRITER_DEPTH - deepest - 1):
             self._outer = [self._outer]
+        self._around = _WRITER_DEPTH - deepest  # brackets before the value where it is written
 
     def parse(self, text: bytes) -> Any:
         """The value of `text`. Raises NotAdmitted."""
+        return self.read(text)[0]
+
+    def read(self, text: bytes) -> tuple[Any, bool]:
+        """The value of `text`, and whether every integer in it surely is as it was written. Raises NotAdmitted."""
         try:
             value = loads(text)
         except orjson.JSONDecodeError as error:
@@ -88,9 +96,11 @@ class Admission:
             raise self._explain_value(text, value) from None
         finally:
             inner[0] = None
-        if written.count(b":") != text.count(b":") or (b"\\" in text and b"\\u003" in text) or self._safe_integers:
+        around = self._around
+        same = len(written) == len(text) + 2 * around and written[around:-around] == text
+        if self._safe_integers or not (same or _keeps_colons(text, written)):
             self._look_closely(text, value)
-        return value
+        return value, same
 
     def _look_closely(self, text: bytes, value: Any) -> None:
         if _duplicate_key(text) or (self._safe_integers and _unsafe_integer(text)):
@@ -116,6 +126,11 @@ class Admission:
         finally:
             self._inner[0] = None
         return True
+
+
+def _keeps_colons(text: bytes, written: bytes) -> bool:
+    """Whether no member was lost between a text and its value written again; false in doubt."""
+    return written.count(b":") == text.count(b":") and (b"\\" not in text or b"\\u003" not in text)
 
 
 def parse_exactly(text: bytes) -> Any:

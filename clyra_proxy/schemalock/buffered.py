@@ -106,18 +106,19 @@ def judge_document(
     """
     if not text and not required:
         return
+    exact = False
     try:
-        value = admission.parse(text)
+        value, exact = admission.read(text)
     except NotAdmitted as problem:
         public = schema.names if schema is not None else frozenset[str]()
         judge.refuse_text(problem, 0, public, lambda offset: path_at(text, offset))
         value = problem.value
     else:
         if shelf is not None:
-            shelf.put(text, value)
+            shelf.put(text, value, exact=exact)
     if schema is None:
         return
-    if schema.exact and has_long_integer(text):
+    if schema.exact and not exact and has_long_integer(text):
         value = parse_exactly(text)
     if not schema.whole.is_valid(value):
         found = first_objection(schema.whole, value)

@@ -25,21 +25,22 @@ class ReadText(bytes):
 class Shelf:
     """Where one exchange keeps the value of its request between two checks."""
 
-    __slots__ = ("_text", "_value")
+    __slots__ = ("_exact", "_text", "_value")
 
     def __init__(self) -> None:
+        self._exact = False
         self._text: bytes | None = None
         self._value: Any = None
 
-    def put(self, text: bytes, value: Any) -> None:
-        """Keep the value of a text that was admitted."""
-        self._text, self._value = text, value
+    def put(self, text: bytes, value: Any, *, exact: bool = False) -> None:
+        """Keep the value of a text that was admitted. exact: surely none of its integers was rounded."""
+        self._text, self._value, self._exact = text, value, exact
 
     def take(self, text: bytes) -> bytes:
         """`text`, with its value where that is here; the shelf is empty then."""
         kept, value = self._text, self._value
         self._text = self._value = None
-        if kept is None or kept != text or has_long_integer(text):
+        if kept is None or kept != text or not (self._exact or not has_long_integer(text)):
             return text
         read = ReadText(text)
         read.value = value

@@ -93,6 +93,21 @@ def test_safe_integers_when_asked(text: bytes, admitted: bool) -> None:
     assert judge_buffered(None, text, 9) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        (b'{"a":[1,"x",null,1.5,18446744073709551615],"b":{}}', True),
+        (b'{"a": 1}', False),
+        (b"[18446744073709551616]", False),
+        (b"[1e20]", False),
+        (b'["\\u0061"]', False),
+    ],
+)
+def test_what_is_written_again_byte_for_byte_is_exact(text: bytes, exact: bool) -> None:
+    for admission in (Admission(BodyLimits()), Admission(BodyLimits(max_depth=3)), Admission(BodyLimits(), 5)):
+        assert admission.read(text)[1] is exact
+
+
 def test_every_problem_is_told_so_that_none_hides_another() -> None:
     with pytest.raises(NotAdmitted) as caught:
         Admission(BodyLimits(max_depth=3)).parse(b'[[[[{"a":1,"a":2}]]]]')

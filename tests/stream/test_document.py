@@ -32,7 +32,8 @@ _TEXTS = st.one_of(
 def _on_the_shelf(text: bytes) -> bytes:
     shelf = Shelf()
     with contextlib.suppress(NotAdmitted):
-        shelf.put(text, _ADMISSION.parse(text))
+        value, exact = _ADMISSION.read(text)
+        shelf.put(text, value, exact=exact)
     return shelf.take(bytes(bytearray(text)))
 
 
