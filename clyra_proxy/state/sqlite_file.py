@@ -10,25 +10,20 @@ synchronous=NORMAL). `prompt` tells whether writing has been a matter of microse
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from types import TracebackType
 
 from clyra_proxy.state.sqlite_connection import BUSY_MS, connect
+from clyra_proxy.state.sqlite_waiting import begin, let_wait
 from clyra_proxy.state.store import StateError
 from clyra_proxy.state.sweep import Sweeper
 
-STEPS_S = (0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002)
-"""How long to sleep before asking again for the right to write; the last one again and again.
-
-SQLite's own first step is a millisecond, and a worker that sleeps for that long leaves half an exchange undone.
-"""
-_PRIMARY = 0xFF  # of a result code; the rest says more of it (https://sqlite.org/rescode.html)
 SLOW_S = 0.05
 """Waiting longer than this for a transaction to begin or end is slow."""
 DISTRUST = 20
@@ -75,6 +70,26 @@ class StateFile:
         """A transaction, or a part of the one this thread is in. now: 0 where nothing may be swept away."""
         return _Writing(self, now)
 
+    def write(self, now: float, statement: str, values: tuple[object, ...]) -> None:
+        """One statement: a part of the transaction this thread is in, else one by itself. Raises StateError."""
+        session = self._session
+        if session is None or session.pid != os.getpid() or (session.writes + 1) % _BATCH == 0:
+            with self.writing(now) as run:
+                run.execute(statement, values)
+            return
+        with session.lock:
+            try:
+                if session.depth:
+                    session.connection.execute(statement, values)
+                else:
+                    _timed(session, partial(begin, statement=statement, values=values))
+                    session.writes += 1
+            except BaseException as error:
+                session.broken = session.depth > 0
+                if isinstance(error, _TOLD):
+                    raise _told(error) from error
+                raise
+
     def reading(self) -> _Reading:
         """The connection, for one statement that reads."""
         return _Reading(self)
@@ -113,7 +128,7 @@ class _Reading:
             session.lock.acquire()
             try:
                 if not session.depth:
-                    _let_wait(session, BUSY_MS)
+                    let_wait(session, BUSY_MS)
             except BaseException:
                 self._session = None
                 session.lock.release()
@@ -145,7 +160,7 @@ class _Writing:
             session.lock.acquire()
             try:
                 if not session.depth:
-                    _timed(session, _begin)
+                    _timed(session, begin)
             except BaseException:
                 session.lock.release()
                 raise
@@ -212,26 +227,5 @@ def _timed(session: _Session, step: Callable[[_Session], None]) -> None:
             session.slow_until = ended + DISTRUST * (ended - started)
 
 
-def _begin(session: _Session) -> None:
-    """Begin to write as soon as no other process does, or raise sqlite3.OperationalError after `BUSY_MS`."""
-    _let_wait(session, 0)
-    until = monotonic() + BUSY_MS / 1000
-    for step in itertools.chain(STEPS_S, itertools.repeat(STEPS_S[-1])):
-        try:
-            session.connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or monotonic() > until:
-                raise
-        else:
-            return
-        sleep(step)
-
-
 def _commit(session: _Session) -> None:
     session.connection.execute("COMMIT")
-
-
-def _let_wait(session: _Session, busy_ms: int) -> None:
-    if session.busy_ms != busy_ms:
-        session.connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
-        session.busy_ms = busy_ms

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clyra_proxy.state.sqlite_file import _begin, _Session
+from clyra_proxy.state.sqlite_file import _Session
+from clyra_proxy.state.sqlite_waiting import begin
 
 
 class Occupied:
@@ -16,20 +17,20 @@ class Occupied:
     def __init__(self, real: sqlite3.Connection, code: int, times: int) -> None:
         self._real, self._code, self.left = real, code, times
 
-    def execute(self, statement: str) -> sqlite3.Cursor:
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         if statement.startswith("BEGIN") and self.left:
             self.left -= 1
             error = sqlite3.OperationalError("occupied")
             error.sqlite_errorcode = self._code
             raise error
-        return self._real.execute(statement)
+        return self._real.execute(statement, values)
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_BUSY_TIMEOUT])
 def test_it_waits_for_whatever_makes_the_file_busy(tmp_path: Path, code: int) -> None:
     session = _Session(tmp_path / "state.sqlite")
     session.connection = occupied = Occupied(session.connection, code, 3)  # type: ignore[assignment]
-    _begin(session)
+    begin(session)
     assert occupied.left == 0
     assert occupied._real.in_transaction
 
@@ -38,5 +39,5 @@ def test_what_is_not_busy_is_told_at_once(tmp_path: Path) -> None:
     session = _Session(tmp_path / "state.sqlite")
     session.connection = occupied = Occupied(session.connection, sqlite3.SQLITE_IOERR, 3)  # type: ignore[assignment]
     with pytest.raises(sqlite3.OperationalError):
-        _begin(session)
+        begin(session)
     assert occupied.left == 2

@@ -67,6 +67,16 @@ def test_counter_adds_and_forgets(store: StateStore) -> None:
     assert store.total("k", 60, NOW + 200) == 0
 
 
+@pytest.mark.parametrize("keys", [3, 70, 150])
+def test_many_additions_are_each_judged_by_their_own_counter(store: StateStore, keys: int) -> None:
+    additions = [Addition(f"k{at}", at, 60, limit=50) for at in range(keys)]
+    told = store.add_all(additions, NOW)
+    assert [one.admitted for one in told] == [at <= 50 for at in range(keys)]
+    assert [one.total for one in told] == [at if at <= 50 else 0 for at in range(keys)]
+    again = store.add_all([Addition("k1", 2, 60, 4), Addition("k1", 2, 60, 4), Addition("k1", 2, 3600, 4)], NOW)
+    assert [(one.admitted, one.total) for one in again] == [(True, 3), (False, 3), (True, 2)]
+
+
 def test_windows_of_one_key_are_counted_apart(store: StateStore) -> None:
     store.add("k", 1, 60, NOW)
     assert store.total("k", 3600, NOW) == 0
