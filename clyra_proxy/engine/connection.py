@@ -4,7 +4,8 @@ Replaces mitmproxy's `ConnectionHandler` internals and keeps its guarantees:
 - layers run to completion one event at a time, never re-entered (mitmproxy issue 7027): events that arise meanwhile
   wait in a queue, guarded by a busy flag, instead of behind an asyncio lock;
 - hooks run inline (`dispatch`); only a hook that really waits becomes a task;
-- what one event writes leaves in one write per connection, in order, always before a close of that connection;
+- what events write leaves in one write per connection and turn, in order, always before a close of that connection
+  (`outgoing`);
 - reading stops while what was read cannot leave (`room`), so memory is bounded by buffers, never by bodies;
 - a fault in a layer ends the connection, it is never logged and passed over: a lost chunk would be a changed body.
 """
@@ -26,6 +27,7 @@ from mitmproxy.proxy.layers.tls import TlsEstablishedClientHook
 from clyra_proxy.engine.client import ClientState, attach
 from clyra_proxy.engine.commands import AwaitHook, AwaitHookCompleted, AwaitRoom
 from clyra_proxy.engine.http_events import Cut, Farewell
+from clyra_proxy.engine.outgoing import Outgoing
 from clyra_proxy.engine.stream_state import CUT
 from clyra_proxy.engine.upstreams import Upstreams
 from clyra_proxy.telemetry.redaction import describe_fault
@@ -57,7 +59,7 @@ class ConnectionHandler(Upstreams):
         self._queue: deque[events.Event] = deque()
         self._busy = False
         self._aborted = False
-        self._unsent: dict[Connection, list[bytes]] = {}
+        self._outgoing = Outgoing(self.transports)
         self._head_timer: asyncio.TimerHandle | None = None
         self.state = ClientState(
             settings=engine.settings,
@@ -172,36 +174,30 @@ class ConnectionHandler(Upstreams):
                     self._execute(command)
         except Exception as error:  # noqa: BLE001 - a layer in an unknown state must not go on
             queue.clear()
-            self._unsent.clear()
+            self._outgoing.clear()
             # Type and place only: the text of such an error may quote the event, and with it a body.
             logger.error("A layer failed with %s%s; the connection is closed.", *describe_fault(error))  # noqa: TRY400
             self.abort("internal error")
         finally:
             self._busy = False
-            if self._unsent:
-                self._flush()
+            self._outgoing.settle()
 
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.SendData):
-            connection = command.connection
-            unsent = self._unsent.get(connection)
-            if unsent is None:
-                self._unsent[connection] = [command.data]
-            else:
-                unsent.append(command.data)
+            self._outgoing.add(command.connection, command.data)
         elif isinstance(command, commands.StartHook):
             self._start_hook(command)
         elif isinstance(command, commands.OpenConnection):
             self._open(command)
         elif isinstance(command, commands.CloseConnection):
-            self._flush()
+            self._outgoing.flush()
             if command.connection in self.transports:
                 half = isinstance(command, commands.CloseTcpConnection) and command.half_close
                 self.close_connection(command.connection, half)
         elif isinstance(command, AwaitHook):
             command.task.add_done_callback(lambda _: self.process(AwaitHookCompleted(command)))
         elif isinstance(command, AwaitRoom):
-            self._flush()
+            self._outgoing.flush()
             self._task(self._await_room(command))
         elif isinstance(command, commands.RequestWakeup):
             self.wakeup_timer.add(self._task(self.wakeup(command)))
@@ -232,13 +228,6 @@ class ConnectionHandler(Upstreams):
         waiting = self.engine.dispatch.run(hook)
         if waiting is not None:
             await waiting
-
-    def _flush(self) -> None:
-        unsent, self._unsent = self._unsent, {}
-        for connection, chunks in unsent.items():
-            io = self.transports.get(connection)
-            if io is not None and io.writer is not None and not io.writer.is_closing():
-                io.writer.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
     def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
         """Connection chatter of mitmproxy: only warnings and worse are worth a line; of a fault, its type and place."""
@@ -280,6 +269,7 @@ class ConnectionHandler(Upstreams):
                 await asyncio.Event().wait()
             except asyncio.CancelledError as error:
                 cancelled = error
+        self._outgoing.flush()
         io = self.transports.pop(connection)
         if io.writer is not None:
             io.writer.close()
