@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from recorder.admission import Batch, BatchError, Outcome
 from recorder.errors import RecorderError
 from recorder.store import Store
+from recorder.turns import ask_for_short_turns
 
 log = logging.getLogger("recorder.commit")
 
@@ -146,6 +147,7 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        ask_for_short_turns()
         asyncio.set_event_loop(self.loop)
         self.loop.call_later(TICK_S, self._tick)
         self.loop.run_forever()
