@@ -28,6 +28,7 @@ from clyra_proxy.policy.genai.leaks import Leaks
 from clyra_proxy.verdict.model import Action
 
 _MAKES_LINKS = frozenset({Provenance.ASSISTANT, Provenance.ARGUMENTS, Provenance.UNKNOWN})
+_REFUSED_ACROSS = frozenset({Family.SECRET, Family.CANARY})
 _PLAIN = PlainRedaction()
 
 
@@ -76,11 +77,14 @@ class LeakInspector:
             crossing = [
                 leak
                 for leak in self._scanner.scan(run.text)
-                if leak.family in (Family.SECRET, Family.CANARY)
+                if leak.family in _REFUSED_ACROSS
                 and not any(run.text[leak.start : leak.end] in segment.text for segment in segments)
             ]
-            for signal in signals_of(run.text, crossing, self._settings, _PLAIN, provenance=run.provenance.value):
-                yield replace(signal, edits=(), action=Action.BLOCK if signal.edits else signal.action)
+            yield from self._refusals(crossing, run.text, run.provenance)
+
+    def _refusals(self, crossing: Sequence[Leak], text: str, provenance: Provenance) -> Iterator[Signal]:
+        for signal in signals_of(text, crossing, self._settings, _PLAIN, provenance=provenance.value):
+            yield replace(signal, edits=(), action=Action.BLOCK if signal.edits else signal.action)
 
     def _leaks(self, segment: Segment, around: Surroundings | None) -> list[Leak]:
         links = segment.provenance in _MAKES_LINKS and not segment.history
@@ -115,9 +119,13 @@ class LeakInspector:
             made = signals_of(value, [padded], self._settings, redaction, block=block)
             return [_moved(signal, leak.start) for signal in made]
 
-        if self._vault is None:
-            return LeakStream(scan, report, foreign=foreign, open_from=open_from)
-        return LeakStream(_undoing(scan), report, foreign=_undoing(foreign), open_from=open_from)
+        def across(leak: Leak) -> Sequence[Signal]:
+            crossing = [leak] if leak.family in _REFUSED_ACROSS else []
+            return [*self._refusals(crossing, " " * leak.end, Provenance.ASSISTANT)]
+
+        if self._vault is not None:
+            scan, foreign = _undoing(scan), _undoing(foreign)
+        return LeakStream(scan, report, foreign=foreign, open_from=open_from, across=across)
 
 
 def _undoing(scan: ScanWindow) -> ScanWindow:
