@@ -1,4 +1,4 @@
-"""How batches become groups: at once, or, under load, with the other busy sources."""
+"""How batches become groups: what is there is committed at once, what comes meanwhile is the next group."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import pytest
 
 from recorder import commit
 from recorder.admission import Batch, Outcome
-from recorder.commit import BUSY_EVENTS, Reply, Writer
+from recorder.commit import Reply, Writer
 from recorder.store import Committed
-
-FOREVER_S = 3600.0
 
 
 class _Store:
@@ -45,7 +43,7 @@ def writer(answered: threading.Semaphore) -> Iterator[Writer]:
     made.stop()
 
 
-def _batch(source: str, events: int = BUSY_EVENTS) -> Batch:
+def _batch(source: str, events: int = 6) -> Batch:
     return Batch(source, "source", "", 1, (b"{}",) * events)
 
 
@@ -55,64 +53,63 @@ def _commits(writer: Writer) -> list[list[str]]:
 
 
 def _hand_in(writer: Writer, *batches: Batch) -> Callable[[], None]:
-    return lambda: [writer.submit(object(), batch, 1) for batch in batches] and None
+    def hand_in() -> None:
+        for batch in batches:
+            writer.submit(object(), batch, 1)
+
+    return hand_in
 
 
-@pytest.mark.parametrize("events", [1, BUSY_EVENTS])
-def test_a_lone_source_waits_for_nobody(
-    writer: Writer, answered: threading.Semaphore, monkeypatch: pytest.MonkeyPatch, events: int
-) -> None:
-    monkeypatch.setattr(commit, "PATIENCE_S", FOREVER_S)
-    for _ in range(3):
-        writer.run(_hand_in(writer, _batch("a", events)))
+def test_a_source_waits_for_nobody(writer: Writer, answered: threading.Semaphore) -> None:
+    for source in ("a", "b", "a", "a"):
+        writer.run(_hand_in(writer, _batch(source)))
         assert answered.acquire(timeout=60)
-    assert _commits(writer) == [["a"]] * 3
+    assert _commits(writer) == [["a"], ["b"], ["a"], ["a"]]
 
 
-def test_a_group_waits_for_the_other_busy_source(
+def test_what_is_there_in_one_turn_is_one_group(writer: Writer, answered: threading.Semaphore) -> None:
+    writer.run(_hand_in(writer, _batch("b"), _batch("a"), _batch("c")))
+    for _ in range(3):
+        assert answered.acquire(timeout=60)
+    assert _commits(writer) == [["a", "b", "c"]]
+
+
+def test_what_gathers_during_a_commit_is_the_next_group(
     writer: Writer, answered: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commit, "LULL_S", FOREVER_S)
-    monkeypatch.setattr(commit, "PATIENCE_S", FOREVER_S)
-    writer.run(_hand_in(writer, _batch("a")))
-    assert answered.acquire(timeout=60)
-    writer.run(_hand_in(writer, _batch("b", 1)))
-    assert not answered.acquire(timeout=0.05)
-    writer.run(_hand_in(writer, _batch("a", 1)))
-    assert answered.acquire(timeout=60)
-    assert answered.acquire(timeout=60)
+    writing, written = threading.Event(), threading.Event()
+    store: Any = writer.store
+    commit_now = store.commit
+
+    def wait_for_the_disk(batches: Sequence[Batch], silent: object = None) -> Committed:
+        writing.set()
+        assert written.wait(60)
+        found: Committed = commit_now(batches, silent)
+        return found
+
+    monkeypatch.setattr(store, "commit", wait_for_the_disk)
+    assert writer.submit(object(), _batch("a"), 1)
+    assert writing.wait(60)
+    assert writer.submit(object(), _batch("b"), 1)
+    assert writer.submit(object(), _batch("a"), 1)
+    written.set()
+    for _ in range(3):
+        assert answered.acquire(timeout=60)
     assert _commits(writer) == [["a"], ["a", "b"]]
 
 
-def test_a_group_does_not_wait_for_ever(
-    writer: Writer, answered: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commit, "LULL_S", FOREVER_S)
-    for source in ("a", "b", "b"):
-        writer.run(_hand_in(writer, _batch(source)))
+def test_a_group_is_bounded(writer: Writer, answered: threading.Semaphore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit, "MAX_GROUP_EVENTS", 4)
+    writer.run(_hand_in(writer, *(_batch(source, 2) for source in ("a", "b", "c"))))
+    for _ in range(3):
         assert answered.acquire(timeout=60)
-    assert _commits(writer) == [["a"], ["b"], ["b"]]
+    assert _commits(writer) == [["a", "b"], ["c"]]
 
 
-def test_a_source_that_is_not_busy_any_more_is_not_awaited(
-    writer: Writer, answered: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commit, "LULL_S", -1.0)
-    monkeypatch.setattr(commit, "PATIENCE_S", FOREVER_S)
-    for source in ("a", "b"):
-        writer.run(_hand_in(writer, _batch(source)))
-        assert answered.acquire(timeout=60)
-    assert _commits(writer) == [["a"], ["b"]]
-
-
-def test_what_is_queued_is_committed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "LULL_S", FOREVER_S)
-    monkeypatch.setattr(commit, "PATIENCE_S", FOREVER_S)
+def test_what_is_queued_is_committed_at_the_end() -> None:
     replies = threading.Semaphore(0)
     writer = Writer(_Store(), lambda pairs: replies.release(len(pairs)), lambda: None)  # type: ignore[arg-type]
     writer.run(_hand_in(writer, _batch("a")))
-    assert replies.acquire(timeout=60)
-    writer.run(_hand_in(writer, _batch("b")))
     writer.stop()
     assert replies.acquire(timeout=60)
-    assert _commits(writer) == [["a"], ["b"]]
+    assert _commits(writer) == [["a"]]
