@@ -65,6 +65,19 @@ def _ollama(text: str, likely: Any, last: bool) -> list[dict[str, Any]]:
     return [{"model": "m", "message": {"role": "assistant", "content": text}, "logprobs": likely, "done": last}]
 
 
+def _items(*tokens: str) -> list[dict[str, Any]]:
+    return [{"text": one, "token_ids": [7], "logprobs": [-0.1]} for one in tokens]
+
+
+def _cohere(text: str, likely: Any, last: bool) -> list[dict[str, Any]]:
+    """One item an event, of all its tokens."""
+    said = "".join(one["text"] for one in likely or ())
+    item = {"logprobs": {"text": said, "token_ids": [7], "logprobs": [-0.1]}} if likely else {}
+    delta = {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": text}}}, **item}
+    end = {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}
+    return [delta, *([{"type": "content-end", "index": 0}, end] if last else ())]
+
+
 @dataclass(frozen=True)
 class Api:
     """path: of a stream, and of a whole answer. likely: `logprobs` of tokens. events: of one piece of a stream."""
@@ -121,6 +134,18 @@ APIS = {
         lambda text, likely: _candidate(text, likely, True)[0],
         {"contents": [{"role": "user", "parts": [{"text": "?"}]}]},
         whole_path="/v1beta/models/g:generateContent",
+    ),
+    "cohere": Api(
+        "/v2/chat",
+        _items,
+        _cohere,
+        lambda text, likely: {
+            "id": "c",
+            "finish_reason": "COMPLETE",
+            "message": {"role": "assistant", "content": [{"type": "text", "text": text}]},
+            "logprobs": likely,
+        },
+        ASKED,
     ),
     "ollama": Api("/api/chat", chosen, _ollama, lambda text, likely: _ollama(text, likely, True)[0], ASKED, lines=True),
 }
