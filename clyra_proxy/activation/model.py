@@ -6,11 +6,13 @@ stay in the process and are never logged; a row is named by its position, a reco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from itertools import repeat
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 
 class Operation(StrEnum):
@@ -40,6 +42,60 @@ class Row(NamedTuple):
 
 
 _operation = attrgetter("operation")
+_made = partial(tuple.__new__, Row)  # what the constructor does, without a call in Python for each row
+
+
+class Columns(Sequence[Row]):
+    """Rows with which one thing is done, kept by columns: a `Row` is made when it is asked for, and most never are.
+
+    values, keys: one a row. pointers: at least one a row.
+    """
+
+    __slots__ = ("keys", "operation", "pointers", "values")
+
+    def __init__(
+        self,
+        values: Sequence[Mapping[str, object]],
+        operation: Operation,
+        keys: Sequence[str],
+        pointers: Sequence[str],
+    ) -> None:
+        self.values = values
+        self.operation = operation
+        self.keys = keys
+        self.pointers = pointers
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Row]:
+        size = len(self.values)
+        return map(_made, zip(range(size), self.values, repeat(self.operation), self.keys, self.pointers, strict=False))
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
+        if isinstance(at, slice):
+            return tuple(self)[at]
+        index = range(len(self.values))[at]
+        return Row(index, self.values[index], self.operation, self.keys[index], self.pointers[index])
+
+
+def values_of(rows: Sequence[Row]) -> Sequence[Mapping[str, object]]:
+    """The fields of rows, in order."""
+    return rows.values if type(rows) is Columns else [row.values for row in rows]
+
+
+def keys_of(rows: Sequence[Row]) -> Sequence[str]:
+    """The keys of rows, in order."""
+    return rows.keys if type(rows) is Columns else [row.key for row in rows]
+
+
+def indices(rows: Sequence[Row]) -> Sequence[int]:
+    """Positions of rows in their batch."""
+    return range(len(rows)) if type(rows) is Columns else [row.index for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +120,7 @@ class Batch:
 
     profile: str
     target: str
-    rows: tuple[Row, ...] = ()
+    rows: Sequence[Row] = ()
     statements: tuple[str, ...] = ()
     dialect: str = ""
     all_or_none: bool = False
@@ -74,7 +130,10 @@ class Batch:
     @property
     def operations(self) -> set[Operation]:
         """What is done to its rows: one thing in most batches."""
-        return set(map(_operation, self.rows))
+        rows = self.rows
+        if type(rows) is Columns:
+            return {rows.operation} if rows.values else set()
+        return set(map(_operation, rows))
 
 
 @dataclass(frozen=True, slots=True)

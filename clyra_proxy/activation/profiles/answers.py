@@ -144,7 +144,7 @@ class _Telling:
         row = failed_row(self._shape, error, self._kept)
         if at is None or row is None:
             return error
-        here = next(place for place in _places(self._shape, [*self._batch.rows]) if place[2] is row)
+        here = next(place for place in _places(self._shape, [*self._batch.rows]) if place[2].index == row.index)
         number = here[1]
         found = look(error, tokens_of(at))
         return put(error, tokens_of(at), str(number) if isinstance(found, str) else number)

@@ -5,11 +5,11 @@ Guarantees: linear in the document; every element of a container is found, whate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
@@ -30,20 +30,57 @@ class Element(NamedTuple):
     pointer: str = ""
 
 
-value_of = itemgetter(Element._fields.index("value"))
-"""Of an element; quicker than the attribute where it is asked of many."""
+class ArrayElements(Sequence[Element]):
+    """All elements of one array. values: as they stand; an `Element` is made when it is asked for.
+
+    pointers: at least one an element.
+    """
+
+    __slots__ = ("container", "pointers", "values")
+
+    def __init__(self, container: Tokens, values: list[Any], pointers: Sequence[str]) -> None:
+        self.container = container
+        self.values = values
+        self.pointers = pointers
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Element]:
+        size = len(self.values)
+        parts = zip(repeat(self.container), range(size), self.values, repeat(""), repeat(False), self.pointers)
+        return map(_made, parts)
+
+    @overload
+    def __getitem__(self, at: int) -> Element: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Element]: ...
+    def __getitem__(self, at: int | slice) -> Element | Sequence[Element]:
+        if isinstance(at, slice):
+            return list(self)[at]
+        position = range(len(self.values))[at]
+        return Element(self.container, position, self.values[position], pointer=self.pointers[position])
 
 
-def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> list[Element]:
+_value = itemgetter(Element._fields.index("value"))
+
+
+def sent_values(elements: Sequence[Element]) -> list[Any]:
+    """The values of elements, in order."""
+    return elements.values if type(elements) is ArrayElements else list(map(_value, elements))
+
+
+def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> Sequence[Element]:
     """The rows of a document. Raises UnreadableError (`no_rows`, `wrong_type`)."""
-    found: list[Element] = []
+    found: Sequence[Element] = []
     places = 0
     for tokens in containers:
         for way, value in look_all(document, tokens):
             if value is None:
                 continue
             places += 1
-            found += _elements(way, value)
+            some = _elements(way, value)
+            found = [*found, *some] if found else some
     if places:
         return found
     if single is None or (value := look(document, single)) is MISSING:
@@ -57,11 +94,10 @@ _made = partial(tuple.__new__, Element)  # what the constructor does, without a 
 _SPELLED = 1024  # positions of one array whose pointers are kept
 
 
-def _elements(way: Tokens, value: Any) -> list[Element]:
+def _elements(way: Tokens, value: Any) -> Sequence[Element]:
     above = pointer_of(way)
     if isinstance(value, list):
-        parts = zip(repeat(way), range(len(value)), value, repeat(""), repeat(False), _pointers(above, len(value)))
-        return list(map(_made, parts))
+        return ArrayElements(way, value, _pointers(above, len(value)))
     if isinstance(value, dict):
         return [
             Element(way, at, each, name, False, above + pointer_of((name,)))

@@ -15,7 +15,7 @@ from clyra_proxy.activation.profiles import line_rows
 from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
-from clyra_proxy.activation.profiles.elements import Element, find_elements, value_of
+from clyra_proxy.activation.profiles.elements import Element, find_elements, sent_values
 from clyra_proxy.activation.profiles.facts import Sent
 from clyra_proxy.activation.profiles.file_parts import find_file
 from clyra_proxy.activation.profiles.form_body import parse_embedded
@@ -43,7 +43,7 @@ class DeclaredEndpoint:
         self.answers_always = compiled.answer is not None and compiled.answer.always
         self.sent = Sent()
         self.media = self.shape.media
-        self._elements: list[Element] = []
+        self._elements: Sequence[Element] = []
         self._boundary = ""  # of the form in which CSV is sent as a file
 
     # reading
@@ -61,10 +61,10 @@ class DeclaredEndpoint:
         self.sent.document = self._document(body)
         self._elements = self.elements(self.sent.document)
         if self.shape.split in self.call.query and len(self._elements) == 1 and self._elements[0].whole:
-            self._elements *= len(self._listed(self.shape.split))  # the same change to each of them
-        self.sent.elements = dict(enumerate(map(value_of, self._elements)))
+            self._elements = list(self._elements) * len(self._listed(self.shape.split))  # the same change to each
+        self.sent.elements = sent_values(self._elements)
 
-    def elements(self, document: Any) -> list[Element]:
+    def elements(self, document: Any) -> Sequence[Element]:
         """The rows in a document."""
         if self.media in (Media.CSV, Media.NDJSON):
             return [Element((), at, value) for at, value in enumerate(document)]

@@ -6,7 +6,7 @@ Guarantees: nothing but what the sender sent itself, the rejections, and positio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from clyra_proxy.activation.model import Batch, Rejection, Row
@@ -18,10 +18,14 @@ WITH_OTHERS = "Not done, because other rows of the same request were refused."
 
 @dataclass(slots=True)
 class Sent:
-    """What a request said, beside its batch. elements: rows as they were sent, by their index."""
+    """What a request said, beside its batch. elements: rows as they were sent."""
 
     document: Any = MISSING
-    elements: Mapping[int, Any] = field(default_factory=dict)
+    elements: Sequence[Any] = ()
+
+    def element(self, index: int) -> Any:
+        """One row as it was sent; MISSING where there is none."""
+        return self.elements[index] if 0 <= index < len(self.elements) else MISSING
 
 
 def place_of(row: Row) -> str:
@@ -72,7 +76,7 @@ def row_facts(whole: Mapping[str, Any], row: Row, rejection: Rejection | None, s
         "list": place_of(row),
         "key": row.key or MISSING,
         "pointer": row.pointer,
-        "row": sent.elements.get(row.index, MISSING),
+        "row": sent.element(row.index),
         "message": rejection.message if rejection else WITH_OTHERS,
         "code": rejection.reason if rejection else "refused_with_others",
         "rule": rejection.rule if rejection else "",

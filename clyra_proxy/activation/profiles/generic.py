@@ -58,7 +58,7 @@ class GenericEndpoint(DeclaredEndpoint):
             return Media.NONE
         raise unreadable(Unreadable.MEDIA_TYPE)
 
-    def elements(self, document: Any) -> list[Element]:
+    def elements(self, document: Any) -> Sequence[Element]:
         if self.media in (Media.CSV, Media.NDJSON):
             return super().elements(document)
         if self.place is not None:
@@ -74,7 +74,7 @@ class GenericEndpoint(DeclaredEndpoint):
     def read(self, head: RequestHead, body: bytes) -> Batch:
         batch = super().read(head, body)
         elements = self.sent.elements
-        if self.call.method == "POST" and detection.say_nothing(elements.values()):
+        if self.call.method == "POST" and detection.say_nothing(elements):
             return batch
         return replace(batch, rows=tuple(self._hinted(row, elements[row.index]) for row in batch.rows))
 

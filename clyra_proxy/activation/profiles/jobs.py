@@ -53,10 +53,10 @@ class Job:
     total: int = 0
 
 
-def refused_rows(rejections: Sequence[Rejection], elements: Any) -> tuple[RefusedRow, ...]:
+def refused_rows(rejections: Sequence[Rejection], elements: Sequence[Any]) -> tuple[RefusedRow, ...]:
     """Rejections as a job keeps them, in the order of the rows."""
     return tuple(
-        RefusedRow(one.index, one.reason, one.message, elements.get(one.index))
+        RefusedRow(one.index, one.reason, one.message, elements[one.index])
         for one in sorted(rejections, key=lambda one: one.index)
     )
 

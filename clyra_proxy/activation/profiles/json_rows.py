@@ -14,9 +14,9 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
-from clyra_proxy.activation.model import Operation, Row
+from clyra_proxy.activation.model import Columns, Operation, Row
 from clyra_proxy.activation.profiles.declaration import EndpointShape, Match
-from clyra_proxy.activation.profiles.elements import Element, value_of
+from clyra_proxy.activation.profiles.elements import ArrayElements, Element, sent_values
 from clyra_proxy.activation.profiles.json_body import Tokens, look, text_of, tokens_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.row_fields import RowFields
@@ -54,8 +54,8 @@ class RowReading:
         self._plain = not (shape.members or shape.row_operation)
 
     def rows(
-        self, document: Any, elements: list[Element], operation: Operation, captures: Mapping[str, str]
-    ) -> tuple[Row, ...]:
+        self, document: Any, elements: Sequence[Element], operation: Operation, captures: Mapping[str, str]
+    ) -> Sequence[Row]:
         """The elements as rows. Raises UnreadableError."""
         columns = self._columns(document)
         keys = self._keys(document, captures)
@@ -64,15 +64,19 @@ class RowReading:
         return tuple(self._row(index, element, operation, columns, keys) for index, element in enumerate(elements))
 
     def _alike(
-        self, elements: list[Element], operation: Operation, keys: tuple[Tokens | str, ...]
-    ) -> tuple[Row, ...] | None:
+        self, elements: Sequence[Element], operation: Operation, keys: tuple[Tokens | str, ...]
+    ) -> Sequence[Row] | None:
         """What `_row` makes, for all rows at once: most batches, so it is quick. None where some are no objects."""
-        values = list(map(value_of, elements))
-        if set(map(type, values)) != _OBJECTS or any(map(_name, elements)):
+        values = sent_values(elements)
+        if set(map(type, values)) != _OBJECTS or (type(elements) is not ArrayElements and any(map(_name, elements))):
             return None
         names = frozenset().union(*values)
         fields = self._fields.of_all(values, names)
         found = _keys_of_all(values, fields, names, keys)
+        if type(elements) is ArrayElements:
+            if self._lists and elements.container:
+                operation = self._lists.get(elements.container[-1], operation)
+            return Columns(fields, operation, found, elements.pointers)
         done: Iterable[Operation] = repeat(operation)
         if self._lists:
             done = [self._lists.get(one.container[-1], operation) if one.container else operation for one in elements]

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clyra_proxy.activation.inspection import RowSignal
-from clyra_proxy.activation.model import Operation
-from clyra_proxy.activation.rows.group import Group, indices
+from clyra_proxy.activation.model import Operation, indices
+from clyra_proxy.activation.rows.group import Group
 from clyra_proxy.activation.rows.scopes import shared_scope
 from clyra_proxy.genai.fingerprints import Salt
 from clyra_proxy.policy.row_primitives import Deletes, Most, WindowLimit
@@ -70,7 +70,7 @@ class DeleteLaw:
         if group.operation is not Operation.DELETE:
             return
         if not settings.allow:
-            rows = indices(group.rows)
+            rows = tuple(indices(group.rows))
             yield RowSignal("rows.deletes", rows, detail={"kind": "denied", "by": self._rule})
         elif (most := number(settings.per_request)) is not None and size > most:
             detail: Told = {"kind": "request", "limit": most, "observed": size, "by": self._rule}

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from clyra_proxy.activation.inspection import RowSignal
-from clyra_proxy.activation.rows.group import Group, indices
+from clyra_proxy.activation.model import indices
+from clyra_proxy.activation.rows.group import Group
 from clyra_proxy.genai.selecting import Names
 from clyra_proxy.policy.row_primitives import FieldLists
 

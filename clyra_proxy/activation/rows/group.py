@@ -6,20 +6,18 @@ values of one field over rows of one shape (the same fields in the same order), 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from clyra_proxy.activation.inspection import RowInspection
-from clyra_proxy.activation.model import Batch, Operation, Row
+from clyra_proxy.activation.model import Batch, Operation, Row, values_of
 
 if TYPE_CHECKING:
     from clyra_proxy.activation.rows.plan import Plan
 
 
-_index = itemgetter(Row._fields.index("index"))
 _HOLDERS: frozenset[type] = frozenset({dict, list})
 
 
@@ -41,11 +39,6 @@ class Shape:
         for name, column, kinds in zip(self.fields, self.values, self.kinds, strict=False):
             if not _HOLDERS.isdisjoint(kinds):
                 yield name, column
-
-
-def indices(rows: Iterable[Row]) -> tuple[int, ...]:
-    """Positions of rows in their batch."""
-    return tuple(map(_index, rows))
 
 
 class Group:
@@ -71,20 +64,20 @@ class Group:
 
 
 def _shapes(rows: Sequence[Row]) -> Iterator[Shape]:
-    values = [row.values for row in rows]
+    values = values_of(rows)
     names = list(map(tuple, values))
     if names and names.count(names[0]) == len(names):
-        yield _shape(names[0], rows)
+        yield _shape(names[0], rows, values)
         return
     found: dict[tuple[str, ...], list[Row]] = {}
     for fields, row in zip(names, rows, strict=True):
         found.setdefault(fields, []).append(row)
     for fields, members in found.items():
-        yield _shape(fields, members)
+        yield _shape(fields, members, values_of(members))
 
 
-def _shape(fields: tuple[str, ...], rows: Sequence[Row]) -> Shape:
-    columns = tuple(zip(*[row.values.values() for row in rows], strict=True)) if fields else ()
+def _shape(fields: tuple[str, ...], rows: Sequence[Row], values: Sequence[Mapping[str, Any]]) -> Shape:
+    columns = tuple(zip(*[one.values() for one in values], strict=True)) if fields else ()
     return Shape(fields, rows, columns, tuple(set(map(type, column)) for column in columns))
 
 

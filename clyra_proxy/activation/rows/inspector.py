@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLongerError
+from clyra_proxy.activation.model import indices
 from clyra_proxy.activation.rows.counting import Count, sent_count
 from clyra_proxy.activation.rows.duplicates import Claim, Duplicates
-from clyra_proxy.activation.rows.group import Group, indices, rows_by_operation
+from clyra_proxy.activation.rows.group import Group, rows_by_operation
 from clyra_proxy.activation.rows.plan import Plan, Planner
 from clyra_proxy.activation.rows.selecting import REMEMBERED, Kind, Rules
 from clyra_proxy.activation.rows.velocity import Pace

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clyra_proxy.activation.inspection import RowSignal
+from clyra_proxy.activation.model import values_of
 from clyra_proxy.activation.rows.group import Group
 from clyra_proxy.schemalock.compile import CompiledSchema, compile_schema
 from clyra_proxy.schemalock.dialect import to_2020_12
@@ -35,11 +36,11 @@ class RowSchema:
     def judge(self, group: Group) -> Iterator[RowSignal]:
         is_valid = self._schema.whole.is_valid
         bad: dict[tuple[str, str], list[int]] = {}
-        for row in group.rows:
-            values = row.values if type(row.values) is dict else dict(row.values)
+        for at, given in enumerate(values_of(group.rows)):
+            values = given if type(given) is dict else dict(given)
             if not is_valid(values):
                 found = first_objection(self._schema.whole, values)
                 place = pointer(found.path, self._schema.names)
-                bad.setdefault((place, found.keyword), []).append(row.index)
+                bad.setdefault((place, found.keyword), []).append(group.rows[at].index)
         for (place, keyword), rows in bad.items():
             yield RowSignal("rows.invalid", tuple(rows), path=place, detail={"keyword": keyword, "by": self._rule})

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from clyra_proxy.activation.inspection import RowSignal
+from clyra_proxy.activation.model import keys_of
 from clyra_proxy.activation.rows.distinct import Distinct
 from clyra_proxy.activation.rows.group import Group
 from clyra_proxy.state.store import StateStore
@@ -52,7 +53,8 @@ class Shares:
         """
         now, allowed = group.inspection.now, int(share * table_rows)
         run = self._run(group.run)
-        keys = [row.key for row in group.rows if row.key]
+        keys = keys_of(group.rows)
+        keys = keys if all(keys) else [key for key in keys if key]
         run.seen.add(keys, self._seed)
         run.keyless += len(group.rows) - len(keys)
         run.unwritten += len(group.rows)

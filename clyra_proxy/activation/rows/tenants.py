@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clyra_proxy.activation.inspection import RowSignal
+from clyra_proxy.activation.model import values_of
 from clyra_proxy.activation.rows.fields import MISSING, at_path
 from clyra_proxy.activation.rows.group import Group
 from clyra_proxy.policy.row_primitives import TenantFence
@@ -31,7 +32,7 @@ class Fence:
         foreign: list[int] = []
         missing: list[int] = []
         field = self._field
-        named = [row.values.get(field) for row in group.rows]
+        named = [values.get(field) for values in values_of(group.rows)]
         if set(map(type, named)) == _TEXTS and all(named) and expected.issuperset(named):
             return  # most batches
         for row in group.rows:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clyra_proxy.activation.model import Operation
+from clyra_proxy.activation.model import Batch, Columns, Operation, Row, indices, keys_of
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles.declaration import EndpointShape
 from clyra_proxy.activation.profiles.elements import find_elements
@@ -51,6 +52,28 @@ def test_by_columns_as_one_by_one(shape: EndpointShape, rows: list[Any], more: l
     except UnreadableError as error:
         found = error.reason
     assert found == expected
+
+
+def test_rows_kept_by_columns_are_a_sequence_of_rows() -> None:
+    values: list[dict[str, object]] = [{"a": at} for at in range(4)]
+    rows = Columns(values, Operation.UPSERT, list("wxyz"), tuple(f"/{at}" for at in range(8)))
+    one_by_one = [Row(at, values[at], Operation.UPSERT, "wxyz"[at], f"/{at}") for at in range(4)]
+    assert list(rows) == one_by_one
+    assert [rows[at] for at in range(-4, 4)] == one_by_one * 2
+    assert list(rows[1:3]) == one_by_one[1:3]
+    assert (len(rows), list(indices(rows)), list(keys_of(rows))) == (4, [0, 1, 2, 3], list("wxyz"))
+    assert Batch("p", "t", rows).operations == {Operation.UPSERT}
+    assert Batch("p", "t", Columns([], Operation.UPSERT, [], [])).operations == set()
+    with pytest.raises(IndexError):
+        rows[4]
+
+
+def test_elements_of_an_array_are_a_sequence() -> None:
+    elements = find_elements({"a": [1, 2, 3]}, (("a",),), None)
+    assert [elements[at] for at in range(-3, 3)] == [*elements] * 2
+    assert [*elements[1:]] == [*elements][1:]
+    with pytest.raises(IndexError):
+        elements[3]
 
 
 def test_every_row_of_a_long_array_has_its_pointer() -> None:
