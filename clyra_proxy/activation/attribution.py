@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clyra_proxy.activation.model import Attribution, Batch
+from clyra_proxy.activation.model import NOBODY, Attribution, Batch
 from clyra_proxy.exchange import Identity, RequestHead
 
 RUN, SYNC, TOOL = "x-clyra-run", "x-clyra-sync", "x-clyra-tool"
@@ -41,11 +41,12 @@ _PROVEN = frozenset({"proxy", "mtls", "kubernetes"})
 
 def attribution_of(head: RequestHead, identity: Identity, batch: Batch | None = None) -> Attribution:
     """Everything known of who sent a batch. batch: as its profile read it, with what its payload says of itself."""
-    known = Attribution()
-    for better in (_of_identity(identity), batch.attribution if batch else Attribution(), _of_headers(head)):
-        known = _filled(known, better)
-    if not known.tool:
-        known = replace(known, tool=_tool_of(head))
+    known = NOBODY
+    for better in (_of_identity(identity), batch.attribution if batch else NOBODY, _of_headers(head)):
+        if better != NOBODY:
+            known = _filled(known, better)
+    if not known.tool and (tool := _tool_of(head)):
+        known = replace(known, tool=tool)
     if not known.source and identity.auth in _PROVEN and identity.agent != "anonymous":
         known = replace(known, sync=known.sync or identity.agent, source="agent")
     return known
@@ -62,7 +63,7 @@ def _filled(known: Attribution, more: Attribution) -> Attribution:
 
 def _of_identity(identity: Identity) -> Attribution:
     if not identity.run or identity.auth not in _PROVEN:
-        return Attribution()
+        return NOBODY
     return Attribution(run=identity.run, source="proxy")
 
 
@@ -72,7 +73,7 @@ def _of_headers(head: RequestHead) -> Attribution:
         tool = next((name for header, name in _TOLD_BY_HEADERS if head.get(header)), "")
     if not sync:
         sync = next((value for header, _ in _TOLD_BY_HEADERS if (value := head.get(header))), "")
-    return Attribution(tool, sync, run, "header")
+    return Attribution(tool, sync, run, "header") if tool or sync or run else NOBODY
 
 
 def _tool_of(head: RequestHead) -> str:

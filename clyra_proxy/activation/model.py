@@ -108,6 +108,10 @@ class Attribution:
     source: str = ""
 
 
+NOBODY = Attribution()
+"""Nothing is known of who sent it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """The rows of one request.
@@ -124,7 +128,7 @@ class Batch:
     statements: tuple[str, ...] = ()
     dialect: str = ""
     all_or_none: bool = False
-    attribution: Attribution = Attribution()
+    attribution: Attribution = NOBODY
     idempotency_key: str = ""
 
     @property

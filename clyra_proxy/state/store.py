@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 SLOTS = 20
 """A window is counted in this many slots and the one that is ending: a total covers the window and at most a twentieth
@@ -26,16 +25,17 @@ class StateError(Exception):
     """The store could not be read or written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What became of a conditional addition. total: the counter after it (before it, when it was refused)."""
+class Admission(NamedTuple):
+    """What became of a conditional addition; a tuple, as several are made for every batch of rows.
+
+    total: the counter after it (before it, when it was refused).
+    """
 
     admitted: bool
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(NamedTuple):
     """An addition to a sliding-window counter, made by `add_all`. limit: as in `add_within`; None: unconditional."""
 
     key: str
@@ -44,8 +44,7 @@ class Addition:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What became of taking tokens. wait_s: seconds after which asking again can help; 0 when it was granted."""
 
     granted: bool
@@ -119,8 +118,7 @@ def slot_of(window_s: int, now: float) -> int:
     return int(now * SLOTS // max(window_s, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """A token bucket as stores keep it: its level at a moment. text: how it is written."""
 
     level: float

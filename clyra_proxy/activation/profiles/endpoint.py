@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clyra_proxy.activation.model import Answer, Attribution, Batch, Operation, Rejection, Reply
+from clyra_proxy.activation.model import NOBODY, Answer, Attribution, Batch, Operation, Rejection, Reply
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles import line_rows
 from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_of
@@ -146,7 +146,7 @@ class DeclaredEndpoint:
         for said in (self.shape.attributed, self.compiled.destination.attributed):
             if said is not None and (found := self._attributed(said)):
                 return found
-        return Attribution()
+        return NOBODY
 
     def _attributed(self, said: Attributed) -> Attribution | None:
         sync, run = (

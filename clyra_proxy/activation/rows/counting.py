@@ -8,7 +8,7 @@ counted. In shadow mode everything is counted, because everything passes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.model import Operation, indices
@@ -21,9 +21,11 @@ from clyra_proxy.state.store import Addition, Admission
 type Told = dict[str, str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """One counter a group of rows is added to. limit: None when it is only counted. signal: for going past it."""
+class Count(NamedTuple):
+    """One counter a group of rows is added to; a tuple, because every batch makes some.
+
+    limit: None when it is only counted. signal: for going past it.
+    """
 
     rule: str
     detail: Told

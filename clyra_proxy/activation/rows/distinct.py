@@ -21,6 +21,7 @@ _BITS = 11
 _PLACES = 1 << _BITS
 _LAST = _PLACES - 1
 _MOST_RANK = 64 - _BITS + 1
+_HASHES = 1 << 64
 _encode = partial(str.encode, errors="surrogatepass")
 _ALPHA = 0.7213 / (1 + 1.079 / _PLACES)
 
@@ -28,10 +29,11 @@ _ALPHA = 0.7213 / (1 + 1.079 / _PLACES)
 class Distinct:
     """A sketch of different texts."""
 
-    __slots__ = ("_ranks",)
+    __slots__ = ("_least", "_ranks")
 
     def __init__(self, ranks: bytes = b"") -> None:
         self._ranks = bytearray(ranks if len(ranks) == _PLACES else _PLACES)
+        self._least = 0  # no place holds a lower rank
 
     @classmethod
     def read(cls, text: str) -> Distinct:
@@ -47,8 +49,12 @@ class Distinct:
 
     def add(self, keys: Iterable[str], seed: int) -> None:
         """Count keys. seed: 64 bits that nobody outside knows."""
-        ranks = self._ranks
-        for found in map(xxh3_64_intdigest, map(_encode, keys), repeat(seed)):  # one turn a row of every batch
+        ranks, least = self._ranks, self._least
+        while least < _MOST_RANK and least not in ranks:
+            least += 1
+        self._least = least
+        rarer = (_HASHES >> least).__gt__  # what ranks no higher than every place does changes nothing
+        for found in filter(rarer, map(xxh3_64_intdigest, map(_encode, keys), repeat(seed))):
             place = found & _LAST
             rank = _MOST_RANK - (found >> _BITS).bit_length()
             if rank > ranks[place]:

@@ -23,6 +23,7 @@ FEW = 32
 _MOST_CELLS = 400
 _BEYOND = 99_999  # numbers that no double holds
 _ALL_TEXTS = {str}
+_NEVER_EMPTY = frozenset({int, float, bool})
 
 type Cells = dict[str, int]
 
@@ -94,6 +95,8 @@ def count_empty(values: tuple[Any, ...], kinds: set[type]) -> int:
 
     kinds: the types of the values.
     """
+    if kinds <= _NEVER_EMPTY:
+        return 0
     empty = 0 if all(values) else len(values) - sum(map(bool, values)) - _zeros(values)
     if str not in kinds:
         return empty

@@ -41,7 +41,8 @@ def look(exchange: Exchange, state: ActivationState, *, hurried: bool = False) -
         batch = state.endpoint.read(exchange.request, body)
     except UnreadableError as error:
         return Report(unreadable=error.reason)
-    state.batch = batch = replace(batch, attribution=attribution_of(exchange.request, exchange.identity, batch))
+    known = attribution_of(exchange.request, exchange.identity, batch)
+    state.batch = batch = batch if known == batch.attribution else replace(batch, attribution=known)
     if hurried and batch.statements:
         raise TakesLongerError
     state.inspection = inspection = inspection_of(exchange, state, batch, body, hurried=hurried)
