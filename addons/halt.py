@@ -21,7 +21,7 @@ from clyra_proxy.enforcement.halt.state import HaltState
 from clyra_proxy.engine.client import state_of
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.model import Phase
-from clyra_proxy.verdict.protocol import Protocol, protocol_of
+from clyra_proxy.verdict.protocol import Protocol, spoken_in
 from clyra_proxy.verdict.rules import RULES
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def refuse_unread(exchange: Exchange, state: HaltState) -> None:
 
 def _answers_by_id(exchange: Exchange) -> bool:
     """Whether the client can only match a refusal that repeats the id of its call, which is in the body."""
-    protocol = protocol_of(exchange.request, exchange.destination, exchange.route.genai)
+    protocol = spoken_in(exchange)
     return protocol in (Protocol.MCP, Protocol.A2A) and exchange.request.method == "POST"
 
 

@@ -13,14 +13,14 @@ import orjson
 from clyra_proxy.approvals.outcome import Outcome
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.denial import Denial
-from clyra_proxy.verdict.protocol import Protocol, protocol_of
+from clyra_proxy.verdict.protocol import Protocol, spoken_in
 
 
 def pending_answer(denial: Denial, outcome: Outcome, exchange: Exchange) -> Denial:
     """`denial` (of `approval.required`) as the sender is told of it: 202, Retry-After and Clyra-Approval."""
     told = (b"Clyra-Approval", outcome.id.encode("ascii", "replace"))
     retry = (b"Retry-After", b"%d" % outcome.retry_after)
-    if protocol_of(exchange.request, exchange.destination, exchange.route.genai) is not Protocol.HTTP:
+    if spoken_in(exchange) is not Protocol.HTTP:
         kept = tuple(pair for pair in denial.headers if pair[0].lower() != b"retry-after")
         return replace(denial, headers=(*kept, retry, told))
     document = {

@@ -6,20 +6,13 @@ cannot be read says so (`unreadable`), so that a rule about tools can hold it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from clyra_proxy.activation.model import Batch, Operation
 from clyra_proxy.exchange import RequestHead
+from clyra_proxy.genai.protocols.call_shape import tools_called
 from clyra_proxy.policy.readings import methods_of
-
-_LONGEST_NAME = 256
-_CALL = "tools/call"
-_PLAIN = b"tools/call"
-_ESCAPES = (b"\\/", *(b"\\u00%d" % row for row in range(2, 8)))
-"""Bytes without which no JSON text says `tools/call` other than plainly (RFC 8259)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +51,10 @@ def completed(facts: ActionFacts, request: RequestHead, payload: bytes) -> Actio
 
 
 def with_tools(facts: ActionFacts, payload: bytes) -> ActionFacts:
-    """`facts` with the tools of MCP `tools/call` messages (MCP 2025-06-18; batches as in 2025-03-26), unless known.
-
-    The text is compared after JSON's escapes are undone, so `tools\\/call` is the same call.
-    """
-    if facts.tools or not _may_call(payload):
+    """`facts` with the tools of `tools/call` messages, unless they are known."""
+    if facts.tools:
         return facts
-    try:
-        document = json.loads(payload, object_pairs_hook=_every)
-    except (ValueError, RecursionError):
-        return replace(facts, unreadable=payload.lstrip()[:1] in (b"{", b"["))
-    messages = document if isinstance(document, list) else [document]
-    return replace(facts, tools=tuple(dict.fromkeys(name for one in messages for name in _named(one))))
-
-
-def _may_call(payload: bytes) -> bool:
-    """Whether a text may say `tools/call`; most have no escape at all, which is quickly seen."""
-    return _PLAIN in payload or (b"\\" in payload and any(escape in payload for escape in _ESCAPES))
-
-
-type _Members = dict[str, list[Any]]
-"""An object with every value of a key that stands in it more than once: nobody knows which one the server takes."""
-
-
-def _every(pairs: list[tuple[str, Any]]) -> _Members:
-    found: _Members = {}
-    for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
-
-
-def _named(message: object) -> Iterable[str]:
-    """Names of the tools that one message may call."""
-    if not isinstance(message, dict) or _CALL not in message.get("method", ()):
-        return
-    for parameters in message.get("params", ()):
-        for name in parameters.get("name", ()) if isinstance(parameters, dict) else ():
-            if isinstance(name, str):
-                yield name[:_LONGEST_NAME]
+    named = tools_called(payload)
+    if named is None:
+        return replace(facts, unreadable=True)
+    return replace(facts, tools=tuple(name for name in named if name)) if named else facts

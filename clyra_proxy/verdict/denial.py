@@ -15,7 +15,7 @@ import orjson
 from clyra_proxy.exchange import Exchange, OwnAnswer
 from clyra_proxy.verdict.closing import closing_event
 from clyra_proxy.verdict.model import Verdict
-from clyra_proxy.verdict.protocol import Protocol, is_rest, protocol_of
+from clyra_proxy.verdict.protocol import Protocol, is_rest, spoken_in
 from clyra_proxy.verdict.reasons import Reason
 from clyra_proxy.verdict.refusal import Refusal, refusal_of
 from clyra_proxy.verdict.shapes import amazon_type, shape
@@ -49,7 +49,7 @@ def build(verdict: Verdict, exchange: Exchange) -> Denial:
     refusal = refusal_of(verdict)
     if exchange.answer is not None:
         return _own(exchange.answer, refusal)
-    protocol = protocol_of(exchange.request, exchange.destination, exchange.route.genai)
+    protocol = spoken_in(exchange)
     if refusal.reason in _TRANSPORT_REASONS:
         protocol = Protocol.HTTP
     request_id = exchange.extensions.get(JSONRPC_ID)

@@ -11,7 +11,7 @@ import re
 from enum import StrEnum
 
 from clyra_proxy.egress.names import named_host
-from clyra_proxy.exchange import Destination, RequestHead
+from clyra_proxy.exchange import Destination, Exchange, RequestHead
 
 
 class Protocol(StrEnum):
@@ -63,6 +63,16 @@ _OF_READING = {
     "mistral": Protocol.OPENAI,
     "vllm": Protocol.OPENAI,
 }
+
+
+SPOKEN = "protocol-spoken"
+"""Key in `Exchange.extensions`: the reading that a request's body turned out to be of, where its head does not say."""
+
+
+def spoken_in(exchange: Exchange) -> Protocol:
+    """The protocol whose error shape the client of an exchange expects, as far as it is known by now."""
+    declared: str = exchange.extensions.get(SPOKEN, exchange.route.genai)
+    return protocol_of(exchange.request, exchange.destination, declared)
 
 
 def protocol_of(request: RequestHead, destination: Destination, declared: str = "auto") -> Protocol:

@@ -51,9 +51,9 @@ class GenAiSecurity(Section):
     )
     load: Loading = Field(
         Loading.AUTO,
-        description="When rules and models are loaded, which takes a worker about a second and 120 MB: `at_start`, once "
-        "it is ready; `when_needed`, while the first conversation waits; `auto`, at the start where the destinations "
-        "may be spoken with.",
+        description="When rules and models are loaded, which takes a worker about a second and 120 MB: `at_start`, "
+        "once it is ready; `when_needed`, while the first conversation waits; `auto`, at the start where the "
+        "destinations may be spoken with.",
     )
     exceptions: FilePath | None = Field(
         None, description="File of exceptions that `clyra allow` writes; each has a reason and an end."

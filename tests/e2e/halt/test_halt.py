@@ -89,9 +89,12 @@ def test_denials_speak_the_protocol(switch: Switch, upstream: Upstream) -> None:
         assert chat.json()["error"]["code"]
 
 
-def test_a_halted_tool_is_not_called(switch: Switch, upstream: Upstream) -> None:
+MCP = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-06-18"}
+
+
+@pytest.mark.parametrize("accepts", [MCP, {}], ids=["by its head", "by its shape"])
+def test_a_halted_tool_is_not_called(switch: Switch, upstream: Upstream, accepts: dict[str, str]) -> None:
     switch.halt("tool:delete_user")
-    accepts = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-06-18"}
     with httpx.Client(proxy=switch.proxy.url, timeout=60) as client:
         for name, halted in (("delete_user", True), ("read_user", False)):
             call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": name, "arguments": {}}}

@@ -1,0 +1,113 @@
+"""Watching a body whose head says nothing of a conversation: a call of a tool is known by its shape.
+
+Rule: a JSON text that is posted is kept until its end, up to WATCHED bytes, and searched once; one that calls a tool
+(`clyra_proxy.genai.protocols.call_shape`) is from then on a conversation of the Model Context Protocol, with all that
+follows: the checks, the answer, denials in its own shape. Nothing of it has left by then where a check can refuse.
+What does not begin as a JSON object or array is let go at its first byte; a longer text at WATCHED, unless what came
+speaks of a call or of JSON-RPC: then it is kept as long as a conversation would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clyra_proxy.checks import EVERYTHING, BodySession
+from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.protocols.call_shape import may_call, tools_called
+from clyra_proxy.schemalock.media import Kind, parse_media
+from clyra_proxy.stream.jsonrpc import JsonRpcIdSession
+from clyra_proxy.verdict.model import Coverage, Mode, Seen
+from clyra_proxy.verdict.protocol import SPOKEN
+
+WATCHED = 64 * 1024
+"""Bytes of a body that are kept for a look at its shape; so many of a JSON text SchemaLock holds as well."""
+KEY = "genai-watched"
+"""Key in `Exchange.extensions`: the body of the request is watched, and may turn out to be a conversation."""
+
+_MEDIA = frozenset({"", "text/plain"})
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
+_OPENING = (b"{", b"[")
+_SAYS_SO = b'"jsonrpc"'
+
+type Adopt = Callable[[], BodySession]
+
+
+def may_post_calls(exchange: Exchange) -> bool:
+    """Whether the head lets the body be a JSON text that is posted."""
+    media = parse_media(exchange.request_body.media_type)
+    return exchange.request.method == "POST" and (media.kind is Kind.JSON or media.essence in _MEDIA)
+
+
+class WatchingSession:
+    """One body. adopt: begins the conversation once it calls a tool; gives the session that collects its body.
+
+    longest: bytes of a conversation that are read.
+    """
+
+    check_id = "genai"
+    resumable = True
+
+    def __init__(self, exchange: Exchange, mode: Mode, longest: int, adopt: Adopt) -> None:
+        self.mode = mode
+        self._exchange = exchange
+        self._adopt = adopt
+        self._conversation: BodySession | None = None
+        self._kept = bytearray()
+        self._watching = True
+        self._most, self._longest = WATCHED, max(WATCHED, longest)
+        exchange.extensions[KEY] = True
+
+    @property
+    def coverage(self) -> Coverage:
+        """Watching is not checking: what the other checks have said stands."""
+        coverage: Coverage | None = getattr(self._conversation, "coverage", None)
+        if coverage is not None:
+            return coverage
+        said = self._exchange.request_coverage
+        return Coverage(Seen.HEADERS_ONLY) if said.seen is Seen.NONE else said
+
+    def feed(self, data: bytes) -> int:
+        """Keep `data` while it matters. Raises Violation as the session of a conversation does."""
+        if self._conversation is not None:
+            return self._conversation.feed(data)
+        if not self._watching:
+            return EVERYTHING
+        self._kept += data
+        begins = bytes(self._kept[:16]).lstrip(_BEFORE)[:1]
+        if begins and begins not in _OPENING:
+            return self._let_go()
+        return 0 if len(self._kept) <= self._most else self._at_limit(bytes(self._kept))
+
+    def _at_limit(self, kept: bytes) -> int:
+        """More came than is kept of a text of which nothing is known."""
+        if len(kept) > self._longest:
+            return self._take(kept) if may_call(kept) else self._let_go()
+        if not (_SAYS_SO in kept or may_call(kept)):
+            return self._let_go()
+        self._most = self._longest
+        return 0
+
+    def finish(self) -> int:
+        if self._conversation is None and self._watching:
+            kept = bytes(self._kept)
+            if tools_called(kept) == ():
+                return self._let_go()
+            self._take(kept)
+        return EVERYTHING if self._conversation is None else self._conversation.finish()
+
+    def _take(self, kept: bytes) -> int:
+        """It is a conversation: what denials must say, and who collects the rest."""
+        self._exchange.extensions[SPOKEN] = "mcp"
+        del self._exchange.extensions[KEY]
+        ids = JsonRpcIdSession(self._exchange)
+        ids.feed(kept)
+        ids.finish()
+        self._conversation = self._adopt()
+        self._kept = bytearray()
+        return self._conversation.feed(kept)
+
+    def _let_go(self) -> int:
+        self._watching = False
+        self._kept = bytearray()
+        del self._exchange.extensions[KEY]
+        return EVERYTHING
