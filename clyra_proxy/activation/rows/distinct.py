@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Sequence
 from itertools import repeat
 
 from xxhash import xxh3_64_intdigest
@@ -22,7 +21,6 @@ _PLACES = 1 << _BITS
 _LAST = _PLACES - 1
 _MOST_RANK = 64 - _BITS + 1
 _HASHES = 1 << 64
-_encode = partial(str.encode, errors="surrogatepass")
 _ALPHA = 0.7213 / (1 + 1.079 / _PLACES)
 
 
@@ -47,14 +45,14 @@ class Distinct:
     def text(self) -> str:
         return base64.b64encode(self._ranks).decode()
 
-    def add(self, keys: Iterable[str], seed: int) -> None:
+    def add(self, keys: Sequence[str], seed: int) -> None:
         """Count keys. seed: 64 bits that nobody outside knows."""
         ranks, least = self._ranks, self._least
         while least < _MOST_RANK and least not in ranks:
             least += 1
         self._least = least
         rarer = (_HASHES >> least).__gt__  # what ranks no higher than every place does changes nothing
-        for found in filter(rarer, map(xxh3_64_intdigest, map(_encode, keys), repeat(seed))):
+        for found in filter(rarer, map(xxh3_64_intdigest, _encoded(keys), repeat(seed))):
             place = found & _LAST
             rank = _MOST_RANK - (found >> _BITS).bit_length()
             if rank > ranks[place]:
@@ -71,3 +69,10 @@ class Distinct:
         if empty and estimate <= 2.5 * _PLACES:
             estimate = _PLACES * math.log(_PLACES / empty)
         return round(estimate)
+
+
+def _encoded(keys: Sequence[str]) -> list[bytes]:
+    try:
+        return list(map(str.encode, keys))
+    except UnicodeEncodeError:  # a lone surrogate; naming how errors are met costs as much again as encoding
+        return [key.encode(errors="surrogatepass") for key in keys]
