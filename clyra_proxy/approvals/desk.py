@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from clyra_proxy.errors import PolicyError
-from clyra_proxy.evidence.client import KEY_NAME
+from clyra_proxy.evidence.line import KEY_NAME
 from clyra_proxy.home import Home
 from clyra_proxy.policy.approvals import ApprovalsRecorder
 from recorder import signature

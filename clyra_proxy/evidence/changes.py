@@ -23,26 +23,19 @@ class ChangeRecorder(RecorderClient):
     """A link to the recorder for events that somebody else describes. Spools of others are left to the workers."""
 
     keeps = True
-
-    async def _connect(self) -> bool:
-        own, self._backlog = self._backlog, None
-        try:
-            return await super()._connect()
-        finally:
-            self._backlog = own
-            self._pump()
+    adopts = False
 
     async def record(self, typ: str, data: dict[str, Any]) -> bool:
         """Hand over one event; True when it is durable, False when it waits to be."""
         line = orjson.dumps({"typ": typ, "data": data})
-        if self.state != "ready" or self._closing or self._outbox.full:
+        if self.state != "ready" or self._courier.closing or self._outbox.full:
             self._outbox.put(line, None)
-            self._schedule(0.0)
+            self._courier.carry_within(0.0)
             return False
         future: asyncio.Future[None] = self._loop.create_future()
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._outbox.put(line, future)
-        self._schedule(0.0)
+        self._courier.carry_within(0.0)
         with contextlib.suppress(EvidenceError, TimeoutError):
             await asyncio.wait_for(asyncio.shield(future), PATIENCE_S)
             return True

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from clyra_proxy.errors import EvidenceError
 
 type Waiting = tuple[int, bytes, asyncio.Future[None] | None]
 """(counter, encoded event, who waits for it to be durable)"""
 
 MAX_BATCH_EVENTS = 1024
 MAX_BATCH_BYTES = 2 << 20
+_REJECTED = "The recorder refused the record."
 
 
 @dataclass(slots=True)
@@ -61,17 +65,29 @@ class Outbox:
         self.intents_waiting -= sum(1 for waiting in batch if waiting[2] is not None)
         return batch
 
-    def put_back(self, batch: list[Waiting]) -> None:
-        """A batch that was not answered goes back to the front; nobody waits for it any more."""
-        self.queue.extendleft((number, line, None) for number, line, _ in reversed(batch))
+    def acknowledge(self, batch: list[Waiting], rejected: Mapping[int, str]) -> None:
+        """A batch is durable, but for the events in `rejected`, counter -> code, that never will be."""
+        if batch:
+            self.holes.pop(batch[0][0], None)
+        for number, _, future in batch:
+            if future is not None and not future.done():
+                if number in rejected:
+                    future.set_exception(EvidenceError(_REJECTED, f"Code: {rejected[number]}."))
+                else:
+                    future.set_result(None)
 
-    def release_waiters(self) -> list[asyncio.Future[None]]:
-        """Futures of everything queued; the events stay."""
-        waiters = [future for _, _, future in self.queue if future is not None]
-        if waiters:
+    def put_back(self, batch: list[Waiting], what: str, why: str) -> None:
+        """A batch that is not known to be durable goes back to the front; nobody waits any more, for that or the rest.
+
+        what, why: said to those who waited.
+        """
+        for _, _, future in (*batch, *self.queue):
+            if future is not None and not future.done():
+                future.set_exception(EvidenceError(what, why, "Try again."))
+        if self.intents_waiting:
             self.queue = deque((number, line, None) for number, line, _ in self.queue)
-        self.intents_waiting = 0
-        return waiters
+            self.intents_waiting = 0
+        self.queue.extendleft((number, line, None) for number, line, _ in reversed(batch))
 
     def spill_failed(self, count: int) -> None:
         """Events already taken out by `spill` could not be kept."""

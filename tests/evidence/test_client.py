@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from clyra_proxy.errors import EvidenceError
-from clyra_proxy.evidence import client as module
+from clyra_proxy.evidence import courier
 from clyra_proxy.evidence.client import RecorderClient
 from clyra_proxy.evidence.spool import Spool
 from clyra_proxy.exchange import Exchange
@@ -168,7 +168,7 @@ async def test_what_does_not_fit_is_a_declared_gap(home: Home) -> None:
     async with _client(home, spool_bytes=4000) as client:
         for _ in range(30):
             client.outcome(_exchange())
-            await asyncio.sleep(module.FLUSH_S * 1.5)
+            await asyncio.sleep(courier.FLUSH_S * 1.5)
         assert client.lost > 0
         with running_recorder(home.root):
             await _until(lambda: client.ready)
