@@ -16,16 +16,16 @@ from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
+from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.injection.readable import text_of
 
 EXPANSION = 8
 _LEAST = 4096
 
-_UNANCHORED = re2._Anchor.UNANCHORED
-_RUN = re2.compile(rb"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,6}|\b[A-Za-z0-9+/]{4,}={1,2}")
-_HEX = re2.compile(rb"(?:(?:\\x|0x|%|#|=)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){8,}")
+_RUN = Pattern(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,6}|\b[A-Za-z0-9+/]{4,}={1,2}")
+_HEX = Pattern(r"(?:(?:\\x|0x|%|#|=)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){8,}")
 _HEX_SIGNS = re.compile(r"\\x|0x|[^0-9A-Fa-f]")
-_NUMBERS = re2.compile(rb"(?:\\?[0-9]{1,3}[ ,;_-]{1,2}|\\[0-7]{3}|[01]{7,8}[ ,;_-]{0,2}){5,}[0-9]{0,8}")
+_NUMBERS = Pattern(r"(?:\\?[0-9]{1,3}[ ,;_-]{1,2}|\\[0-7]{3}|[01]{7,8}[ ,;_-]{0,2}){5,}[0-9]{0,8}")
 _DIGITS = re.compile(r"[0-9]+")
 _MORSE = re2.compile(r"(?:[.\-–·•_]{1,6}[ /|\t\n]{1,4}){5,}[.\-–·•_]{0,6}")
 _MORSE_GAP = re.compile(r"[ \t]*[/|\n][ \t/|\n]*|[ \t]{2,}")
@@ -37,17 +37,12 @@ def base64_runs(text: str) -> str:
     return _written_out(_RUN, _unpacked_run, text)
 
 
-def _written_out(runs: Any, unpacked: Callable[[str], str | None], text: str) -> str:
-    """The text with each run that can be unpacked written out between blanks. runs: of ASCII, and never empty; asked
-    past the wrapper that makes an object of each match."""
+def _written_out(runs: Pattern, unpacked: Callable[[str], str | None], text: str) -> str:
+    """The text with each run that can be unpacked written out between blanks. runs: of ASCII, and never empty."""
     data = text.encode()
     pieces: list[bytes] = []
     done = 0
-    match, end, size = runs._regexp.Match, 0, len(data)
-    while end < size:
-        start, end = match(_UNANCHORED, data, end, size)[0]
-        if start < 0:
-            break
+    for start, end in runs.spans(data):
         found = unpacked(data[start:end].decode())
         if found is not None:
             pieces += [data[done:start], f" {found} ".encode()]

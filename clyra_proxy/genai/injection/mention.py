@@ -11,24 +11,17 @@ words are looked for by automata.
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import re2  # type: ignore[import-untyped]
-
+from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.model import Provenance
 
 MENTION = 0.1
 NEAR = 400
-_UNANCHORED = re2._Anchor.UNANCHORED
 
 
-def _words(pattern: bytes) -> Any:
-    """One automaton for words in bytes, as `re` reads them: only ASCII has case. It says where the first one is, past
-    the wrapper that makes an object of each match."""
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.never_capture = True
-    return re2.compile(pattern, options)._regexp.Match
+def _words(pattern: bytes) -> Pattern:
+    """One automaton for words in UTF-8, read a byte a character."""
+    return Pattern(pattern.decode("latin-1"), memory=8 << 20)
 
 
 _OPENED = re.compile(rb"(?:[\"'`]|\xe2\x80\x9c|\xc2\xab)[^\"'`\n]{0,80}$")
@@ -105,7 +98,7 @@ _SOURCE_CODE = _words(  # over a whole text: `re` would try every blank line wit
 
 def is_source_code(content: bytes) -> bool:
     """Whether the text holds source code, where words are joined by `_` and `(` without hiding anything."""
-    return bool(_SOURCE_CODE(_UNANCHORED, content, 0, len(content))[0][0] >= 0)
+    return _SOURCE_CODE.search(content) is not None
 
 
 def is_mention(content: bytes, start: int, end: int, provenance: Provenance) -> bool:
@@ -148,13 +141,11 @@ def is_named(content: bytes, start: int, end: int) -> bool:
     return any(sum(word.rstrip(b"s") in name for word in words) >= 2 for name in names)
 
 
-def _distinct(words: Any, content: bytes) -> set[bytes]:
+def _distinct(words: Pattern, content: bytes) -> set[bytes]:
     """The words that occur, in lower case; two are enough."""
     found: set[bytes] = set()
-    at, size = 0, len(content)
-    while at < size and len(found) < 2:
-        ((start, at),) = words(_UNANCHORED, content, at, size)
-        if start < 0:
+    for start, end in words.spans(content):
+        found.add(content[start:end].lower())
+        if len(found) == 2:
             break
-        found.add(content[start:at].lower())
     return found

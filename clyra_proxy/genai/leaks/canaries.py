@@ -10,8 +10,8 @@ import base64
 import hashlib
 from collections.abc import Iterator
 
+from clyra_proxy.genai.byte_patterns import Pattern, any_of
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern, any_of
 from clyra_proxy.policy.genai.leaks import Canary
 
 _WEIGHT = 300

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
+from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern
 from clyra_proxy.genai.leaks.nearby import is_named
 
 _EMAIL = Pattern(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)){1,6}[A-Za-z]{2,24}")

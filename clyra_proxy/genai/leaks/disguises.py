@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from itertools import islice
 
+from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.leaks.mapped import Mapped, Replaced, rewrite
-from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 
 _MOST_ASKED = 256  # invisible characters of a window whose neighbours are looked at
 # Look-alikes of Latin letters in other scripts, that NFKC leaves.

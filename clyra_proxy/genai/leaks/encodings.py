@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from clyra_proxy.genai.leaks.matching import Pattern
+from clyra_proxy.genai.byte_patterns import Pattern
 
 _MOST_TEXT = 65_536  # bytes one code may decode to
 _PADDING = 4  # characters that base32 may have to fill up more than base64

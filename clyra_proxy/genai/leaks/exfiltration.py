@@ -13,10 +13,10 @@ from functools import lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
+from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.inspection import Inspection, Signal, Workshop
 from clyra_proxy.genai.leaks.chance import looks_random
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 from clyra_proxy.genai.model import Direction, Provenance, Segment
 from clyra_proxy.policy.genai.leaks import Exfiltration
 

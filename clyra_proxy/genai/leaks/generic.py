@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern
 from clyra_proxy.genai.leaks.nearby import word_ends
 from clyra_proxy.genai.leaks.values import is_key, is_password, is_unmistakable
 

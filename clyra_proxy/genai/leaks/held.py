@@ -13,7 +13,7 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
-from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
+from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.leaks.pack import load_packs
 
 _TAIL = 2048  # characters looked at for what goes over blanks

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from clyra_proxy.genai.byte_patterns import as_bytes
 from clyra_proxy.genai.leaks.chance import looks_random
 from clyra_proxy.genai.leaks.disguises import undone
 from clyra_proxy.genai.leaks.encodings import Decoded, decoded_runs
 from clyra_proxy.genai.leaks.leak import Leak
 from clyra_proxy.genai.leaks.mapped import reverse_span
-from clyra_proxy.genai.leaks.matching import as_bytes
 
 _DEEPEST = 3  # codes inside codes
 _MOST_DECODED = 262_144  # characters decoded for one window

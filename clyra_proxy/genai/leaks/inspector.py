@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from clyra_proxy.genai.byte_patterns import as_bytes
 from clyra_proxy.genai.inspection import Edit, Inspection, Signal, StreamScanner, TextEdit, Workshop
 from clyra_proxy.genai.joining import joined
 from clyra_proxy.genai.leaks.exfiltration import ExfiltrationBudget
 from clyra_proxy.genai.leaks.leak import Family, Leak, without_overlaps
 from clyra_proxy.genai.leaks.links import Surroundings
-from clyra_proxy.genai.leaks.matching import as_bytes
 from clyra_proxy.genai.leaks.redaction import PLACEHOLDER, PlainRedaction, SessionRedaction, Vault
 from clyra_proxy.genai.leaks.scan import Scanner
 from clyra_proxy.genai.leaks.signals import signals_of

@@ -13,10 +13,10 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
+from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.leaks.chance import looks_random
 from clyra_proxy.genai.leaks.encodings import decoded_runs
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 
 _ADDRESS = Pattern(r"(?:https?|ftp|wss?)://[^\s<>\"'`\\\x00-\x20]{4,}|//[a-z0-9.-]{4,}/[^\s<>\"'`)]{8,}", fold=True)
 # What stands before an address that is fetched as soon as the answer is shown, and before one that waits for a click.

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern
 from clyra_proxy.genai.leaks.nearby import WordIndex, is_bounded
 from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder

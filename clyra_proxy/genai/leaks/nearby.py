@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from clyra_proxy.genai.leaks.matching import Pattern, any_of
+from clyra_proxy.genai.byte_patterns import Pattern, any_of
 
 _NEAR = 60  # characters before a number in which a word may name it
 

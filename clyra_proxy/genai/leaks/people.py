@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import phonenumbers
 from stdnum import iban, luhn
 
+from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.leaks.fillers import TEST_CARDS
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern
 from clyra_proxy.genai.leaks.national import NationalScanner
 from clyra_proxy.genai.leaks.nearby import is_bounded, is_identifier, is_named
 

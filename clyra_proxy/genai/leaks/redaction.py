@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.inspection import Inspection, Workshop
 from clyra_proxy.genai.leaks.leak import Leak
-from clyra_proxy.genai.leaks.matching import Pattern
 from clyra_proxy.state.store import StateError
 
 PLACEHOLDER = Pattern(r"\[\[[A-Z][A-Z_]{1,20}_[0-9]{1,9}_[a-z2-7]{6}\]\]")

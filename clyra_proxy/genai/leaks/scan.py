@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.leaks.canaries import CanaryScanner
 from clyra_proxy.genai.leaks.contacts import ContactScanner
 from clyra_proxy.genai.leaks.generic import GenericScanner
 from clyra_proxy.genai.leaks.hidden import Scan, hidden_leaks
 from clyra_proxy.genai.leaks.leak import Family, Leak, without_overlaps
 from clyra_proxy.genai.leaks.links import LinkScanner, Surroundings
-from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 from clyra_proxy.genai.leaks.pack import load_packs
 from clyra_proxy.genai.leaks.people import PeopleScanner
 from clyra_proxy.genai.leaks.vendors import VendorScanner

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from clyra_proxy.genai.byte_patterns import Pattern, any_of
 from clyra_proxy.genai.leaks.chance import entropy, kinds
 from clyra_proxy.genai.leaks.checks import CHECKS, CHECKSUMS
 from clyra_proxy.genai.leaks.fillers import is_known_example
 from clyra_proxy.genai.leaks.leak import Family, Leak
-from clyra_proxy.genai.leaks.matching import Pattern, any_of
 from clyra_proxy.genai.leaks.pack import SecretFormat
 
 _LONGEST = 1024  # characters a token may have

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.leaks.leak import without_overlaps
-from clyra_proxy.genai.leaks.matching import Pattern, as_bytes
 from clyra_proxy.genai.leaks.pack import SecretFormat, load_packs
 from clyra_proxy.genai.leaks.vendors import VendorScanner
 
