@@ -7,6 +7,7 @@ not leave. After the answer a receipt is queued. Decisions live in `clyra_proxy.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ from mitmproxy.http import HTTPFlow
 from addons.callers import resolve_caller
 from addons.exchanges import exchange_of
 from addons.gate import deny, judge
-from clyra_proxy.activation.wire.state import state_of as writes_of
 from clyra_proxy.approvals.answer import pending_answer
-from clyra_proxy.approvals.facts import ActionFacts, facts_of_batches
+from clyra_proxy.approvals.classification import CompiledApprovals
+from clyra_proxy.approvals.facts import ActionFacts
+from clyra_proxy.approvals.known import facts_known, statements_of, with_statements
 from clyra_proxy.approvals.outcome import STATE, Outcome, Standing
 from clyra_proxy.approvals.payload import KEY, payload_of
 from clyra_proxy.evidence.event import ROWS, SQL
@@ -59,7 +61,7 @@ class Approve:
         if approvals.idle and not _held(exchange):
             return  # nothing can ask, and most workers never need a gate
         gate = await self._late.made()
-        outcome = await gate.decide(exchange, payload, findings, approvals, _facts(exchange))
+        outcome = await gate.decide(exchange, payload, findings, approvals, await _facts(exchange, approvals))
         if not outcome.goes_on:
             self._refuse(exchange, outcome)
         elif (finding := outcome.finding(exchange.route)) is not None:
@@ -116,6 +118,7 @@ def _held(exchange: Exchange) -> bool:
     return any(finding.holds for finding in collect_findings(exchange))
 
 
-def _facts(exchange: Exchange) -> ActionFacts:
-    state = writes_of(exchange)
-    return facts_of_batches(() if state is None or state.batch is None else (state.batch,))
+async def _facts(exchange: Exchange, approvals: CompiledApprovals) -> ActionFacts:
+    facts = facts_known(exchange)
+    statements = statements_of(exchange) if approvals.asks_what_is_done else []
+    return await asyncio.to_thread(with_statements, facts, statements) if statements else facts

@@ -3,7 +3,8 @@
 The first rule of the policy whose conditions all hold says so; an action that no rule names is free unless an enforced
 finding asks for an approval, and then it is class B. What a condition cannot read counts as if it held: an amount that
 is missing is above every limit. A request line that servers may read in more than one way (`policy.readings`) is held
-by a rule that any reading fits, and let go only by one that all of them fit. Pure; patterns are compiled once, when the
+by a rule that any reading fits, and let go only by one that all of them fit; so are operations, targets and tools of a
+batch. Pure; patterns are compiled once, when the
 policy is loaded.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -72,16 +73,22 @@ class _Matcher:
         rule = self.rule
         if not self.may_hold(exchange):
             return False
-        if rule.operations and not facts.operations & {one.value for one in rule.operations}:
+        if rule.operations and not self._fits(facts.operations, {one.value for one in rule.operations}.__contains__):
             return False
         if rule.findings and not any(_is_of(finding, rule.findings) for finding in findings):
             return False
-        named: tuple[tuple[Any, Iterable[str]], ...] = (
+        named: tuple[tuple[Any, Collection[str]], ...] = (
             (self.targets, facts.targets),
             (self.agents, (exchange.identity.agent,)),
         )
         calls = self.tools is None or self._names_tools(facts)
-        return calls and all(pattern is None or any(map(pattern.fullmatch, values)) for pattern, values in named)
+        return calls and all(pattern is None or self._fits(values, pattern.fullmatch) for pattern, values in named)
+
+    def _fits(self, values: Collection[str], fits: Callable[[str], object]) -> bool:
+        """Whether the rule is about any of the values, but about all of them where it lets them go."""
+        if self.rule.class_ is ActionClass.A:
+            return bool(values) and all(map(fits, values))
+        return any(map(fits, values))
 
     def _names_tools(self, facts: ActionFacts) -> bool:
         """Whether the rule is about the tools: any of them, but all where the rule lets them go."""
@@ -113,6 +120,11 @@ class CompiledApprovals:
     def may_match(self, exchange: Exchange) -> bool:
         """Whether an action could name this request, by what its head says alone."""
         return any(matcher.may_hold(exchange) for matcher in self.matchers)
+
+    @property
+    def asks_what_is_done(self) -> bool:
+        """Whether an action names operations or targets, which statements have as well as rows."""
+        return any(matcher.rule.operations or matcher.rule.targets for matcher in self.matchers)
 
     @property
     def idle(self) -> bool:

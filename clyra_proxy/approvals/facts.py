@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from clyra_proxy.activation.model import Batch, Operation
 from clyra_proxy.exchange import RequestHead
 from clyra_proxy.genai.protocols.call_shape import tools_called
+from clyra_proxy.policy.deleting import says_delete
 from clyra_proxy.policy.readings import methods_of
 
 
@@ -43,9 +44,9 @@ def facts_of_batches(batches: Iterable[Batch], tools: Sequence[str] = ()) -> Act
 
 
 def completed(facts: ActionFacts, request: RequestHead, payload: bytes) -> ActionFacts:
-    """`facts` with what the request itself says: tools of an MCP message, and that DELETE deletes (RFC 9110, 9.3.5)
-    where no rows were read, by whatever name the server may take the method."""
-    if not facts.operations and "DELETE" in methods_of(request):
+    """`facts` with what the request itself says: tools of an MCP message, and that it deletes, by whatever name the
+    server may take its method (DELETE, RFC 9110, 9.3.5) or by what its path calls it, where no rows were read."""
+    if not facts.operations and ("DELETE" in methods_of(request) or says_delete(request)):
         facts = replace(facts, operations=frozenset({Operation.DELETE.value}))
     return with_tools(facts, payload)
 

@@ -13,7 +13,8 @@ from time import thread_time_ns
 from clyra_proxy.activation.wire import ending as row_ending
 from clyra_proxy.activation.wire.state import state_of as writes_of
 from clyra_proxy.activation.wire.steps import judge_answer, judge_request
-from clyra_proxy.approvals.facts import completed, facts_of_batches
+from clyra_proxy.approvals.facts import completed
+from clyra_proxy.approvals.known import facts_known, statements_of, with_statements
 from clyra_proxy.approvals.payload import KEY as PAYLOAD
 from clyra_proxy.approvals.payload import payload_of
 from clyra_proxy.candidate.compiled import Candidate
@@ -151,10 +152,12 @@ class _Judging:
         payload = payload_of(ghost) if PAYLOAD in ghost.extensions else None
         if payload is None and not held:
             return
-        writes = writes_of(ghost)
-        batches = () if writes is None or writes.batch is None else (writes.batch,)
-        facts = completed(facts_of_batches(batches), ghost.request, payload or b"")
-        needed = self._candidate.policy.approvals.requirement(ghost, payload or b"", collect_findings(ghost), facts)
+        approvals = self._candidate.policy.approvals
+        known = facts_known(ghost)
+        if approvals.asks_what_is_done:
+            known = with_statements(known, statements_of(ghost))
+        facts = completed(known, ghost.request, payload or b"")
+        needed = approvals.requirement(ghost, payload or b"", collect_findings(ghost), facts)
         finding = approval_finding(self._live, ghost, needed) if needed is not None else None
         ghost.findings.extend([] if finding is None else [finding])
 

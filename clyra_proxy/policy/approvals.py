@@ -80,7 +80,8 @@ class ActionRule(Section):
     tools: list[Glob] = Field(default_factory=list, description="Names of tools that are called; `*` as above.")
     operations: list[Operation] = Field(
         default_factory=list,
-        description="What rows of a write do; an HTTP DELETE whose rows are not known is `delete`.",
+        description="What rows of a write or SQL statements do; where neither is known, HTTP DELETE is `delete`, and "
+        "so is what a path calls so (`POST /users/delete`; see docs/approvals-howto.md).",
     )
     targets: list[Glob] = Field(default_factory=list, description="Objects or tables that are written; `*` as above.")
     agents: list[Glob] = Field(default_factory=list, description="Agents that ask; `*` as above.")

@@ -48,6 +48,18 @@ class SqlToolCalls:
 
     def judge_call(self, call: ToolCall, inspection: Inspection) -> Iterator[Signal]:
         """What is to be said of the statements in one call. Pure."""
+        seen: set[str] = set()
+        for found in self._found(call):
+            for rule, detail in self._judge_one(found, call, inspection):
+                if rule not in seen:
+                    seen.add(rule)
+                    yield Signal(rule, path=call.path, detail={"tool": shown(call.name, call.kind), **detail})
+
+    def statements_of(self, call: ToolCall) -> tuple[list[str], str]:
+        """The statements in one call, and their dialect; "" when nobody knows it."""
+        return [found.text for found in self._found(call)], self._dialect(call.name)
+
+    def _found(self, call: ToolCall) -> Iterator[Found]:
         arguments: Any = call.arguments if call.arguments is not None else call.raw
         known = self._tools.match(call.name)
         sure = self._chosen or _speaks_sql(call.name)
@@ -55,12 +67,7 @@ class SqlToolCalls:
         def is_named(argument: str) -> bool:
             return known and self._arguments.match(argument) and (sure or _speaks_sql(argument))
 
-        seen: set[str] = set()
-        for found in statements_in(arguments, is_named, detect=self._detect):
-            for rule, detail in self._judge_one(found, call, inspection):
-                if rule not in seen:
-                    seen.add(rule)
-                    yield Signal(rule, path=call.path, detail={"tool": shown(call.name, call.kind), **detail})
+        return statements_in(arguments, is_named, detect=self._detect)
 
     def _judge_one(
         self, found: Found, call: ToolCall, inspection: Inspection
