@@ -18,7 +18,7 @@ from clyra_proxy.enforcement.halt.office import HaltOffice, Push
 from clyra_proxy.engine.control import Message
 from clyra_proxy.engine.launch import Launch
 from clyra_proxy.engine.signed_orders import SignedOrders
-from clyra_proxy.errors import ClyraError
+from clyra_proxy.errors import ClyraError, UsageError
 from clyra_proxy.evidence.changes import ChangeRecorder
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.sharing import Store
@@ -111,9 +111,7 @@ class Halting:
         """Carry out an order: `command`, `scope`, `reason`, `for_s`, `by`. Never raises; a refusal is an answer."""
         try:
             place = Place.ordered(str(request.get("scope", "")))
-            by, reason, lasting = request.get("by"), str(request.get("reason", "")), request.get("for_s")
-            actor = Actor(f"{by} ({asker.name})" if by else asker.name, asker.auth)
-            order = Order(Cause.MANUAL, channel, reason, actor, None if lasting is None else float(lasting))
+            order = read_order(request, channel, asker)
             if request["command"] == "halt":
                 return {**await self.office.halt(place, order), **self._unmet(place)}
             return await self.office.release(place, order, order.lasting_s)
@@ -137,6 +135,17 @@ class Halting:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def read_order(request: Message, channel: Channel, asker: Actor) -> Order:
+    """A person's order, which says why, whichever way it comes. Raises UsageError, TypeError, ValueError."""
+    by, reason, lasting = request.get("by"), request.get("reason"), request.get("for_s")
+    if not isinstance(reason, str) or not reason.strip():
+        raise UsageError("A reason is needed.", "It is kept in the evidence.", "Give `reason`, or --reason TEXT.")
+    if not isinstance(by, str | None) or isinstance(lasting, bool):
+        raise TypeError("not what an order says")
+    actor = Actor(f"{by} ({asker.name})" if by else asker.name, asker.auth)
+    return Order(Cause.MANUAL, channel, reason.strip(), actor, None if lasting is None else float(lasting))
 
 
 def _names(document: PolicyDocument) -> frozenset[str]:
