@@ -16,7 +16,7 @@ from addons.exchanges import exchange_of
 from addons.gate import judge
 from clyra_proxy.activation.wire.ending import settle
 from clyra_proxy.activation.wire.state import ActivationState, state_of
-from clyra_proxy.activation.wire.steps import judge_answer, judge_request
+from clyra_proxy.activation.wire.steps import begin_answer, begin_request
 from clyra_proxy.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -40,24 +40,29 @@ class ActivationGateway:
         exchange, state = _ours(flow)
         if exchange is None or state is None or exchange.denial is not None:
             return None
-        return self._request(exchange, state)
-
-    async def _request(self, exchange: Exchange, state: ActivationState) -> None:
-        await judge_request(exchange, state, self._room)
-        judge(exchange)
+        return _then_judge(exchange, begin_request(exchange, state, self._room))
 
     def response(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The answer's body has ended; where rows were kept back, none of it has left."""
         exchange, state = _ours(flow)
         if exchange is None or state is None:
             return None
-        return self._response(exchange, state)
-
-    async def _response(self, exchange: Exchange, state: ActivationState) -> None:
-        await judge_answer(exchange, state, self._room)
-        judge(exchange)
+        return _then_judge(exchange, begin_answer(exchange, state, self._room))
 
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange, state = _ours(flow)
         if exchange is not None and state is not None:
             settle(exchange, state, self._room)
+
+
+def _then_judge(exchange: Exchange, rest: Awaitable[None] | None) -> Awaitable[None] | None:
+    """Decide anew with what was found, once `rest` is over."""
+    if rest is not None:
+        return _judge_after(exchange, rest)
+    judge(exchange)
+    return None
+
+
+async def _judge_after(exchange: Exchange, rest: Awaitable[None]) -> None:
+    await rest
+    judge(exchange)

@@ -10,7 +10,7 @@ Small batches are judged on the event loop, because a thread costs more than the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from time import perf_counter_ns
 
 from clyra_proxy.activation.inspection import RowSignal, TakesLongerError
@@ -40,29 +40,53 @@ BUDGET_S = 4.0
 """Longest time a look may take, waiting for a thread included. Everything it runs is linear in a bounded body."""
 
 
-async def judge_request(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
-    """Judge the batch that was collected; findings, the edited body and an answer of its own go into the exchange."""
+def begin_request(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> Awaitable[None] | None:
+    """Judge the batch that was collected; findings, the edited body and an answer of its own go into the exchange.
+
+    Returns what is to be waited for; None when it is done, as with most batches, which need no task for that.
+    """
     started = perf_counter_ns()
+    report, findings = None, None
     try:
-        findings = await _decide(exchange, state, room)
+        report = _look_at_once(exchange, state) if _is_short(state) else None
+        if report is not None and not any(signal.rows for _, signal in report.signals):
+            findings = _conclude(exchange, state, report)
     except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
         findings = faults_of(error, CHECK, exchange, Phase.REQUEST_BODY)
+    if findings is None:
+        return _judge_in_a_thread(exchange, state, room, report, started)
+    _end(exchange, state, findings, started)
+    return None
+
+
+async def judge_request(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
+    """`begin_request` to its end."""
+    if (rest := begin_request(exchange, state, room)) is not None:
+        await rest
+
+
+async def _judge_in_a_thread(
+    exchange: Exchange, state: ActivationState, room: ScanningRoom, report: Report | None, started: int
+) -> None:
+    """report: of a look that was had already; what it asks for may take longer."""
+
+    def work() -> list[Finding]:
+        return decide_rows(exchange, state) if report is None else _conclude(exchange, state, report)
+
+    try:
+        findings = await room.run(work, BUDGET_S)
+    except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
+        findings = faults_of(error, CHECK, exchange, Phase.REQUEST_BODY)
+    _end(exchange, state, findings, started)
+
+
+def _end(exchange: Exchange, state: ActivationState, findings: list[Finding], started: int) -> None:
     exchange.findings.extend(findings)
     note_batch(exchange, state)
     note_statements(exchange, state)
     if state.batch is not None:
         exchange.extensions[ROWS_WRITTEN] = len(state.forwarded)
     exchange.check_ns[CHECK] = exchange.check_ns.get(CHECK, 0) + perf_counter_ns() - started
-
-
-async def _decide(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> list[Finding]:
-    """As `decide_rows`, wherever that holds up the least."""
-    report = _look_at_once(exchange, state) if _is_short(state) else None
-    if report is None:
-        return await room.run(lambda: decide_rows(exchange, state), BUDGET_S)
-    if any(signal.rows for _, signal in report.signals):
-        return await room.run(lambda: _conclude(exchange, state, report), BUDGET_S)
-    return _conclude(exchange, state, report)
 
 
 def _is_short(state: ActivationState) -> bool:
@@ -149,18 +173,36 @@ def _all_refused(
     return [finding] if finding is not None else []
 
 
-async def judge_answer(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
-    """Read the destination's answer: what it took, and what the sender is told instead of it."""
+def begin_answer(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> Awaitable[None] | None:
+    """Read the destination's answer: what it took, what the sender is told instead. Returns as `begin_request`."""
     if state.batch is None or exchange.denial is not None:
-        return
+        return None
+    if not _is_short(state) or len(state.answer or b"") > SMALL or state.rejections or state.endpoint.amends:
+        return _read_in_a_thread(exchange, state, room)
     try:
-        if _is_short(state) and len(state.answer or b"") <= SMALL and not (state.rejections or state.endpoint.amends):
-            _read_answer(exchange, state)
-        else:
-            await room.run(lambda: _read_answer(exchange, state), BUDGET_S)
-    except Exception as error:  # noqa: BLE001 - the rows have left; the sender must not take silence for success
-        if state.rejections:
-            exchange.findings.append(failure(CHECK, exchange, Phase.REQUEST_BODY, type(error).__name__))
+        _read_answer(exchange, state)
+    except Exception as error:  # noqa: BLE001 - as in a thread
+        _unread(exchange, state, error)
+    return None
+
+
+async def judge_answer(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
+    """`begin_answer` to its end."""
+    if (rest := begin_answer(exchange, state, room)) is not None:
+        await rest
+
+
+async def _read_in_a_thread(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
+    try:
+        await room.run(lambda: _read_answer(exchange, state), BUDGET_S)
+    except Exception as error:  # noqa: BLE001 - every failure of a check has a declared outcome
+        _unread(exchange, state, error)
+
+
+def _unread(exchange: Exchange, state: ActivationState, error: Exception) -> None:
+    """The rows have left; the sender must not take silence for success."""
+    if state.rejections:
+        exchange.findings.append(failure(CHECK, exchange, Phase.REQUEST_BODY, type(error).__name__))
 
 
 def _read_answer(exchange: Exchange, state: ActivationState) -> None:
