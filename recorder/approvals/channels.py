@@ -50,7 +50,8 @@ class _Channel(Part):
 
 
 class WebhookChannel(_Channel):
-    """Signed as Standard Webhooks say. secret_file: `whsec_` and base64, or the raw secret. authority: PEM file."""
+    """Signed as Standard Webhooks say. secret_file: `whsec_` and base64, or the raw secret; of several lines each
+    signs, the newest first. authority: PEM file."""
 
     kind: Literal["webhook"] = "webhook"
     url: Text

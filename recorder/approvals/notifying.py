@@ -1,8 +1,10 @@
 """Telling reviewers: signed webhook, Slack, e-mail. A letter says that something waits and where, never what is in it.
 
-Rule. No letter holds a value of the payload, a token, or a link that decides: whoever gets it must still log in and
-sign. Webhooks are signed as Standard Webhooks 1.0 say (HMAC-SHA256 over id, time and body), so that the receiver can
-tell ours from others and an old one from a new one. What cannot be delivered is tried again with growing pauses.
+Rule. No letter holds a value of the payload or of a query, a token, or a link that decides: whoever gets it must still
+log in and sign. Webhooks are signed as Standard Webhooks 1.0 say (HMAC-SHA256 over id, time and body, once with each
+secret of the file), so that the receiver can tell ours from others and an old one from a new one, also while a secret
+is being replaced. What cannot be delivered is tried again with growing pauses, under the same id; whatever goes wrong
+with one letter is that letter's failure alone.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ from recorder.keys import read_private
 TIMEOUT_S: Final = 10.0
 PAUSES_S: Final = (5, 30, 120, 600, 1800)
 """Pauses after a failure; after the last one it is given up."""
+SHORTEST_SECRET: Final = 24
+"""Bytes of a webhook's secret, as Standard Webhooks ask for."""
+_PREFIX = b"whsec_"
 _TITLES = {
     "requested": "An action waits for approval",
     "escalated": "An action still waits for approval, its deadline is near",
@@ -95,35 +100,46 @@ def deliver(letter: Letter, channel: Channel, recipients: Sequence[str]) -> None
             _slack(letter, channel)
         else:
             _email(letter, channel, recipients)
-    except (OSError, ssl.SSLError, smtplib.SMTPException, RecorderError) as error:
+    except DeliveryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a file or an address that is wrong costs its channel, nothing else
         raise DeliveryError(type(error).__name__) from None
 
 
-def sign_webhook(secret: bytes, message: str, moment: int, body: bytes) -> str:
-    """The `webhook-signature` of a message (Standard Webhooks 1.0)."""
+def sign_webhook(secrets: Sequence[bytes], message: str, moment: int, body: bytes) -> str:
+    """The `webhook-signature` of a message (Standard Webhooks 1.0): one for each secret that may hold by now."""
     signed = f"{message}.{moment}.".encode() + body
-    return f"v1,{base64.b64encode(hmac.digest(secret, signed, 'sha256')).decode()}"
+    digests = (hmac.digest(secret, signed, "sha256") for secret in secrets)
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
-def secret_of(text: str) -> bytes:
-    """The key of a webhook secret: base64 after `whsec_`, else the text itself."""
-    if text.startswith("whsec_"):
-        try:
-            return base64.b64decode(text.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            raise DeliveryError("the secret is not base64") from None
-    return text.encode()
+def secrets_of(content: bytes) -> list[bytes]:
+    """The keys in a secret file, one a line: base64 after `whsec_`, else the line itself. Raises DeliveryError."""
+    found = [_secret_of(line.strip()) for line in content.splitlines() if line.strip()]
+    if not found or any(len(secret) < SHORTEST_SECRET for secret in found):
+        raise DeliveryError(f"a secret has less than {SHORTEST_SECRET} bytes")
+    return found
+
+
+def _secret_of(line: bytes) -> bytes:
+    if not line.startswith(_PREFIX):
+        return line
+    text = line.removeprefix(_PREFIX).rstrip(b"=")
+    try:
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        raise DeliveryError("the secret is not base64") from None
 
 
 def _webhook(letter: Letter, channel: WebhookChannel) -> None:
     body = orjson.dumps(letter.document())
-    secret = secret_of(read_private(channel.secret_file).decode().strip())
+    secrets = secrets_of(read_private(channel.secret_file))
     moment = int(time.time())
     headers = {
         "content-type": "application/json",
         "webhook-id": letter.id,
         "webhook-timestamp": str(moment),
-        "webhook-signature": sign_webhook(secret, letter.id, moment, body),
+        "webhook-signature": sign_webhook(secrets, letter.id, moment, body),
     }
     _post(channel.url, body, headers, str(channel.authority) if channel.authority else "")
 

@@ -123,7 +123,7 @@ class Rounds:
             event=row["event"],
             packet=packet["id"],
             action_class=request.action_class,
-            action=f"{act['method']} {act.get('host', '')}{act['target']}",
+            action=f"{act['method']} {act.get('host', '')}{act['target'].partition('?')[0]}",
             agent=request.agent_name,
             tenant=request.tenant,
             risks=tuple(risk.rule for risk in request.risks[:8]),
