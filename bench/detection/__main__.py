@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bench.detection import page, page_goals, page_layer, page_peers, train_head
+from bench.detection import page, page_goals, page_layer, page_near, page_peers, train_head
 from bench.detection.corpus import read_rows
 from bench.detection.detectors import classifiers_for, in_place, placed_at, run_classifier, run_rules, run_trained
 from bench.detection.folds import Fold, grouped_folds
@@ -93,6 +93,7 @@ def write(measured: Measured) -> Iterator[str]:
     yield from page.curves({"rules and classifier": measured.all_at[1], "classifier alone": measured.classifier})
     yield from page_layer.embedding(measured.all_at[1], measured.layered)
     yield from page.by_source(measured.all_at[1])
+    yield from page_near.near_misses_flagged()
     yield from page.in_place()
     yield from page.misses(measured.all_at[1])
     yield from page_peers.same_texts(

@@ -20,8 +20,17 @@ from clyra_proxy.genai.classifier import Classifier
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ROOMS = tuple(f"clyra_proxy/genai/{room}" for room in ("injection", "classifier", "ascii_art", "embedding"))
-_SOURCES = (*_ROOMS, "policies/rules/injection", "bench/detection/synthesis", "bench/detection/phrases")
-_CODE = ("corpus", "detectors", "folds", "material", "measuring", "phrasebook", "train", "train_head", "vectors")
+_SOURCES = (
+    *_ROOMS,
+    "policies/rules/injection",
+    "bench/detection/synthesis",
+    "bench/detection/phrases",
+    "bench/detection/near_misses",
+)
+_CODE = (
+    "corpus", "detectors", "folds", "material", "meanings", "measuring", "near_misses", "phrasebook", "train",
+    "train_head", "vectors",
+)  # fmt: skip
 
 
 def state(seed: int) -> str:

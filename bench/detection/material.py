@@ -20,11 +20,13 @@ from bench.detection.corpus import Row
 from bench.detection.phrasebook import phrased_rows
 from bench.detection.synthesis.__main__ import generate
 from clyra_proxy.genai.classifier.features import BUCKET_BITS, grams_of, window_buckets
-from clyra_proxy.genai.classifier.reading import folding_tables, read
+from clyra_proxy.genai.classifier.reading import Reading, folding_tables, read
 
 _MOST_WINDOWS = 8
 # Encoded attacks are decoded before they are scored; what is left of them here would teach noise.
 _SKIPPED = frozenset({"synth_encoded"})
+_EMPHASIS = {"near_misses": 5.0}
+"""What the rows of a family weigh more than by their number: few, and like what is read most."""
 
 
 @cache
@@ -50,16 +52,26 @@ def fingerprint(rows: Sequence[Row]) -> str:
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of some rows: counts of buckets over the root of their sum, label, weight and row of each."""
+    """Windows of some rows: counts of buckets over the root of their sum, label and weight of each.
+
+    places: number of the row, and of the window in it.
+    """
 
     matrix: sparse.csr_matrix
     labels: NDArray[np.int64]
     weights: NDArray[np.float64]
+    places: NDArray[np.int64]
+
+
+@cache
+def reading_of(text: str) -> Reading:
+    """A text as the classifier reads it."""
+    return read(text, *tables())
 
 
 @cache
 def _buckets(text: str) -> list[NDArray[np.int32]]:
-    windows = window_buckets(grams_of(read(text, *tables())))
+    windows = window_buckets(grams_of(reading_of(text)))
     return [window.astype(np.int32) for window in windows]
 
 
@@ -69,7 +81,8 @@ def windows_of(rows: Sequence[Row], rng: np.random.Generator) -> Windows:
     picked: list[NDArray[np.int32]] = []
     labels: list[int] = []
     weights: list[float] = []
-    for row, weight in zip(rows, row_weights, strict=True):
+    places: list[tuple[int, int]] = []
+    for number, (row, weight) in enumerate(zip(rows, row_weights, strict=True)):
         found = _buckets(row.text)
         if row.label:
             chosen = list(range(len(found))) if len(found) <= 3 else sorted(rng.choice(len(found), 3, replace=False))
@@ -78,10 +91,11 @@ def windows_of(rows: Sequence[Row], rng: np.random.Generator) -> Windows:
         else:
             chosen = sorted(rng.choice(len(found), _MOST_WINDOWS, replace=False))
         picked += [found[index] for index in chosen]
+        places += [(number, index) for index in chosen]
         labels += [row.label] * len(chosen)
         weights += [weight / (1 if row.label else len(chosen) ** 0.5)] * len(chosen)
     scale = np.array(weights)
-    return Windows(matrix_of(picked), np.array(labels), scale / scale.mean())
+    return Windows(matrix_of(picked), np.array(labels), scale / scale.mean(), np.array(places, np.int64))
 
 
 def matrix_of(windows: Sequence[NDArray[np.int32]]) -> sparse.csr_matrix:
@@ -96,7 +110,7 @@ def matrix_of(windows: Sequence[NDArray[np.int32]]) -> sparse.csr_matrix:
 def weigh(rows: Sequence[Row]) -> NDArray[np.float64]:
     """The weight of each row: its family's size to the power of -1/2, then both labels alike."""
     sizes = Counter((row.family, row.label) for row in rows)
-    weights = np.array([sizes[row.family, row.label] ** -0.5 for row in rows])
+    weights = np.array([_EMPHASIS.get(row.family, 1.0) * sizes[row.family, row.label] ** -0.5 for row in rows])
     labels = np.array([row.label for row in rows])
     for label in (0, 1):
         weights[labels == label] *= len(rows) / 2 / weights[labels == label].sum()

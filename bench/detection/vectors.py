@@ -1,8 +1,8 @@
-"""Vectors of spans for training the head of the embedding layer, kept between runs.
+"""Vectors of spans and words for training, kept between runs.
 
-Rule: a vector depends on its span and the version of the encoder alone, so what is kept (`bench/results/`, never
-committed) only saves time. Of a long text a few spans stand for all, spread evenly: at most three of an attack and
-eight of a benign text, as for the classifier.
+Rule: a vector depends on its text and the version of the encoder alone, so what is kept (`bench/results/`, never
+committed) only saves time. For the head of the embedding layer a few spans of a long
+text stand for all, spread evenly: at most three of an attack and eight of a benign text, as for the classifier.
 """
 
 from __future__ import annotations
@@ -51,17 +51,22 @@ class Library:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         """Encodes what is not kept yet; minutes the first time."""
-        wanted = {_key(span): span for row in rows for span in spans_of(row)}
-        kept = _read()
-        missing = [span for key, span in wanted.items() if key not in kept]
-        if missing:
-            kept |= dict(zip(map(_key, missing), _encode(missing), strict=True))
-            _write(kept)
-        self._vectors = {key: kept[key] for key in wanted}
+        self._vectors = encoded(span for row in rows for span in spans_of(row))
 
     def of(self, row: Row) -> Iterator[Vectors]:
         """The vectors of the row's spans that train."""
-        return (self._vectors[_key(span)] for span in spans_of(row))
+        return (self._vectors[span] for span in spans_of(row))
+
+
+def encoded(texts: Iterable[str]) -> dict[str, Vectors]:
+    """The vector of each of these texts. Encodes what is not kept yet."""
+    wanted = {_key(text): text for text in texts}
+    kept = _read()
+    missing = [text for key, text in wanted.items() if key not in kept]
+    if missing:
+        kept |= dict(zip(map(_key, missing), _encode(missing), strict=True))
+        _write(kept)
+    return {text: kept[key] for key, text in wanted.items()}
 
 
 def _encode(spans: Sequence[str]) -> Iterator[Vectors]:

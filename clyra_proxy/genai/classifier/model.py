@@ -1,4 +1,4 @@
-"""The trained classifier: a linear model over hashed n-grams, as data in one file of this package.
+"""The trained classifier: a linear model over hashed n-grams, and what the words mean, as data in one file.
 
 Guarantees: needs numpy and nothing else, no network, no code in the file (`allow_pickle=False`); scores depend on the
 text and the file alone; time is linear in the text. The file is made by `python -m bench.detection.train` and says
@@ -19,16 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clyra_proxy.genai.classifier.features import Grams, count_of, over_windows, parts_of
+from clyra_proxy.genai.classifier.meaning import INNOCENT, Meaning, Words
 from clyra_proxy.genai.classifier.reading import read
 
 SHIPPED = Path(__file__).parent / "model.npz"
+_SUSPECTS = 24
+"""Windows of a text whose words are looked up: those that look worst by their n-grams."""
 
 
 @dataclass(frozen=True)
 class Classifier:
     """weights: of each bucket. steps: (logit, points) in rising order: from that logit on, that many points.
 
-    about: how the model was made. fold, kinds: the tables of `reading`.
+    meaning: what the words of a window add to its n-grams. about: how the model was made. fold, kinds: the tables of
+    `reading`.
     """
 
     weights: NDArray[np.float32]
@@ -36,6 +40,7 @@ class Classifier:
     steps: tuple[tuple[float, float], ...]
     fold: NDArray[np.uint32]
     kinds: NDArray[np.uint8]
+    meaning: Meaning
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -58,16 +63,21 @@ class Classifier:
                 tuple((logit, points) for logit, points in about["steps"]),
                 file["fold"],
                 file["kinds"],
+                _meaning(file, about["meaning_bias"]),
                 about,
             )
 
     def save(self, path: Path) -> None:
         """Write the model file, with 16-bit weights."""
-        about = {**self.about, "bias": self.bias, "steps": self.steps}
+        meaning, words = self.meaning, self.meaning.words
+        about = {**self.about, "bias": self.bias, "steps": self.steps, "meaning_bias": meaning.bias}
         raw = np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)
         weights = self.weights.astype(np.float16)
         with path.open("wb") as file:
-            np.savez_compressed(file, weights=weights, fold=self.fold, kinds=self.kinds, about=raw)
+            np.savez_compressed(
+                file, weights=weights, fold=self.fold, kinds=self.kinds, about=raw, hashes=words.hashes,
+                vectors=words.vectors, scale=words.scale, into=meaning.into, shift=meaning.shift, out=meaning.out,
+            )  # fmt: skip
 
     @property
     def threshold(self) -> float:
@@ -83,12 +93,20 @@ class Classifier:
         return max((points for least, points in self.steps if logit >= least), default=0.0)
 
     def windows(self, text: str) -> NDArray[np.float64]:
-        """The logit of each window of a text."""
+        """The logit of each window of a text. The words of a window that its n-grams do not make suspicious, beside
+        others of the text, count as innocent."""
         reading = read(text, self.fold, self.kinds)
-        return self.logits(parts_of(reading), count_of(reading))
+        logits = self.logits(parts_of(reading), count_of(reading))
+        suspects = np.arange(logits.size)
+        if logits.size > _SUSPECTS:
+            suspects = np.sort(np.argpartition(logits, -_SUSPECTS)[-_SUSPECTS:])
+        meant = np.full(logits.size, INNOCENT)
+        meant[suspects] = self.meaning.logits(reading, suspects)
+        logits += meant
+        return logits
 
     def logits(self, parts: Iterable[Grams], count: int) -> NDArray[np.float64]:
-        """The logit of each window, from its n-grams: their weights' sum over the root of their number.
+        """What the n-grams of each window say: their weights' sum over the root of their number.
 
         parts: the n-grams of a text. count: how many blocks it has.
         """
@@ -99,3 +117,8 @@ class Classifier:
             sums[inside] += np.bincount(blocks, self.weights[part.buckets], part.count - first)
             numbers[inside] += np.bincount(blocks, minlength=part.count - first)
         return over_windows(sums) / np.sqrt(np.maximum(over_windows(numbers), 1.0)) + self.bias
+
+
+def _meaning(file: Mapping[str, NDArray[Any]], bias: float) -> Meaning:
+    words = Words(file["hashes"], file["vectors"], file["scale"])
+    return Meaning(words, file["into"], file["shift"], file["out"], bias)

@@ -3,9 +3,10 @@
 Rule: at the first level a text is flagged by one critical rule, or by weaker rules and the classifier together, never
 by weak rules alone: two warnings in one text are chance far more often than one plain order is. Above that level
 points simply add up, as in the OWASP Core Rule Set, and a higher level flags whatever a lower one flags. In a text of
-at most SHORT bytes there is little room for chance, so an error is as good as critical there and broad rules count
-without being asked about. The few constants were chosen over sources that the classifier had not seen, for at most
-0.1 % false positives on ordinary text at THRESHOLD and 2 % on texts about attacks.
+at most SHORT bytes there is little room for chance: an error is as good as critical there, broad rules count without
+being asked about, and the more rules agree the less the classifier has to say. The few constants were chosen over
+sources that the classifier had not seen, for at most 0.1 % false positives on ordinary text at THRESHOLD and 2 % on
+texts about attacks.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _VOUCHED = 3.0
 """Points of the classifier from which broad rules count in a text that is not short."""
 _FAINT = 2.0
 """Points below which the classifier says nothing where no rule does."""
+_SEVERAL = 0.5
+"""What several rules count more in a short text where the classifier says anything; one counts as an error there."""
 
 
 def counting(found: Iterable[Found], points: float, size: int, level: int) -> Iterator[Found]:
@@ -54,14 +57,32 @@ def counting(found: Iterable[Found], points: float, size: int, level: int) -> It
 def score_of(worst: Sequence[Found], points: float, size: int, level: int) -> float:
     """The score of a text. worst: what counts of it. points: of the classifier. size: bytes of the text."""
     worths = [item.worth for item in worst]
-    if not worths:
-        return min(points, _ERROR) if points >= _FAINT else 0.0
     if any(item.worth >= CRITICAL and item.rule.level <= level for item in worst):
         return sum(worths) + points
-    if level >= SUMMING:
-        return sum(worths) + (points if max(worths) >= 1 else min(points, _ERROR))
-    telling = [worth for worth in worths if worth >= WARNING]
-    rules = _ERROR if len(telling) > 1 else min(max(worths), _ERROR)
-    if len(telling) == 1 and size > SHORT:
-        rules -= _LONE
-    return rules + points if telling else min(rules + points, _ERROR)
+    corroborated = _corroborated(worst, points, size, level)
+    if level < SUMMING or not worths:
+        return corroborated
+    return max(corroborated, sum(worths) + (points if max(worths) >= 1 else min(points, _ERROR)))
+
+
+def _corroborated(worst: Sequence[Found], points: float, size: int, level: int) -> float:
+    """The score where rules and classifier have to agree."""
+    if not worst:
+        return min(points, _ERROR) if points >= _FAINT else 0.0
+    telling = [item for item in worst if item.worth >= WARNING]
+    if not telling:
+        return min(max(item.worth for item in worst) + points, _ERROR)
+    return _together(telling, size) + points + _agreement(telling, points, size, level)
+
+
+def _together(telling: Sequence[Found], size: int) -> float:
+    """What rules that mean something count together."""
+    rules = _ERROR if len(telling) > 1 else min(telling[0].worth, _ERROR)
+    return rules - _LONE if len(telling) == 1 and size > SHORT else rules
+
+
+def _agreement(telling: Sequence[Found], points: float, size: int, level: int) -> float:
+    """What is added in a short text where the classifier says anything and one of the rules is of the level."""
+    if size > SHORT or not points or not any(item.rule.level <= level for item in telling):
+        return 0.0
+    return _SEVERAL if len(telling) > 1 else max(0.0, _ERROR - telling[0].worth)

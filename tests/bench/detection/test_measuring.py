@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bench.detection.corpus import UNVERIFIED, Row, read_rows, trainable
 from bench.detection.folds import grouped_folds, hold_out
-from bench.detection.material import fingerprint, synthetic_rows, weigh
+from bench.detection.material import fingerprint, weigh
 from bench.detection.measuring import Rate, Scored, operating_curve, rates, threshold_at
+from bench.detection.train import made_rows
 from clyra_proxy.genai.classifier import Classifier
 
 ORDINARY = frozenset({"ordinary"})
@@ -88,7 +89,7 @@ def test_no_family_outweighs_the_others_by_its_size() -> None:
 
 def test_the_shipped_model_was_made_from_these_rows(shared_data: Path) -> None:
     about = Classifier.load().about
-    rows = [*trainable(read_rows(shared_data / "injection" / "dev.jsonl")), *synthetic_rows(about["seed"])]
+    rows = [*trainable(read_rows(shared_data / "injection" / "dev.jsonl")), *made_rows(about["seed"])]
     assert not UNVERIFIED & {one.source for one in rows}
     assert about["rows"] == len(rows)
     assert about["rows_sha256"] == fingerprint(rows)

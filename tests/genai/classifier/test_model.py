@@ -23,7 +23,7 @@ def test_the_shipped_file_says_what_made_it() -> None:
     assert about["rows"] > about["attacks"] > 0
     assert len(about["rows_sha256"]) == 64
     assert not UNVERIFIED & set(about["sources"])
-    assert set(about["versions"]) == {"numpy", "scikit-learn", "scipy"}
+    assert set(about["versions"]) == {"numpy", "scikit-learn", "scipy", "encoder"}
 
 
 def test_steps_rise_with_their_points() -> None:

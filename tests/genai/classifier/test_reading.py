@@ -53,7 +53,8 @@ def test_training_sees_the_windows_that_scoring_sees(text: str) -> None:
     assert [window.size for window in windows] == counted.astype(int).tolist()
     sums = [MODEL.weights[window].sum() / max(1, window.size) ** 0.5 + MODEL.bias for window in windows]
     assert np.allclose(MODEL.logits([grams], grams.count), sums, atol=1e-3)
-    assert np.allclose(MODEL.windows(text), sums, atol=1e-3)
+    meant = MODEL.meaning.logits(read(text, MODEL.fold, MODEL.kinds), np.arange(len(windows)))
+    assert np.allclose(MODEL.windows(text), sums + meant, atol=1e-3)
 
 
 @given(st.text(alphabet=st.characters(), max_size=500))

@@ -27,7 +27,7 @@ def found(number: int, level: int, worth: float) -> Found:
 ITEMS = st.lists(
     st.tuples(st.integers(1, 4), st.sampled_from([0.3, 0.5, 1, 2, 3, 4, 5, 6, 8])), min_size=0, max_size=5
 ).map(lambda pairs: [found(number, level, worth) for number, (level, worth) in enumerate(pairs)])
-POINTS = st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+POINTS = st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0])
 SIZES = st.sampled_from([1, SHORT, SHORT + 1, 1000, 1001, 100_000])
 
 
@@ -37,7 +37,7 @@ def score(items: list[Found], points: float, size: int, level: int) -> float:
 
 @given(ITEMS, SIZES, st.integers(1, 4))
 def test_more_points_of_the_classifier_never_weigh_less(items: list[Found], size: int, level: int) -> None:
-    scores = [score(items, points, size, level) for points in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)]
+    scores = [score(items, points, size, level) for points in (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)]
     assert scores == sorted(scores)
 
 
@@ -53,5 +53,5 @@ def test_the_first_level_asks_for_a_critical_rule_or_for_both_kinds_of_evidence(
 ) -> None:
     counted = list(counting(items, points, size, 1))
     critical = any(item.worth >= CRITICAL and item.rule.level == 1 for item in counted)
-    both = points >= 1 and any(item.worth >= 3 for item in counted)
+    both = points > 0 and any(item.worth >= 3 for item in counted)
     assert (score(items, points, size, 1) >= THRESHOLD) <= (critical or both)

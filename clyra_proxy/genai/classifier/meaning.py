@@ -1,0 +1,90 @@
+"""What the words of a window mean: vectors of words, their mean, and a small network over it.
+
+Rule: n-grams know a wording only if they have met it; words that mean the same lie close to one another here, so that
+`divulge your directives` is near `reveal your rules` though no letters are shared. The vectors of words were taken from
+a sentence encoder in training (`bench.detection.meanings`) and are data of the model file: the encoder itself is not
+needed. Order of words is left to the n-grams. A word alone has no context and one that is not known says nothing, so
+the fewer words of a window are known, the more it is taken to be INNOCENT. Time: only the windows that are asked for
+are looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clyra_proxy.genai.classifier.features import BLOCKS_PER_WINDOW, WORDS_PER_BLOCK
+from clyra_proxy.genai.classifier.reading import Hashes, Reading
+
+type Floats = NDArray[np.float32]
+
+LIMIT = 15.0
+"""The most that meaning says for or against a window, in logits."""
+INNOCENT = -6.0
+"""What a window is taken to mean of which nothing is known: what most windows of benign texts mean."""
+_CONTEXT = 2.0
+"""Known words that weigh as much as this."""
+_COUNTED = 3.0
+"""What the logarithm of the number of words is divided by, so that it is of the size of the other features."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words that are known. hashes: rising. vectors: of each word, as 8-bit numbers; the last one, zeros, stands
+    for every word that is not known. scale: what each dimension is multiplied with."""
+
+    hashes: Hashes
+    vectors: NDArray[np.int8]
+    scale: Floats
+
+    def features(self, reading: Reading, windows: NDArray[np.int64]) -> Floats:
+        """A row a window: the mean of its known words, and how many words it has."""
+        return self.read(reading, windows)[0]
+
+    def read(self, reading: Reading, windows: NDArray[np.int64]) -> tuple[Floats, NDArray[np.float64]]:
+        """The features of these windows, and how far each is known, from 0 to 1."""
+        total = reading.starts.size
+        last = max(1, -(-total // WORDS_PER_BLOCK) - BLOCKS_PER_WINDOW + 1)
+        first = windows * WORDS_PER_BLOCK
+        end = np.minimum(first + BLOCKS_PER_WINDOW * WORDS_PER_BLOCK, total) if last > 1 else np.full_like(first, total)
+        sizes = np.maximum(end - first, 0)
+        rows = np.repeat(np.arange(windows.size), sizes)
+        words = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes - first, sizes)
+        places = self._places(reading.span_hashes(reading.starts[words], reading.ends[words]))
+        found = np.zeros((windows.size, self.scale.size + 1), np.float32)
+        known = np.bincount(rows, places < self.hashes.size, windows.size)
+        filled = np.flatnonzero(sizes)
+        if filled.size:
+            starts = (np.cumsum(sizes) - sizes)[filled]
+            found[filled, :-1] = np.add.reduceat(self.vectors[places].astype(np.float32), starts, axis=0)
+        found[:, :-1] *= self.scale / np.maximum(known, 1.0).astype(np.float32)[:, None]
+        found[:, -1] = np.log1p(sizes) / _COUNTED
+        return found, known / (_CONTEXT + sizes)
+
+    def _places(self, hashes: Hashes) -> NDArray[np.int64]:
+        """The row of each word in `vectors`."""
+        if not self.hashes.size:
+            return np.zeros(hashes.size, np.int64)
+        places = np.minimum(np.searchsorted(self.hashes, hashes), self.hashes.size - 1)
+        return np.where(self.hashes[places] == hashes, places, self.hashes.size)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The words and the network. into, shift: to the hidden units. out, bias: from them to the logit."""
+
+    words: Words
+    into: Floats
+    shift: Floats
+    out: Floats
+    bias: float
+
+    def logits(self, reading: Reading, windows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the words of these windows say, from -LIMIT to LIMIT."""
+        features, known = self.words.read(reading, windows)
+        hidden = np.maximum(features @ self.into + self.shift, 0)
+        said = np.clip((hidden @ self.out + self.bias).astype(np.float64), -LIMIT, LIMIT)
+        found: NDArray[np.float64] = known * said + (1 - known) * INNOCENT
+        return found
