@@ -14,6 +14,8 @@ from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple, overload
 
+from clyra_proxy.activation.joined import Joined
+
 
 class Operation(StrEnum):
     """What a write does to a record."""
@@ -48,10 +50,10 @@ _made = partial(tuple.__new__, Row)  # what the constructor does, without a call
 class Columns(Sequence[Row]):
     """Rows with which one thing is done, kept by columns: a `Row` is made when it is asked for, and most never are.
 
-    values, keys: one a row. pointers: at least one a row.
+    values, keys: one a row. pointers: at least one a row. start: position of the first row in its batch.
     """
 
-    __slots__ = ("keys", "operation", "pointers", "values")
+    __slots__ = ("keys", "operation", "pointers", "start", "values")
 
     def __init__(
         self,
@@ -59,7 +61,9 @@ class Columns(Sequence[Row]):
         operation: Operation,
         keys: Sequence[str],
         pointers: Sequence[str],
+        start: int = 0,
     ) -> None:
+        self.start = start
         self.values = values
         self.operation = operation
         self.keys = keys
@@ -69,8 +73,8 @@ class Columns(Sequence[Row]):
         return len(self.values)
 
     def __iter__(self) -> Iterator[Row]:
-        size = len(self.values)
-        return map(_made, zip(range(size), self.values, repeat(self.operation), self.keys, self.pointers, strict=False))
+        done = repeat(self.operation)
+        return map(_made, zip(indices(self), self.values, done, self.keys, self.pointers, strict=False))
 
     @overload
     def __getitem__(self, at: int) -> Row: ...
@@ -80,7 +84,7 @@ class Columns(Sequence[Row]):
         if isinstance(at, slice):
             return tuple(self)[at]
         index = range(len(self.values))[at]
-        return Row(index, self.values[index], self.operation, self.keys[index], self.pointers[index])
+        return Row(self.start + index, self.values[index], self.operation, self.keys[index], self.pointers[index])
 
 
 def values_of(rows: Sequence[Row]) -> Sequence[Mapping[str, object]]:
@@ -95,7 +99,18 @@ def keys_of(rows: Sequence[Row]) -> Sequence[str]:
 
 def indices(rows: Sequence[Row]) -> Sequence[int]:
     """Positions of rows in their batch."""
-    return range(len(rows)) if type(rows) is Columns else [row.index for row in rows]
+    if type(rows) is Columns:
+        return range(rows.start, rows.start + len(rows.values))
+    return [row.index for row in rows]
+
+
+def operations_of(rows: Sequence[Row]) -> set[Operation]:
+    """What is done to rows."""
+    if type(rows) is Columns:
+        return {rows.operation} if rows.values else set()
+    if type(rows) is Joined:
+        return set().union(*map(operations_of, rows.parts))
+    return set(map(_operation, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +149,7 @@ class Batch:
     @property
     def operations(self) -> set[Operation]:
         """What is done to its rows: one thing in most batches."""
-        rows = self.rows
-        if type(rows) is Columns:
-            return {rows.operation} if rows.values else set()
-        return set(map(_operation, rows))
+        return operations_of(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple, overload
 
+from clyra_proxy.activation.joined import Joined
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 
@@ -67,22 +68,22 @@ _value = itemgetter(Element._fields.index("value"))
 
 def sent_values(elements: Sequence[Element]) -> list[Any]:
     """The values of elements, in order."""
-    return elements.values if type(elements) is ArrayElements else list(map(_value, elements))
+    if type(elements) is ArrayElements:
+        return elements.values
+    if type(elements) is Joined:
+        return [value for part in elements.parts for value in sent_values(part)]
+    return list(map(_value, elements))
 
 
 def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> Sequence[Element]:
     """The rows of a document. Raises UnreadableError (`no_rows`, `wrong_type`)."""
-    found: Sequence[Element] = []
-    places = 0
+    found: list[Sequence[Element]] = []
     for tokens in containers:
         for way, value in look_all(document, tokens):
-            if value is None:
-                continue
-            places += 1
-            some = _elements(way, value)
-            found = [*found, *some] if found else some
-    if places:
-        return found
+            if value is not None:
+                found.append(_elements(way, value))
+    if found:
+        return found[0] if len(found) == 1 else Joined(found)
     if single is None or (value := look(document, single)) is MISSING:
         raise unreadable(Unreadable.NO_ROWS)
     if isinstance(value, list):  # several records where one is usual

@@ -15,7 +15,7 @@ from clyra_proxy.activation.profiles import line_rows
 from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
-from clyra_proxy.activation.profiles.elements import Element, find_elements, sent_values
+from clyra_proxy.activation.profiles.elements import ArrayElements, Element, find_elements, sent_values
 from clyra_proxy.activation.profiles.facts import Sent
 from clyra_proxy.activation.profiles.file_parts import find_file
 from clyra_proxy.activation.profiles.form_body import parse_embedded
@@ -67,7 +67,7 @@ class DeclaredEndpoint:
     def elements(self, document: Any) -> Sequence[Element]:
         """The rows in a document."""
         if self.media in (Media.CSV, Media.NDJSON):
-            return [Element((), at, value) for at, value in enumerate(document)]
+            return ArrayElements((), document, [""] * len(document))
         return find_elements(document, self.compiled.reading.containers, self.compiled.reading.single)
 
     def _media(self, head: RequestHead) -> Media:

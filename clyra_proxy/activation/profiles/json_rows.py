@@ -8,15 +8,13 @@ member of a row is lost on the way to its fields (what is no field is named in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from itertools import repeat
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clyra_proxy.activation.joined import Joined
 from clyra_proxy.activation.model import Columns, Operation, Row
 from clyra_proxy.activation.profiles.declaration import EndpointShape, Match
-from clyra_proxy.activation.profiles.elements import ArrayElements, Element, sent_values
+from clyra_proxy.activation.profiles.elements import ArrayElements, Element
 from clyra_proxy.activation.profiles.json_body import Tokens, look, text_of, tokens_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.row_fields import RowFields
@@ -24,9 +22,6 @@ from clyra_proxy.activation.profiles.row_fields import RowFields
 _OBJECTS = {dict}
 _TEXTS = {str}
 _NOTHING = {type(None)}
-_made = partial(tuple.__new__, Row)  # what the constructor does, without a call in Python for each row
-_name = itemgetter(Element._fields.index("name"))
-_pointer = itemgetter(Element._fields.index("pointer"))
 
 
 class RowReading:
@@ -66,22 +61,26 @@ class RowReading:
     def _alike(
         self, elements: Sequence[Element], operation: Operation, keys: tuple[Tokens | str, ...]
     ) -> Sequence[Row] | None:
-        """What `_row` makes, for all rows at once: most batches, so it is quick. None where some are no objects."""
-        values = sent_values(elements)
-        if set(map(type, values)) != _OBJECTS or (type(elements) is not ArrayElements and any(map(_name, elements))):
-            return None
-        names = frozenset().union(*values)
-        fields = self._fields.of_all(values, names)
-        found = _keys_of_all(values, fields, names, keys)
-        if type(elements) is ArrayElements:
-            if self._lists and elements.container:
-                operation = self._lists.get(elements.container[-1], operation)
-            return Columns(fields, operation, found, elements.pointers)
-        done: Iterable[Operation] = repeat(operation)
-        if self._lists:
-            done = [self._lists.get(one.container[-1], operation) if one.container else operation for one in elements]
-        pointers = map(_pointer, elements)
-        return tuple(map(_made, zip(range(len(values)), fields, done, found, pointers, strict=False)))
+        """What `_row` makes, by columns: most batches, so it is quick. None where some are no objects of an array."""
+        parts = elements.parts if type(elements) is Joined else (elements,)
+        made: list[Columns] = []
+        start = 0
+        for part in parts:
+            if type(part) is not ArrayElements or not part.values or set(map(type, part.values)) != _OBJECTS:
+                return None
+            made.append(self._columns_of(part, operation, keys, start))
+            start += len(part.values)
+        return made[0] if len(made) == 1 else Joined(made)
+
+    def _columns_of(
+        self, array: ArrayElements, operation: Operation, keys: tuple[Tokens | str, ...], start: int
+    ) -> Columns:
+        names = frozenset().union(*array.values)
+        fields = self._fields.of_all(array.values, names)
+        found = _keys_of_all(array.values, fields, names, keys)
+        if self._lists and array.container:
+            operation = self._lists.get(array.container[-1], operation)
+        return Columns(fields, operation, found, array.pointers, start)
 
     def _row(
         self, index: int, element: Element, operation: Operation, columns: list[str], keys: tuple[Tokens | str, ...]

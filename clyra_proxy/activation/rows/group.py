@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clyra_proxy.activation.inspection import RowInspection
-from clyra_proxy.activation.model import Batch, Operation, Row, values_of
+from clyra_proxy.activation.joined import Joined
+from clyra_proxy.activation.model import Batch, Operation, Row, operations_of, values_of
+from clyra_proxy.activation.rows.scopes import UNNAMED_RUN_S, run_of
 
 if TYPE_CHECKING:
     from clyra_proxy.activation.rows.plan import Plan
@@ -59,6 +61,12 @@ class Group:
         return self.plan.sync_scope(self.inspection)
 
     @cached_property
+    def compared(self) -> str:
+        """The run as which it is compared with others."""
+        inspection = self.inspection
+        return self.run if run_of(inspection) else f"{self.run}-{int(inspection.now // UNNAMED_RUN_S)}"
+
+    @cached_property
     def shapes(self) -> tuple[Shape, ...]:
         return tuple(_shapes(self.rows))
 
@@ -85,6 +93,8 @@ def rows_by_operation(batch: Batch) -> dict[Operation, Sequence[Row]]:
     """The rows of a batch by what is done; most batches do one thing."""
     if len(operations := batch.operations) == 1:
         return {operations.pop(): batch.rows}
+    if type(batch.rows) is Joined and len(operations) == len(batch.rows.parts):
+        return {operations_of(part).pop(): part for part in batch.rows.parts}
     found: dict[Operation, list[Row]] = {}
     for row in batch.rows:
         found.setdefault(row.operation, []).append(row)

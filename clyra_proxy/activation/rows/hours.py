@@ -44,9 +44,14 @@ class Calendar:
         self._windows = tuple(map(_Window, settings.open))
         self._holidays = frozenset(map(dt.date.fromisoformat, settings.holidays))
         self._freezes = tuple((one.name, _moment(one.start), _end(one.end)) for one in settings.freezes)
+        self._last: tuple[int, tuple[str, str] | None] = (-1, None)
 
     def judge(self, group: Group) -> Iterator[RowSignal]:
-        if why := self.closed(group.inspection.now):
+        second = int(group.inspection.now)
+        last = self._last
+        if last[0] != second:
+            last = self._last = (second, self.closed(second))
+        if why := last[1]:
             yield RowSignal("rows.window", detail={"kind": why[0], "window": why[1], "by": self._rule})
 
     def closed(self, now: float) -> tuple[str, str] | None:

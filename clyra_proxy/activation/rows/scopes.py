@@ -7,7 +7,7 @@ target.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from clyra_proxy.activation.inspection import RowInspection
@@ -52,12 +52,19 @@ def run_scope(salt: Salt, inspection: RowInspection) -> str:
 
 def shared_scope(salt: Salt, inspection: RowInspection, per: Iterable[Together], *about: str) -> str:
     """Key of what agrees in all of `per`."""
-    batch, caller = inspection.batch, inspection.caller
-    parts = {
-        Together.TENANT: caller.tenant,
-        Together.AGENT: caller.agent,
-        Together.SYNC: batch.attribution.sync or batch.attribution.tool,
-        Together.DESTINATION: inspection.destination,
-        Together.TARGET: batch.target,
-    }
-    return salt.of(*about, *(f"{one}={parts[one]}" for one in sorted(set(per))))
+    return salt.of(*about, *[f"{one}={_PARTS[one](inspection)}" for one in _sorted(tuple(per))])
+
+
+_PARTS: Mapping[Together, Callable[[RowInspection], str]] = {
+    Together.TENANT: lambda it: it.caller.tenant,
+    Together.AGENT: lambda it: it.caller.agent,
+    Together.SYNC: lambda it: it.batch.attribution.sync or it.batch.attribution.tool,
+    Together.DESTINATION: lambda it: it.destination,
+    Together.TARGET: lambda it: it.batch.target,
+}
+
+
+@lru_cache(maxsize=64)
+def _sorted(per: tuple[Together, ...]) -> list[Together]:
+    """In one order, however a policy lists them."""
+    return sorted(set(per))

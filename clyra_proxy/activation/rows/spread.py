@@ -15,7 +15,6 @@ from clyra_proxy.activation.inspection import RowSignal
 from clyra_proxy.activation.model import Operation
 from clyra_proxy.activation.rows.earlier_runs import EarlierRuns, RunProfile
 from clyra_proxy.activation.rows.group import Group, Shape
-from clyra_proxy.activation.rows.scopes import UNNAMED_RUN_S, run_of
 from clyra_proxy.activation.rows.shifts import shift
 from clyra_proxy.activation.rows.sketches import count_empty, is_empty
 from clyra_proxy.genai.selecting import Names
@@ -54,7 +53,7 @@ class Spread:
         if group.operation is Operation.DELETE or not (self._nulls or self._distribution):
             return
         inspection = group.inspection
-        profile = self._runs.profile(group.sync, _run(group), inspection.now)
+        profile = self._runs.profile(group.sync, group.compared, inspection.now)
         signals = [*self._look_at(group, profile), *self._compare(group, profile)]
         if signals and inspection.enforced and any(signal.action is not Action.MARK for signal in signals):
             profile.bad = True
@@ -65,7 +64,7 @@ class Spread:
     def at_hand(self, group: Group) -> bool:
         """Whether judging is short: what earlier runs looked like was read a moment ago."""
         idle = group.operation is Operation.DELETE or not (self._nulls or self._distribution)
-        return idle or self._runs.at_hand(group.sync, _run(group), group.inspection.now)
+        return idle or self._runs.at_hand(group.sync, group.compared, group.inspection.now)
 
     def _look_at(self, group: Group, profile: RunProfile) -> Iterator[RowSignal]:
         """Add the rows to the run's profile, and tell which fields are emptied."""
@@ -126,12 +125,6 @@ class Spread:
             index = shift(profile.whole(name), earlier, settings.minimum)
             if index > settings.threshold:
                 yield name, index
-
-
-def _run(group: Group) -> str:
-    """The run that a group is compared as."""
-    inspection = group.inspection
-    return group.run if run_of(inspection) else f"{group.run}-{int(inspection.now // UNNAMED_RUN_S)}"
 
 
 def _key_fields(shape: Shape) -> frozenset[str]:

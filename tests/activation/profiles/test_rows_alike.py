@@ -8,11 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from clyra_proxy.activation.joined import Joined
 from clyra_proxy.activation.model import Batch, Columns, Operation, Row, indices, keys_of
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles.declaration import EndpointShape
 from clyra_proxy.activation.profiles.elements import find_elements
 from clyra_proxy.activation.profiles.json_rows import RowReading
+from clyra_proxy.activation.rows.group import rows_by_operation
 
 NAMES = ("id", "email", "properties", "type", "other")
 SCALAR = st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["", "a", "b"])
@@ -66,6 +68,21 @@ def test_rows_kept_by_columns_are_a_sequence_of_rows() -> None:
     assert Batch("p", "t", Columns([], Operation.UPSERT, [], [])).operations == set()
     with pytest.raises(IndexError):
         rows[4]
+
+
+def test_rows_of_several_arrays_are_one_sequence() -> None:
+    parts = [Columns([{}] * 2, Operation.UPSERT, "ab", "12"), Columns([{}] * 3, Operation.SEND, "cde", "345", 2)]
+    rows = Joined(parts)
+    assert [(row.index, row.key, row.pointer) for row in rows] == list(zip(range(5), "abcde", "12345", strict=True))
+    assert [rows[at] for at in range(-5, 5)] == [*rows] * 2
+    assert [*rows[1:]] == [*rows][1:]
+    batch = Batch("p", "t", rows)
+    assert rows_by_operation(batch) == {Operation.UPSERT: parts[0], Operation.SEND: parts[1]}
+    assert [list(indices(part)) for part in rows_by_operation(batch).values()] == [[0, 1], [2, 3, 4]]
+    again = Joined([*parts, Columns([{}], Operation.UPSERT, "f", "6", 5)])
+    assert [row.key for row in rows_by_operation(Batch("p", "t", again))[Operation.UPSERT]] == ["a", "b", "f"]
+    with pytest.raises(IndexError):
+        rows[5]
 
 
 def test_elements_of_an_array_are_a_sequence() -> None:
