@@ -170,6 +170,31 @@ def test_an_upload_is_cut_and_its_client_answered(switch: Switch, upstream: Upst
     assert not message.complete
 
 
+def test_an_upload_over_http2_is_cut_and_its_connection_goes_on(switch: Switch, upstream: Upstream) -> None:
+    address, host = ("localhost", upstream.tls_port), f"localhost:{upstream.tls_port}"
+    trust = switch.proxy.trust(("h2",))
+    with Http2Client(
+        dial(address, proxy=switch.proxy.address, tls=trust, server_name="localhost", timeout=60)
+    ) as client:
+        halted = client.open("POST", "/upload", host, end=False)
+        client.data(halted, b"hello", end=False)
+        wait_for(
+            lambda: upstream.journal.requests("/upload") and upstream.journal.requests("/upload")[0].received,
+            "upload begun",
+        )
+        switch.halt("destination:localhost")
+        answer = client.answer(halted)
+        assert (answer.status, answer.header("clyra-reason")) == (503, "halted")
+        switch.resume("destination:localhost")
+        again = client.open("POST", "/again", host, end=False)
+        client.data(again, b"hello")
+        assert client.answer(again).complete
+    (message,) = upstream.journal.requests("/upload")
+    wait_for(lambda: message.failure, "the upload broken off")
+    assert not message.complete
+    assert upstream.journal.complete("/again")
+
+
 def test_a_request_that_waits_for_its_answer_is_cut(switch: Switch, upstream: Upstream) -> None:
     with Http1Client(dial(switch.proxy.address, timeout=60)) as client:
         client.send(
