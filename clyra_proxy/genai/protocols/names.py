@@ -25,5 +25,6 @@ READING_IDS = (
     "openai-responses",
     "openai-speech",
     "rerank",
+    "upload",
     "vllm",
 )

@@ -2,7 +2,8 @@
 
 Rule: policy's word wins (`declared`: "off", or the id of a reading); else the headers of MCP and A2A sessions, then the
 endings of paths that the APIs have, then the provider's host. Nothing is guessed from a body. An operation of a
-known provider that has no reading of its own is read as `generic`: every text, of unknown origin. Sources: the API
+known provider that has no reading of its own is read as `generic`: every text, of unknown origin; a form with files, as
+`upload`. Sources: the API
 references of the providers; MCP 2025-06-18 "Streamable HTTP"; A2A 1.0 "HTTP headers".
 """
 
@@ -28,6 +29,8 @@ from clyra_proxy.genai.protocols.openai_responses import ResponsesReading
 from clyra_proxy.genai.protocols.prompts import PROMPT_READINGS
 from clyra_proxy.genai.protocols.reading import MessageReading, Reading
 from clyra_proxy.genai.protocols.realtime import OpenAiMessages
+from clyra_proxy.genai.protocols.upload import MEDIA as UPLOAD
+from clyra_proxy.genai.protocols.upload import UploadReading
 from clyra_proxy.verdict.protocol import (
     a2a_card,
     is_a2a,
@@ -53,6 +56,7 @@ _ALL: tuple[Reading, ...] = (
     OllamaReading(),
     McpReading(),
     A2aReading(),
+    UploadReading(),
     GenericReading(),
 )
 READINGS: dict[str, Reading] = {reading.id: reading for reading in _ALL}
@@ -182,7 +186,7 @@ def _by_head(request: RequestHead, destination: Destination) -> Reading | None:
     speaks = is_provider(host) or any(request.get(name) is not None for name in _PROVIDER_HEADERS)
     if speaks and media in ("", "application/json"):
         return READINGS["generic"]
-    return None
+    return READINGS["upload"] if speaks and media == UPLOAD else None
 
 
 def _below(host: str, names: tuple[str, ...]) -> bool:

@@ -31,7 +31,8 @@ TELLING = frozenset(
 )
 """The header fields that `recognise` reads."""
 _PRESENCE = frozenset({b"mcp-session-id", b"openai-beta", b"x-goog-api-key"})
-"""Of these only whether they are there counts; their values differ from session to session, or are keys."""
+"""Of these only whether they are there counts; their values differ from session to session, or are keys. Of a content
+type its parameters do not: each form has a boundary of its own."""
 _LENGTHS = frozenset(map(len, TELLING))
 LONGEST = 1024
 """Characters of paths and fields above which nothing is remembered."""
@@ -45,7 +46,8 @@ def recognised(request: RequestHead, destination: Destination, declared: str) ->
     size = len(request.path)
     for name, value in request.fields:
         if len(name) in _LENGTHS and (lower := name.lower()) in TELLING:
-            tell.append((lower, b"" if lower in _PRESENCE else value))
+            value = b"" if lower in _PRESENCE else value.partition(b";")[0] if lower == b"content-type" else value
+            tell.append((lower, value))
             size += len(value)
     if size > LONGEST or is_mcp_endpoint(request):  # the one case in which the query says something
         return recognise(request, destination, declared)

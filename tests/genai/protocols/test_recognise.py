@@ -122,7 +122,7 @@ def test_opened_by_get(url: str, headers: dict[str, str], reading: str) -> None:
         ("https://example.com/api/chats", "POST", {}),
         ("https://example.com/events", "GET", {"accept": "text/event-stream"}),
         (f"{OPENAI}/models", "GET", {}),
-        (f"{OPENAI}/files", "POST", {"content-type": "multipart/form-data; boundary=x"}),
+        (f"{OPENAI}/files", "POST", {"content-type": "application/pdf"}),
         ("https://example.com/chat", "GET", SOCKET),
     ],
 )

@@ -26,6 +26,9 @@ HEADS: list[tuple[str, str, str, HeaderFields]] = [
     ("POST", "/a2a", "x.example", ((b"A2A-Version", b"1.0"),)),
     ("POST", "/rows", "x.example", ((b"Content-Type", b"application/json"),)),
     ("POST", "/unknown", "api.openai.com", ((b"Content-Type", b"application/json"),)),
+    ("POST", "/unknown", "api.openai.com", ((b"Content-Type", b"Application/JSON ; charset=utf-8"),)),
+    ("POST", "/v1/files", "api.openai.com", ((b"Content-Type", b"multipart/form-data; boundary=a"),)),
+    ("POST", "/v1/files", "x.example", ((b"Content-Type", b"multipart/form-data; boundary=b"),)),
     ("POST", "/" + "x" * LONGEST + "/chat/completions", "x.example", ()),
 ]
 
