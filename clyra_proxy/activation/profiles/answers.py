@@ -21,6 +21,7 @@ from clyra_proxy.activation.profiles.templates import fill
 from clyra_proxy.activation.profiles.waiting import retry_after
 
 _JSON = {"content-type": "application/json"}
+_UNDECLARED = AnswerShape()
 
 
 def holds(condition: Condition, value: Any) -> bool:
@@ -173,7 +174,7 @@ def failed_row(shape: AnswerShape, error: Any, rows: Sequence[Row]) -> Row | Non
 def reply_of(shape: AnswerShape | None, limited: Sequence[Limited], answer: Answer, batch: Batch) -> Reply:
     """What became of the rows of `batch` (those that were sent), by the destination's own word."""
     document = document_of(answer)
-    shape = shape or AnswerShape()
+    shape = shape or _UNDECLARED
     if any(one.status == answer.status and (one.when is None or holds(one.when, document)) for one in limited):
         return Reply(limited=True, retry_after=retry_after(answer))
     if not succeeded(answer, shape, document):
