@@ -150,14 +150,19 @@ def test_a_refusal_is_told(held: Held, client: httpx.Client, upstream: Upstream)
     assert client.post(url, json=PAYMENT).headers["clyra-approval"] != packet  # a new request is a new question
 
 
-def test_a_tool_call_is_held_in_its_own_protocol(held: Held, client: httpx.Client, upstream: Upstream) -> None:
+MCP = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-06-18"}
+
+
+@pytest.mark.parametrize("headers", [MCP, {}], ids=["by its head", "by its shape"])
+def test_a_tool_call_is_held_in_its_own_protocol(
+    held: Held, client: httpx.Client, upstream: Upstream, headers: dict[str, str]
+) -> None:
     call = {
         "jsonrpc": "2.0",
         "id": 7,
         "method": "tools/call",
         "params": {"name": "send_mail", "arguments": {"to": "x"}},
     }
-    headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-06-18"}
 
     def ask() -> httpx.Response | None:
         """Until the check of conversations, which loads at the first one, is quick enough for its budget."""
@@ -165,7 +170,7 @@ def test_a_tool_call_is_held_in_its_own_protocol(held: Held, client: httpx.Clien
         return answer if "clyra-approval" in answer.headers else None
 
     held_back = _wait_for(ask)
-    assert held_back.json()["error"]
+    assert (held_back.json()["id"], bool(held_back.json()["error"])) == (7, True)
     assert not upstream.journal.requests("/mcp")
 
 
