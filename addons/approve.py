@@ -44,13 +44,16 @@ class Approve:
         exchange = exchange_of(flow)
         if exchange is None or exchange.denial is not None:
             return None
-        if KEY not in exchange.extensions and not _held(exchange):
+        held = _held(exchange)
+        if KEY not in exchange.extensions and not held:
             return None
-        return self._ask(flow, exchange)
-
-    async def _ask(self, flow: HTTPFlow, exchange: Exchange) -> None:
         if exchange.identity.auth == "none":  # the process behind the connection may have been found meanwhile
             exchange.identity = resolve_caller(flow.client_conn, self._runtime, flow.request.headers).identity
+        if self._runtime.policy.current.approvals.idle and not held:
+            return None  # nothing can ask, and most workers never need a gate
+        return self._ask(exchange)
+
+    async def _ask(self, exchange: Exchange) -> None:
         payload = payload_of(exchange)
         findings = collect_findings(exchange)
         if payload is None or self._late is None:
@@ -58,8 +61,6 @@ class Approve:
                 self._refuse(exchange, Outcome(Standing.UNREACHABLE, code="payload unknown"))
             return
         approvals = self._runtime.policy.current.approvals
-        if approvals.idle and not _held(exchange):
-            return  # nothing can ask, and most workers never need a gate
         gate = await self._late.made()
         outcome = await gate.decide(exchange, payload, findings, approvals, await _facts(exchange, approvals))
         if not outcome.goes_on:
