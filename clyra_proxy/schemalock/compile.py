@@ -26,7 +26,8 @@ class CompiledSchema:
 
     source: where it came from, for people. whole: judges a parsed document. names: every property name the schema
     spells out (only those appear in findings). exact: integers beyond 64 bits change its verdicts, so texts that hold
-    such are parsed exactly. plan: how to apply it piece by piece, or None; blocked: why not, then.
+    such are parsed exactly. plan: how to apply it piece by piece, or None; blocked: why not, then. each: judges
+    a list of such documents at once; None where nobody asked, or where the schema's own names could lead elsewhere.
     """
 
     source: str
@@ -36,6 +37,7 @@ class CompiledSchema:
     exact: bool
     plan: Plan | None = None
     blocked: str = ""
+    each: jsonschema_rs.Validator | None = None
 
 
 class Compiler:
@@ -82,15 +84,34 @@ def compile_schema(
     formats: bool | None = None,
     backtracking: bool = False,
     plan: bool = True,
+    each: bool = False,
 ) -> CompiledSchema:
     """Compile a document of draft 2020-12. resources: other documents it refers to, by absolute URI.
 
     formats: true asserts `format`, None leaves it an annotation as the draft says. plan: false makes no streaming
-    plan (parts and events are small). Raises SchemaError when it does not compile; hostile documents must have been
-    refused before (`clyra_proxy.schemalock.hostile`).
+    plan (parts and events are small). each: also makes the validator of lists. Raises SchemaError when it does not
+    compile; hostile documents must have been refused before (`clyra_proxy.schemalock.hostile`).
     """
     compiler = Compiler(document, resources or {}, formats=formats, backtracking=backtracking)
     whole = compiler.whole()
     made, blocked = make_plan(document, compiler.derived) if plan else (None, "not asked for")
     documents = (document, *(resources or {}).values())
-    return CompiledSchema(source, document, whole, property_names(documents), is_exact(documents), made, blocked)
+    every = compiler.derived({"items": {"$ref": BASE}}) if each and _names_no_place(document) else None
+    return CompiledSchema(source, document, whole, property_names(documents), is_exact(documents), made, blocked, every)
+
+
+_NAMELESS = frozenset({"$schema", "$comment", "$defs", "$ref"})
+
+
+def _names_no_place(document: Schema) -> bool:
+    """Whether a document gives itself and its parts no names, so that it means the same wherever it is referred to."""
+    stack: list[Any] = [document]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if any(name.startswith("$") and name not in _NAMELESS for name in node):
+                return False
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return True

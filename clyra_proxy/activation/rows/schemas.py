@@ -31,16 +31,18 @@ class RowSchema:
         """Read and compile a file. Raises SchemaError."""
         schema = to_2020_12(load_document(base_dir / name, name=name).value, source=name)
         inspect_schema(schema, source=name)
-        return cls(compile_schema(schema, source=name, plan=False), rule)
+        return cls(compile_schema(schema, source=name, plan=False, each=True), rule)
 
     def judge(self, group: Group) -> Iterator[RowSignal]:
-        is_valid = self._schema.whole.is_valid
+        rows = [values if type(values) is dict else dict(values) for values in values_of(group.rows)]
+        schema = self._schema
+        if schema.each is not None and schema.each.is_valid(rows):
+            return  # most batches
         bad: dict[tuple[str, str], list[int]] = {}
-        for at, given in enumerate(values_of(group.rows)):
-            values = given if type(given) is dict else dict(given)
-            if not is_valid(values):
-                found = first_objection(self._schema.whole, values)
-                place = pointer(found.path, self._schema.names)
+        for at, values in enumerate(rows):
+            if not schema.whole.is_valid(values):
+                found = first_objection(schema.whole, values)
+                place = pointer(found.path, schema.names)
                 bad.setdefault((place, found.keyword), []).append(group.rows[at].index)
-        for (place, keyword), rows in bad.items():
-            yield RowSignal("rows.invalid", tuple(rows), path=place, detail={"keyword": keyword, "by": self._rule})
+        for (place, keyword), which in bad.items():
+            yield RowSignal("rows.invalid", tuple(which), path=place, detail={"keyword": keyword, "by": self._rule})
