@@ -86,7 +86,7 @@ def _shapes(rows: Sequence[Row]) -> Iterator[Shape]:
 
 def _shape(fields: tuple[str, ...], rows: Sequence[Row], values: Sequence[Mapping[str, Any]]) -> Shape:
     columns = tuple(zip(*[one.values() for one in values], strict=True)) if fields else ()
-    return Shape(fields, rows, columns, tuple(set(map(type, column)) for column in columns))
+    return Shape(fields, rows, columns, tuple([set(map(type, column)) for column in columns]))
 
 
 def rows_by_operation(batch: Batch) -> dict[Operation, Sequence[Row]]:

@@ -8,7 +8,7 @@ tells the sender to come again (429, never 5xx).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
@@ -36,7 +36,7 @@ _HELD = 8192  # exchanges whose counts may still be given back
 class _Taken:
     """What a group was counted as. rows: positions in the batch."""
 
-    rows: frozenset[int]
+    rows: Sequence[int]
     counts: tuple[Count, ...]
     pace: Pace | None
     group: Group
@@ -138,7 +138,8 @@ class RowsInspector:
         if held is None:
             return
         for one in held.taken:
-            self._give_back(one, len(one.rows - forwarded), inspection.now)
+            if not forwarded.issuperset(one.rows):
+                self._give_back(one, len(set(one.rows) - forwarded), inspection.now)
         if held.duplicates is not None:
             held.duplicates.settle(inspection, forwarded, status, body)
 
@@ -176,7 +177,7 @@ class RowsInspector:
             told.signals.extend(slowed)
             admitted = tuple(count for count, answer in pairs if answer.admitted)
             pace = None if slowed else group.plan.pace
-            held.taken.append(_Taken(frozenset(indices(group.rows)), admitted, pace, group))
+            held.taken.append(_Taken(indices(group.rows), admitted, pace, group))
 
     def _counts(self, group: Group) -> list[Count]:
         """The counters of a group; that of shares is the last."""
@@ -217,8 +218,6 @@ class RowsInspector:
             return [_lost(rule, loss)]
 
     def _give_back(self, one: _Taken, rows: int, now: float) -> None:
-        if not rows:
-            return
         additions = [Addition(count.key, -rows, count.window_s) for count in one.counts]
         if additions:
             self._state.add_all(additions, now)
