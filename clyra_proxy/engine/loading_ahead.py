@@ -2,8 +2,8 @@
 
 Guarantees: it begins when the worker has said that it is ready, so it delays no start, and what comes meanwhile waits
 only for what is left; a new policy has it done before it is in force; it runs in one thread that hands the interpreter
-over every HANDOVER_S, so the event loop goes on; a worker that leaves does not wait for it. What cannot be loaded is
-said once, and each conversation finds it failing: closed.
+over every HANDOVER_S, so the event loop goes on; a worker that leaves does not wait for it (`is_loading`). What cannot
+be loaded is said once, and each conversation finds it failing: closed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,21 @@ log = logging.getLogger("clyra.worker")
 _one_at_a_time = threading.Lock()
 
 
-def load_ahead(policy: CompiledPolicy) -> None:
-    """Begin to load what `policy` will need, if it needs anything before it is asked."""
+def load_ahead(policy: CompiledPolicy) -> threading.Thread | None:
+    """Begin to load what `policy` will need; the thread that does, None where it needs nothing before it is asked."""
     conversations = expects_conversations(policy.document)
-    if conversations or not policy.approvals.idle:
-        job = threading.Thread(
-            target=_load, args=(policy,), kwargs={"conversations": conversations}, name="load ahead", daemon=True
-        )
-        job.start()
+    if not conversations and policy.approvals.idle:
+        return None
+    job = threading.Thread(
+        target=_load, args=(policy,), kwargs={"conversations": conversations}, name="load ahead", daemon=True
+    )
+    job.start()
+    return job
+
+
+def is_loading() -> bool:
+    """Whether it goes on. The interpreter must not end beneath it: a thread amid a library in C++ would be torn."""
+    return _one_at_a_time.locked()
 
 
 def load_for(policy: CompiledPolicy, before: CompiledPolicy) -> None:

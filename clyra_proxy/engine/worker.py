@@ -24,6 +24,7 @@ from clyra_proxy.enforcement.halt.desk import HaltDesk
 from clyra_proxy.engine.control import Channel, Message
 from clyra_proxy.engine.drain import drain
 from clyra_proxy.engine.launch import WorkerConfig
+from clyra_proxy.engine.loading_ahead import is_loading
 from clyra_proxy.engine.worker_engine import WorkerEngine
 from clyra_proxy.errors import ClyraError
 from clyra_proxy.watchdog import WATCHDOG
@@ -168,7 +169,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # the supervisor speaks for the terminal and the operator
     WATCHDOG.start()
-    return asyncio.run(serve(int(sys.argv[1])))
+    status = asyncio.run(serve(int(sys.argv[1])))
+    if is_loading():
+        logging.shutdown()
+        os._exit(status)  # everything is closed; only the interpreter's own end is left out
+    return status
 
 
 if __name__ == "__main__":

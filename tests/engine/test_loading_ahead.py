@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clyra_proxy.engine.loading_ahead import load_ahead, load_for
+from clyra_proxy.engine.loading_ahead import is_loading, load_ahead, load_for
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.inspection import Inspector, Workshop
 from clyra_proxy.genai.late import LateInspector
@@ -29,12 +29,6 @@ def policy(tmp_path: Path, load: str = "auto", *late: LateInspector) -> Compiled
     return compiled
 
 
-def ends() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "load ahead":
-            thread.join(60)
-
-
 @pytest.fixture
 def made() -> list[str]:
     return []
@@ -42,7 +36,8 @@ def made() -> list[str]:
 
 def late(made: list[str], name: str = "x") -> LateInspector:
     def make() -> Inspector | None:
-        made.append(f"{name} in {threading.current_thread().name}, switching {sys.getswitchinterval() < 0.005}")
+        handing_over = is_loading() and sys.getswitchinterval() < 0.005
+        made.append(f"{name} in {threading.current_thread().name}, handing over {handing_over}")
         return None
 
     return LateInspector(name, make)
@@ -51,17 +46,18 @@ def late(made: list[str], name: str = "x") -> LateInspector:
 def test_in_a_thread_that_hands_over_often(tmp_path: Path, made: list[str]) -> None:
     usual = sys.getswitchinterval()
     compiled = policy(tmp_path, "auto", late(made, "a"), late(made, "b"))
-    load_ahead(compiled)
-    ends()
-    assert made == ["a in load ahead, switching True", "b in load ahead, switching True"]
+    job = load_ahead(compiled)
+    assert job is not None
+    job.join(60)
+    assert not is_loading()
+    assert made == ["a in load ahead, handing over True", "b in load ahead, handing over True"]
     assert compiled.genai is not None
     assert compiled.genai.loaded
     assert sys.getswitchinterval() == usual
 
 
 def test_not_where_none_is_expected(tmp_path: Path, made: list[str]) -> None:
-    load_ahead(policy(tmp_path, "when_needed", late(made)))
-    ends()
+    assert load_ahead(policy(tmp_path, "when_needed", late(made))) is None
     assert made == []
 
 
@@ -86,8 +82,9 @@ def test_what_cannot_be_loaded_is_said_and_fails_when_it_is_used(
 
     compiled = policy(tmp_path, "auto", LateInspector("x", fail))
     with caplog.at_level(logging.ERROR):
-        load_ahead(compiled)
-        ends()
+        job = load_ahead(compiled)
+        assert job is not None
+        job.join(60)
     assert "cannot be loaded" in caplog.text
     assert compiled.genai is not None
     with pytest.raises(PolicyError):
