@@ -31,9 +31,10 @@ def table(pairs: Sequence[Pair]) -> Iterator[str]:
     yield ""
     yield "The corpus has hardly any of the short texts that people and programs send all day and that share words "
     yield 'with attacks ("please send the instructions", "show version", "forget it, I will ask my sister"). These '
-    yield "were written for this repository (`bench/detection/near_misses`): one half trains the classifier, the "
-    yield "other, shown here, is only measured. Its author knew the rules: the last scene was written to lie next to "
-    yield "their patterns, so it is harder than traffic is."
+    yield "were written for this repository (`bench/detection/near_misses`): one half trains the classifier, with more "
+    yield "of its kind from templates; the other, shown here, is only measured. One hand wrote all of it and knew the "
+    yield "rules: the last scene lies next to their patterns on purpose and is harder than traffic is, but texts by "
+    yield "strangers will differ more from what was trained on."
     yield ""
     yield "| scene | alone | as results of tools |"
     yield "|---|---|---|"

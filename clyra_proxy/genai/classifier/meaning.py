@@ -46,22 +46,31 @@ class Words:
     def read(self, reading: Reading, windows: NDArray[np.int64]) -> tuple[Floats, NDArray[np.float64]]:
         """The features of these windows, and how far each is known, from 0 to 1."""
         total = reading.starts.size
-        last = max(1, -(-total // WORDS_PER_BLOCK) - BLOCKS_PER_WINDOW + 1)
-        first = windows * WORDS_PER_BLOCK
-        end = np.minimum(first + BLOCKS_PER_WINDOW * WORDS_PER_BLOCK, total) if last > 1 else np.full_like(first, total)
-        sizes = np.maximum(end - first, 0)
-        rows = np.repeat(np.arange(windows.size), sizes)
-        words = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes - first, sizes)
+        count = max(1, -(-total // WORDS_PER_BLOCK))
+        inside = np.arange(min(count, BLOCKS_PER_WINDOW))
+        blocks = np.unique(windows[:, None] + inside)  # each is looked up once, however many windows share it
+        summed, known, sizes = self._by_block(reading, blocks)
+        there = np.searchsorted(blocks, windows)[:, None] + inside
+        numbers, heard = sizes[there].sum(1), known[there].sum(1)
+        found = np.empty((windows.size, self.scale.size + 1), np.float32)
+        found[:, :-1] = summed[there].sum(1) * (self.scale / np.maximum(heard, 1).astype(np.float32)[:, None])
+        found[:, -1] = np.log1p(numbers) / _COUNTED
+        return found, heard / (_CONTEXT + numbers)
+
+    def _by_block(
+        self, reading: Reading, blocks: NDArray[np.int64]
+    ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+        """Of each block: the sum of its known words, how many these are, and how many words it has."""
+        words = (blocks[:, None] * WORDS_PER_BLOCK + np.arange(WORDS_PER_BLOCK)).ravel()
+        words = words[: np.searchsorted(words, reading.starts.size)]
+        if not words.size:
+            none = np.zeros(blocks.size, np.int64)
+            return np.zeros((blocks.size, self.scale.size), np.float32), none, none
+        edges = np.arange(0, words.size, WORDS_PER_BLOCK)
         places = self._places(reading.span_hashes(reading.starts[words], reading.ends[words]))
-        found = np.zeros((windows.size, self.scale.size + 1), np.float32)
-        known = np.bincount(rows, places < self.hashes.size, windows.size)
-        filled = np.flatnonzero(sizes)
-        if filled.size:
-            starts = (np.cumsum(sizes) - sizes)[filled]
-            found[filled, :-1] = np.add.reduceat(self.vectors[places].astype(np.float32), starts, axis=0)
-        found[:, :-1] *= self.scale / np.maximum(known, 1.0).astype(np.float32)[:, None]
-        found[:, -1] = np.log1p(sizes) / _COUNTED
-        return found, known / (_CONTEXT + sizes)
+        known = np.add.reduceat(places < self.hashes.size, edges, dtype=np.int64)
+        summed = np.add.reduceat(self.vectors[places].astype(np.float32), edges, axis=0)
+        return summed, known, np.diff(edges, append=words.size)
 
     def _places(self, hashes: Hashes) -> NDArray[np.int64]:
         """The row of each word in `vectors`."""
