@@ -15,11 +15,10 @@ from sqlglot import exp
 
 from clyra_proxy.activation.model import Operation
 from clyra_proxy.activation.sql.names import UNKNOWN, name_of, shown
-from clyra_proxy.activation.sql.parsing import GENERIC, Bounds, Statement, read
+from clyra_proxy.activation.sql.parsing import GENERIC, SEVERAL, Bounds, Statement, read
 from clyra_proxy.activation.sql.tokens import OpaqueError
 from clyra_proxy.policy.sql import DIALECTS
 
-_SEVERAL = ("postgres", "snowflake", "mysql", "tsql", "bigquery", "databricks")
 _ANYTHING = frozenset(Operation) - {Operation.SEND}
 _READ_BY_COMMAND = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS", "SET", "USE", "COMMENT", "ANALYZE", "VACUUM"})
 _FRAMES, _SHORT = frozenset({"BEGIN", "START", "COMMIT", "ROLLBACK", "END"}), 2
@@ -51,7 +50,7 @@ def effect_of(texts: Iterable[str], dialect: str = GENERIC) -> Effect:
     known = dialect.casefold() if dialect.casefold() in DIALECTS else GENERIC
     effect = Effect()
     for text in texts:
-        effect |= _in(text, (known,) if known else _SEVERAL)
+        effect |= _in(text, (known,) if known else SEVERAL)
     return effect
 
 

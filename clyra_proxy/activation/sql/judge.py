@@ -21,7 +21,7 @@ from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.facts import Reading, facts_of
 from clyra_proxy.activation.sql.fingerprints import Form, fingerprint, form_of
 from clyra_proxy.activation.sql.names import TableName, shown
-from clyra_proxy.activation.sql.parsing import GENERIC, Bounds, read, tokens_of
+from clyra_proxy.activation.sql.parsing import GENERIC, SEVERAL, Bounds, read, tokens_of
 from clyra_proxy.activation.sql.permitting import Allowed, Permission
 from clyra_proxy.activation.sql.tokens import OpaqueError
 from clyra_proxy.genai.selecting import Names
@@ -29,8 +29,6 @@ from clyra_proxy.policy.sql import SqlSafety
 
 REMEMBERED = 2048
 _LONGEST_REMEMBERED = 16_384
-_SEVERAL = ("postgres", "snowflake", "mysql", "tsql", "bigquery", "databricks")
-"""Dialects that a text of unknown dialect is read in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class SqlJudge:
         self._bounds = Bounds(settings.largest_bytes, settings.deepest)
         self._permissions = tuple(map(Permission, settings.permissions))
         dialects = (
-            frozenset(settings.dialects.values()) | frozenset(settings.tool_calls.dialects.values()) | set(_SEVERAL)
+            frozenset(settings.dialects.values()) | frozenset(settings.tool_calls.dialects.values()) | set(SEVERAL)
         )
         self._maintenance = tuple(Allowed(one, dialects) for one in settings.maintenance)
         self._keys = tuple(
@@ -76,7 +74,7 @@ class SqlJudge:
     def _understand(self, text: str, dialect: str) -> Understood:
         if dialect != GENERIC:
             return self._read(text, dialect)
-        readings = [self._read(text, one) for one in _SEVERAL]
+        readings = [self._read(text, one) for one in SEVERAL]
         if run_together := next((one for one in readings if one.opaque == "run_together"), None):
             return run_together
         readable = [one for one in readings if not one.opaque and not _is_vague(one)]

@@ -25,6 +25,8 @@ logging.getLogger("sqlglot").setLevel(
 
 GENERIC = ""
 """The dialect of nobody in particular."""
+SEVERAL = ("postgres", "snowflake", "mysql", "tsql", "bigquery", "databricks")
+"""Dialects that a text of unknown dialect is read in."""
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
