@@ -1,9 +1,9 @@
 """Train the shipped classifier: `python -m bench.detection.train [--seed N] [--out FILE]`.
 
-Reproducible: the same rows, seed and library versions give the same file. Rows: the corpus without its unverified
-sources, the synthetic rows of `bench.detection.synthesis`, and the near misses that may train. Points are calibrated
-on benign rows of families that the model which scores them has not seen, because a threshold set on known sources is
-ten times too low in the field.
+Reproducible: the same rows, seed and library versions give the same file (arithmetic is kept to one thread). Rows:
+the corpus without its unverified sources, the synthetic rows of `bench.detection.synthesis`, and the near misses that
+may train. Points are calibrated on benign rows of families that the model which scores them has not seen, because a
+threshold set on known sources is ten times too low in the field.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from bench.detection import meanings
 from bench.detection.corpus import Row, read_rows, trainable
@@ -97,7 +98,8 @@ def _fit(corpus: Sequence[Row], library: WordLibrary, seed: int) -> Classifier:
         model.fit(windows.matrix, windows.labels, sample_weight=windows.weights)
     fold, kinds = tables()
     weights: NDArray[np.float32] = np.asarray(model.coef_[0], np.float16).astype(np.float32)
-    meaning = meanings.fit(library.words_of(rows), rows, windows, seed)
+    with threadpool_limits(1):  # sums in another order are other sums
+        meaning = meanings.fit(library.words_of(rows), rows, windows, seed)
     bias = round(float(model.intercept_[0]), 6)
     return Classifier(weights, bias, ((0.0, 0.0),), fold, kinds, meaning, _about(rows, seed))
 
