@@ -1,8 +1,8 @@
 """The body check `approval`: keeps the payload of a request that may need a person, and keeps it from leaving.
 
 An approval is bound to the whole payload, so a request that policy's actions name is collected, bounded, before
-anything of it leaves; so is one that a check may yet find to call a tool. What is larger cannot be shown to anybody and
-is refused where approvals are enforced.
+anything of it leaves; so is one that turns out to call a tool. What is larger cannot be shown to anybody and is refused
+where approvals are enforced.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from clyra_proxy.approvals.classification import CompiledApprovals
 from clyra_proxy.checks import EVERYTHING, BodySession, Violation
 from clyra_proxy.exchange import Exchange
+from clyra_proxy.genai.wire.watching import FOLLOWED
 from clyra_proxy.genai.wire.watching import KEY as WATCHED
 from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase, Seen
 from clyra_proxy.verdict.rules import RULES
@@ -40,15 +41,13 @@ class PayloadCheck:
         """A session where an action of the policy may match, or another check that reads the whole may ask."""
         approvals = self._policy()
         named = approvals.may_match(exchange)
-        asking = named or not _ASKING.isdisjoint(exchange.extensions)
-        if not asking and WATCHED not in exchange.extensions:
+        if not named and _ASKING.isdisjoint(exchange.extensions):
+            if WATCHED in exchange.extensions:
+                exchange.extensions[FOLLOWED] = keep
             return None
         mode = RULES["approval.required"].mode(exchange.route)
         # A check that may ask holds the body itself; here it is only kept.
-        session = PayloadSession(exchange, Mode.ENFORCE if named and mode is Mode.ENFORCE else Mode.SHADOW, named=named)
-        if asking:
-            exchange.extensions[KEY] = session
-        return session
+        return keep(exchange, Mode.ENFORCE if named and mode is Mode.ENFORCE else Mode.SHADOW, named=named)
 
 
 class PayloadSession:
@@ -73,9 +72,6 @@ class PayloadSession:
         """Keep `data`. Raises Violation once, where a payload that policy names is too large to be approved."""
         if self._parts is None:
             return EVERYTHING
-        if KEY not in self._exchange.extensions and not self._may_be_asked():
-            self._parts = None
-            return EVERYTHING
         self._size += len(data)
         self._parts.append(data)
         if self._size <= LARGEST:
@@ -91,13 +87,13 @@ class PayloadSession:
         return EVERYTHING
 
     def finish(self) -> int:
-        if KEY not in self._exchange.extensions and self._may_be_asked():
-            self._exchange.extensions[KEY] = self
         return EVERYTHING
 
-    def _may_be_asked(self) -> bool:
-        """Whether a body that nothing was known of at first is, or may still be, a conversation."""
-        return "genai" in self._exchange.extensions or WATCHED in self._exchange.extensions
+
+def keep(exchange: Exchange, mode: Mode = Mode.SHADOW, *, named: bool = False) -> PayloadSession:
+    """A session that keeps the payload of this exchange, where `payload_of` finds it. named: by policy's actions."""
+    session = exchange.extensions[KEY] = PayloadSession(exchange, mode, named=named)
+    return session
 
 
 def payload_of(exchange: Exchange) -> bytes | None:

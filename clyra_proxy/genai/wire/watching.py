@@ -23,6 +23,8 @@ WATCHED = 64 * 1024
 """Bytes of a body that are kept for a look at its shape; so many of a JSON text SchemaLock holds as well."""
 KEY = "genai-watched"
 """Key in `Exchange.extensions`: the body of the request is watched, and may turn out to be a conversation."""
+FOLLOWED = "genai-followed"
+"""Key in `Exchange.extensions` of a `Follow`: what another check keeps of a body that is one, from its first byte."""
 
 _MEDIA = frozenset({"", "text/plain"})
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
@@ -30,6 +32,8 @@ _OPENING = (b"{", b"[")
 _SAYS_SO = b'"jsonrpc"'
 
 type Adopt = Callable[[], BodySession]
+type Follow = Callable[[Exchange], BodySession]
+"""Opens a session that only keeps: whatever it clears, the conversation clears less."""
 
 
 def may_post_calls(exchange: Exchange) -> bool:
@@ -52,6 +56,7 @@ class WatchingSession:
         self._exchange = exchange
         self._adopt = adopt
         self._conversation: BodySession | None = None
+        self._follower: BodySession | None = None
         self._kept = bytearray()
         self._watching = True
         self._most, self._longest = WATCHED, max(WATCHED, longest)
@@ -69,7 +74,7 @@ class WatchingSession:
     def feed(self, data: bytes) -> int:
         """Keep `data` while it matters. Raises Violation as the session of a conversation does."""
         if self._conversation is not None:
-            return self._conversation.feed(data)
+            return self._converse(self._conversation, data)
         if not self._watching:
             return EVERYTHING
         self._kept += data
@@ -93,6 +98,8 @@ class WatchingSession:
             if tools_called(kept) == ():
                 return self._let_go()
             self._take(kept)
+        if self._follower is not None:
+            self._follower.finish()
         return EVERYTHING if self._conversation is None else self._conversation.finish()
 
     def _take(self, kept: bytes) -> int:
@@ -103,8 +110,15 @@ class WatchingSession:
         ids.feed(kept)
         ids.finish()
         self._conversation = self._adopt()
+        follow: Follow | None = self._exchange.extensions.get(FOLLOWED)
+        self._follower = follow(self._exchange) if follow is not None else None
         self._kept = bytearray()
-        return self._conversation.feed(kept)
+        return self._converse(self._conversation, kept)
+
+    def _converse(self, conversation: BodySession, data: bytes) -> int:
+        if self._follower is not None:
+            self._follower.feed(data)
+        return conversation.feed(data)
 
     def _let_go(self) -> int:
         self._watching = False
