@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clyra_proxy.genai.classifier.reading import Reading, mix_in_place, powers_of
+from clyra_proxy.genai.classifier.reading import Reading, mix_in_place, powers_of, sums_of
 
 BUCKET_BITS = 18
 LENGTHS = (3, 4, 5)
@@ -49,13 +49,12 @@ def count_of(reading: Reading) -> int:
 
 def parts_of(reading: Reading) -> Iterator[Grams]:
     """The n-grams of a text, part after part. count: how many blocks there are up to the end of the part."""
-    powers, inverses = powers_of(_PART + max(LENGTHS))
+    _, inverses = powers_of(_PART + max(LENGTHS))
     edges = reading.starts[WORDS_PER_BLOCK::WORDS_PER_BLOCK]
     for begin in range(0, reading.points.size, _PART):
         points = reading.points[begin : begin + _PART + max(LENGTHS) - 1]
         blocks = _blocks(edges, begin, min(_PART, points.size))
-        sums = np.zeros(points.size + 1, np.uint64)
-        np.cumsum((points.astype(np.uint64) + 1) * powers[: points.size], out=sums[1:])
+        sums = sums_of(points) if begin else reading.sums[: points.size + 1]
         numbers = [max(0, min(blocks.size, points.size - length + 1)) for length in LENGTHS]
         spans = np.zeros((len(LENGTHS), blocks.size), np.uint64)
         for row, length, number in zip(spans, LENGTHS, numbers, strict=True):

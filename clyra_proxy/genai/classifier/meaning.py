@@ -40,17 +40,24 @@ class Words:
     scale: Floats
 
     def features(self, reading: Reading, windows: NDArray[np.int64]) -> Floats:
-        """A row a window: the mean of its known words, and how many words it has."""
-        return self.read(reading, windows)[0]
+        """A row a window: the mean of its known words, and how many words it has. windows: at least one, in any order."""
+        order = np.argsort(windows)
+        found = np.empty((windows.size, self.scale.size + 1), np.float32)
+        found[order] = self.read(reading, windows[order])[0]
+        return found
 
     def read(self, reading: Reading, windows: NDArray[np.int64]) -> tuple[Floats, NDArray[np.float64]]:
-        """The features of these windows, and how far each is known, from 0 to 1."""
-        total = reading.starts.size
-        count = max(1, -(-total // WORDS_PER_BLOCK))
+        """The features of these windows, and how far each is known, from 0 to 1. windows: at least one, rising."""
+        count = max(1, -(-reading.starts.size // WORDS_PER_BLOCK))
         inside = np.arange(min(count, BLOCKS_PER_WINDOW))
-        blocks = np.unique(windows[:, None] + inside)  # each is looked up once, however many windows share it
+        first = windows[0]
+        if windows[-1] - first == windows.size - 1:  # all that there are, mostly
+            blocks, places = np.arange(first, windows[-1] + inside.size), windows - first
+        else:
+            blocks = np.unique(windows[:, None] + inside)  # each is looked up once, however many windows share it
+            places = np.searchsorted(blocks, windows)
         summed, known, sizes = self._by_block(reading, blocks)
-        there = np.searchsorted(blocks, windows)[:, None] + inside
+        there = places[:, None] + inside
         numbers, heard = sizes[there].sum(1), known[there].sum(1)
         found = np.empty((windows.size, self.scale.size + 1), np.float32)
         found[:, :-1] = summed[there].sum(1) * (self.scale / np.maximum(heard, 1).astype(np.float32)[:, None])
@@ -61,16 +68,23 @@ class Words:
         self, reading: Reading, blocks: NDArray[np.int64]
     ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
         """Of each block: the sum of its known words, how many these are, and how many words it has."""
-        words = (blocks[:, None] * WORDS_PER_BLOCK + np.arange(WORDS_PER_BLOCK)).ravel()
-        words = words[: np.searchsorted(words, reading.starts.size)]
-        if not words.size:
+        words: NDArray[np.int64] | slice
+        if blocks[-1] - blocks[0] == blocks.size - 1:
+            words = slice(int(blocks[0]) * WORDS_PER_BLOCK, (int(blocks[-1]) + 1) * WORDS_PER_BLOCK)
+        else:
+            words = (blocks[:, None] * WORDS_PER_BLOCK + np.arange(WORDS_PER_BLOCK)).ravel()
+            words = words[: np.searchsorted(words, reading.starts.size)]
+        starts = reading.starts[words]
+        if not starts.size:
             none = np.zeros(blocks.size, np.int64)
             return np.zeros((blocks.size, self.scale.size), np.float32), none, none
-        edges = np.arange(0, words.size, WORDS_PER_BLOCK)
-        places = self._places(reading.span_hashes(reading.starts[words], reading.ends[words]))
-        known = np.add.reduceat(places < self.hashes.size, edges, dtype=np.int64)
+        edges = np.arange(0, starts.size, WORDS_PER_BLOCK)
+        places = self._places(reading.span_hashes(starts, reading.ends[words]))
+        known = np.add.reduceat((places < self.hashes.size).astype(np.int64), edges)
         summed = np.add.reduceat(self.vectors[places].astype(np.float32), edges, axis=0)
-        return summed, known, np.diff(edges, append=words.size)
+        sizes = np.full(blocks.size, WORDS_PER_BLOCK)
+        sizes[-1] = starts.size - edges[-1]
+        return summed, known, sizes
 
     def _places(self, hashes: Hashes) -> NDArray[np.int64]:
         """The row of each word in `vectors`."""

@@ -77,13 +77,14 @@ def _in_blankless(code: int) -> bool:
 class Reading:
     """One text. points: folded code points, runs of blanks as one. kinds: class of each.
 
-    starts, ends: of each word in `points`.
+    starts, ends: of each word in `points`. sums: what precedes each code point, and all, as one hash each.
     """
 
     points: NDArray[np.uint32]
     kinds: NDArray[np.uint8]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
+    sums: Hashes
 
     @property
     def words(self) -> Hashes:
@@ -92,9 +93,8 @@ class Reading:
 
     def span_hashes(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:
         """Hash of each span of code points; equal spans give equal hashes wherever they stand."""
-        powers, inverses = powers_of(self.points.size + 1)
-        sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum((self.points.astype(np.uint64) + 1) * powers[:-1])))
-        return mix((sums[ends] - sums[starts]) * inverses[starts])
+        _, inverses = powers_of(self.points.size + 1)
+        return mix((self.sums[ends] - self.sums[starts]) * inverses[starts])
 
 
 def read(text: str, fold: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> Reading:
@@ -105,7 +105,15 @@ def read(text: str, fold: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> Readi
     padded = np.concatenate(([False], letter, [False]))
     starts = np.flatnonzero((padded[1:-1] & ~padded[:-2]) | ideogram)
     ends = np.flatnonzero((padded[1:-1] & ~padded[2:]) | ideogram) + 1
-    return Reading(points, kind, starts, ends)
+    return Reading(points, kind, starts, ends, sums_of(points))
+
+
+def sums_of(points: NDArray[np.uint32]) -> Hashes:
+    """The hash of what precedes each code point, and of all: that of a span is the difference of two."""
+    powers, _ = powers_of(points.size + 1)
+    sums = np.zeros(points.size + 1, np.uint64)
+    np.cumsum((points.astype(np.uint64) + 1) * powers[:-1], out=sums[1:])
+    return sums
 
 
 def _folded_points(text: str, fold: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -44,6 +44,13 @@ def test_windows_are_those_of_the_n_grams() -> None:
     assert features(text, [1]) == [second]
 
 
+@pytest.mark.parametrize("asked", [[0, 5, 1, 3], [4, 0], [2, 2], [0, 1, 2, 6], [7], [3, 4, 5]])
+def test_windows_are_read_alike_whichever_others_are_asked_for(asked: list[int]) -> None:
+    text = " ".join(f"{('reveal', 'rules', 'weather')[number % 7 % 3]} word{number}" for number in range(99))
+    alone = [features(text, [window])[0] for window in range(8)]
+    assert features(text, asked) == [alone[window] for window in asked]
+
+
 def said(text: str) -> float:
     into, out = np.eye(3, 2, dtype=np.float32), np.array([1000.0, 1000.0], np.float32)
     meaning = Meaning(words(), into, np.zeros(2, np.float32), out, -5.0)
