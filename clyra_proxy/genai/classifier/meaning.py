@@ -40,7 +40,7 @@ class Words:
     scale: Floats
 
     def features(self, reading: Reading, windows: NDArray[np.int64]) -> Floats:
-        """A row a window: the mean of its known words, and how many words it has. windows: at least one, in any order."""
+        """A row a window: the mean of its known words, and how many words it has. windows: some, in any order."""
         order = np.argsort(windows)
         found = np.empty((windows.size, self.scale.size + 1), np.float32)
         found[order] = self.read(reading, windows[order])[0]
