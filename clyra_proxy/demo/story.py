@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,7 @@ from clyra_proxy.demo.tamper import damage_file, forge_record
 METADATA_URL = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 SELF_TEST = "clyra-selftest"
 SAID = "is every contact valid"
+LOG_LIMIT_S = 20.0
 
 
 class StoryError(Exception):
@@ -125,7 +127,7 @@ class Story:
         return [f'The model answered: "{said}"']
 
     def verdicts(self) -> list[str]:
-        events = [event for event in self.stage.verdicts() if event.get("actor", {}).get("app_name") != SELF_TEST]
+        events = self._logged()
         ours = [event["unmapped"]["clyra"] for event in events]
         missing = [reason for reason in self.refused if not any(entry.get("reason") == reason for entry in ours)]
         _expect(not missing, f"no verdict says {', '.join(missing)}")
@@ -133,6 +135,15 @@ class Story:
         passed = len(events) - len(refused)
         _expect(passed >= self.passed, f"only {passed} verdicts let something through, and {self.passed} calls passed")
         return [f"{passed} exchanges passed; {len(refused)} were refused:", *(_short(event) for event in refused)]
+
+    def _logged(self) -> list[dict[str, Any]]:
+        """The verdicts on our calls. Each is written when its exchange has ended, which may be after its client has."""
+        limit = time.monotonic() + LOG_LIMIT_S
+        while True:
+            events = [event for event in self.stage.verdicts() if event.get("actor", {}).get("app_name") != SELF_TEST]
+            if len(events) >= self.passed + len(self.refused) or time.monotonic() > limit:
+                return events
+            time.sleep(0.1)
 
     def seal(self) -> list[str]:
         """An auditor keeps the trust file and a checkpoint of the log; later he is given the bundle."""
