@@ -121,5 +121,5 @@ def _held(exchange: Exchange) -> bool:
 
 async def _facts(exchange: Exchange, approvals: CompiledApprovals) -> ActionFacts:
     facts = facts_known(exchange)
-    statements = statements_of(exchange) if approvals.asks_what_is_done else []
+    statements = statements_of(exchange, approvals)
     return await asyncio.to_thread(with_statements, facts, statements) if statements else facts

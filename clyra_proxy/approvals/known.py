@@ -1,6 +1,7 @@
 """What the rooms that judged an exchange know of its action: rows, statements of SQL, and calls of tools.
 
-Statements are parsed here once more, which takes time: call it in a thread, and only where a rule asks what is done.
+Statements are parsed here once more, which takes time: only where a rule asks what is done, and to be called in a
+thread.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import replace
 
 from clyra_proxy.activation.model import Batch
 from clyra_proxy.activation.wire.state import state_of as writes_of
+from clyra_proxy.approvals.classification import CompiledApprovals
 from clyra_proxy.approvals.facts import ActionFacts, facts_of_batches
 from clyra_proxy.enforcement.halt.tools import is_made_here
 from clyra_proxy.exchange import Exchange
@@ -25,8 +27,11 @@ def facts_known(exchange: Exchange) -> ActionFacts:
     return facts_of_batches(() if batch is None else (batch,))
 
 
-def statements_of(exchange: Exchange) -> Statements:
-    """The statements that a request carries to a SQL API, or in the arguments of the tools that it calls."""
+def statements_of(exchange: Exchange, approvals: CompiledApprovals) -> Statements:
+    """The statements that a request carries to a SQL API, or in the arguments of the tools that it calls; none where
+    no rule of `approvals` asks what they do."""
+    if not approvals.asks_what_is_done:
+        return []
     batch, talk = _batch_of(exchange), talk_of(exchange)
     found: Statements = [] if batch is None or not batch.statements else [([*batch.statements], batch.dialect)]
     if talk is not None and talk.request is not None:
@@ -38,6 +43,8 @@ def statements_of(exchange: Exchange) -> Statements:
 
 def with_statements(facts: ActionFacts, statements: Statements) -> ActionFacts:
     """`facts` with what the statements do, to which tables."""
+    if not statements:
+        return facts
     from clyra_proxy.activation.sql.effects import effect_of
 
     for texts, dialect in statements:

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from clyra_proxy.approvals.classification import CompiledApprovals
 from clyra_proxy.checks import EVERYTHING, BodySession, Violation
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.wire.watching import FOLLOWED
-from clyra_proxy.genai.wire.watching import KEY as WATCHED
+from clyra_proxy.genai.wire.watching import FOLLOWED, WATCHED
 from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase, Seen
 from clyra_proxy.verdict.rules import RULES
 

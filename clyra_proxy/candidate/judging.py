@@ -153,9 +153,7 @@ class _Judging:
         if payload is None and not held:
             return
         approvals = self._candidate.policy.approvals
-        known = facts_known(ghost)
-        if approvals.asks_what_is_done:
-            known = with_statements(known, statements_of(ghost))
+        known = with_statements(facts_known(ghost), statements_of(ghost, approvals))
         facts = completed(known, ghost.request, payload or b"")
         needed = approvals.requirement(ghost, payload or b"", collect_findings(ghost), facts)
         finding = approval_finding(self._live, ghost, needed) if needed is not None else None

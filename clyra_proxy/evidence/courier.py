@@ -128,12 +128,11 @@ class Courier:
     def _pump(self) -> None:
         """Send the next batch if nothing is in flight: first what was spooled, then what waits in memory."""
         self._pace.stop()
-        connected = self._line.connected
-        if self._busy or (not connected and not self.closing):
-            if not connected:
+        if not self._line.connected:
+            if self._busy or not self.closing:
                 self._spill()
             return
-        if not connected or self._loop.time() < self._refused_until:
+        if self._busy or self._loop.time() < self._refused_until:
             return
         spool = self._spooled()
         if spool is not None:

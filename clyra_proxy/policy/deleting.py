@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from clyra_proxy.exchange import RequestHead
-from clyra_proxy.policy.readings import methods_of, paths_of
+from clyra_proxy.policy.readings import methods_of, parameters_of, paths_of
 
 _VERBS = frozenset({"delete", "destroy", "remove", "purge", "erase", "wipe"})
 _HOW_MANY = frozenset({"batch", "bulk", "mass", "multi", "all", "hard", "soft", "force", "permanently"})
@@ -36,10 +36,7 @@ def _names(request: RequestHead) -> Iterator[str]:
         yield from _last_names(path)
     for target in request.get_all("x-amz-target"):
         yield target.rpartition(".")[2]
-    for part in request.path.partition("?")[2].split("&"):
-        name, _, value = part.partition("=")
-        if name.lower() == "action":
-            yield unquote(value)
+    yield from (value for name, value in parameters_of(request.path) if name == "action")
 
 
 def _last_names(path: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ that lets something go only in all of them; the plain reading alone is `normalis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 from clyra_proxy.exchange import RequestHead
@@ -22,11 +23,15 @@ def methods_of(request: RequestHead) -> frozenset[str]:
     found = {request.method.upper()}
     for name in OVERRIDES:
         found |= {value.strip().upper() for value in request.get_all(name)}
-    for part in request.path.partition("?")[2].split("&"):
-        name, _, value = part.partition("=")
-        if name.lower() in _PARAMETERS:
-            found.add(unquote(value).strip().upper())
+    found |= {value.strip().upper() for name, value in parameters_of(request.path) if name in _PARAMETERS}
     return frozenset(found)
+
+
+def parameters_of(target: str) -> Iterator[tuple[str, str]]:
+    """The parameters in the query of a request target: their names in small letters, their values decoded."""
+    for part in target.partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        yield name.lower(), unquote(value)
 
 
 def paths_of(target: str) -> tuple[str, ...]:

@@ -256,7 +256,7 @@ class CheckingGate:
         """What a check that declined to look has said, else that only the head was seen."""
         exchange = self._exchange
         said = exchange.request_coverage if self._phase is Phase.REQUEST_BODY else exchange.response_coverage
-        return Coverage(Seen.HEADERS_ONLY) if said.seen is Seen.NONE else said
+        return said.or_head()
 
     def go_blind(self) -> None:
         """The body cannot be decoded and nothing enforced needs to see it: let it pass unread, and say so."""

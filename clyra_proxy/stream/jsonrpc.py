@@ -19,7 +19,7 @@ import orjson
 from clyra_proxy.checks import EVERYTHING
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.denial import JSONRPC_ID
-from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase, Seen
+from clyra_proxy.verdict.model import Action, Coverage, Mode, Phase
 from clyra_proxy.verdict.protocol import speaks_jsonrpc
 
 CHECK_ID = "jsonrpc"
@@ -66,8 +66,7 @@ class JsonRpcIdSession:
     @property
     def coverage(self) -> Coverage:
         """Reading an id is not checking: what the other checks have said stands."""
-        said = self._exchange.request_coverage
-        return Coverage(Seen.HEADERS_ONLY) if said.seen is Seen.NONE else said
+        return self._exchange.request_coverage.or_head()
 
     def feed(self, data: bytes) -> int:
         """Look whenever twice as much has come as at the last look."""

@@ -137,6 +137,10 @@ class Coverage:
     def __str__(self) -> str:
         return f"{self.seen}:{self.reason}" if self.reason else str(self.seen)
 
+    def or_head(self) -> Coverage:
+        """This, where anything was said; else that the head was seen."""
+        return Coverage(Seen.HEADERS_ONLY) if self.seen is Seen.NONE else self
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -8,8 +8,7 @@ from clyra_proxy.approvals.classification import compile_approvals
 from clyra_proxy.approvals.payload import PayloadCheck, keep, payload_of
 from clyra_proxy.checks import EVERYTHING, BodySession
 from clyra_proxy.exchange import Exchange
-from clyra_proxy.genai.wire.watching import WATCHED as MOST
-from clyra_proxy.genai.wire.watching import WatchingSession
+from clyra_proxy.genai.wire.watching import MOST_BYTES, WatchingSession
 from clyra_proxy.policy.approvals import Approvals
 from clyra_proxy.verdict.model import Mode, Phase
 from tests.support.exchanges import exchange
@@ -64,7 +63,7 @@ def test_a_long_one_is_kept_from_its_first_byte() -> None:
     made = exchange()
     session = watching(made)
     CHECK.open(made, Phase.REQUEST_BODY)
-    parts = [CALL, *[b" " * MOST] * 20]
+    parts = [CALL, *[b" " * MOST_BYTES] * 20]
     assert not any(session.feed(part) for part in parts)
     session.finish()
     assert payload_of(made) == b"".join(parts)

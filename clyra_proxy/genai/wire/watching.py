@@ -1,9 +1,9 @@
 """Watching a body whose head says nothing of a conversation: a call of a tool is known by its shape.
 
-Rule: a JSON text that is posted is kept until its end, up to WATCHED bytes, and searched once; one that calls a tool
+Rule: a JSON text that is posted is kept until its end, up to MOST_BYTES, and searched once; one that calls a tool
 (`clyra_proxy.genai.protocols.call_shape`) is from then on a conversation of the Model Context Protocol, with all that
 follows: the checks, the answer, denials in its own shape. Nothing of it has left by then where a check can refuse.
-What does not begin as a JSON object or array is let go at its first byte; a longer text at WATCHED, unless what came
+What does not begin as a JSON object or array is let go at its first byte; a longer text there, unless what came
 speaks of a call or of JSON-RPC: then it is kept as long as a conversation would be.
 """
 
@@ -16,12 +16,12 @@ from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.protocols.call_shape import may_call, tools_called
 from clyra_proxy.schemalock.media import Kind, parse_media
 from clyra_proxy.stream.jsonrpc import JsonRpcIdSession
-from clyra_proxy.verdict.model import Coverage, Mode, Seen
+from clyra_proxy.verdict.model import Coverage, Mode
 from clyra_proxy.verdict.protocol import SPOKEN
 
-WATCHED = 64 * 1024
+MOST_BYTES = 64 * 1024
 """Bytes of a body that are kept for a look at its shape; so many of a JSON text SchemaLock holds as well."""
-KEY = "genai-watched"
+WATCHED = "genai-watched"
 """Key in `Exchange.extensions`: the body of the request is watched, and may turn out to be a conversation."""
 FOLLOWED = "genai-followed"
 """Key in `Exchange.extensions` of a `Follow`: what another check keeps of a body that is one, from its first byte."""
@@ -59,17 +59,14 @@ class WatchingSession:
         self._follower: BodySession | None = None
         self._kept = bytearray()
         self._watching = True
-        self._most, self._longest = WATCHED, max(WATCHED, longest)
-        exchange.extensions[KEY] = True
+        self._most, self._longest = MOST_BYTES, max(MOST_BYTES, longest)
+        exchange.extensions[WATCHED] = True
 
     @property
     def coverage(self) -> Coverage:
         """Watching is not checking: what the other checks have said stands."""
         coverage: Coverage | None = getattr(self._conversation, "coverage", None)
-        if coverage is not None:
-            return coverage
-        said = self._exchange.request_coverage
-        return Coverage(Seen.HEADERS_ONLY) if said.seen is Seen.NONE else said
+        return self._exchange.request_coverage.or_head() if coverage is None else coverage
 
     def feed(self, data: bytes) -> int:
         """Keep `data` while it matters. Raises Violation as the session of a conversation does."""
@@ -105,7 +102,7 @@ class WatchingSession:
     def _take(self, kept: bytes) -> int:
         """It is a conversation: what denials must say, and who collects the rest."""
         self._exchange.extensions[SPOKEN] = "mcp"
-        del self._exchange.extensions[KEY]
+        del self._exchange.extensions[WATCHED]
         ids = JsonRpcIdSession(self._exchange)
         ids.feed(kept)
         ids.finish()
@@ -123,5 +120,5 @@ class WatchingSession:
     def _let_go(self) -> int:
         self._watching = False
         self._kept = bytearray()
-        del self._exchange.extensions[KEY]
+        del self._exchange.extensions[WATCHED]
         return EVERYTHING

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clyra_proxy.checks import EVERYTHING
-from clyra_proxy.genai.wire.watching import KEY, WATCHED, WatchingSession
+from clyra_proxy.genai.wire.watching import MOST_BYTES, WATCHED, WatchingSession
 from clyra_proxy.verdict.model import Coverage, Mode, Seen
 from clyra_proxy.verdict.protocol import SPOKEN
 from tests.genai.wire.conftest import Open
@@ -166,14 +166,14 @@ def test_any_split_is_the_same_call_and_nothing_leaves_before(cuts: list[int]) -
     [
         ([b"--boundary"], [EVERYTHING]),
         ([b" \n", b"name,mail"], [0, EVERYTHING]),
-        ([b"{", b"x" * WATCHED], [0, EVERYTHING]),
-        ([b'{"jsonrpc":', b"x" * WATCHED, b"x" * LONGEST], [0, 0, EVERYTHING]),
+        ([b"{", b"x" * MOST_BYTES], [0, EVERYTHING]),
+        ([b'{"jsonrpc":', b"x" * MOST_BYTES, b"x" * LONGEST], [0, 0, EVERYTHING]),
     ],
 )
 def test_it_lets_go_as_soon_as_it_can(parts: list[bytes], marks: list[int]) -> None:
     made = exchange()
     session = WatchingSession(made, Mode.ENFORCE, LONGEST, Collecting)
     assert [session.feed(part) for part in parts] == marks
-    assert KEY not in made.extensions
+    assert WATCHED not in made.extensions
     assert (session.feed(BAD), session.finish()) == (EVERYTHING, EVERYTHING)
     assert SPOKEN not in made.extensions
