@@ -12,9 +12,9 @@ from enum import StrEnum
 from functools import partial
 from itertools import repeat
 from operator import attrgetter
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
-from clyra_proxy.activation.joined import Joined
+from clyra_proxy.activation.joined import Joined, OnDemand
 
 
 class Operation(StrEnum):
@@ -47,7 +47,7 @@ _operation = attrgetter("operation")
 _made = partial(tuple.__new__, Row)  # what the constructor does, without a call in Python for each row
 
 
-class Columns(Sequence[Row]):
+class Columns(OnDemand[Row]):
     """Rows with which one thing is done, kept by columns: a `Row` is made when it is asked for, and most never are.
 
     values, keys: one a row. pointers: at least one a row. start: position of the first row in its batch.
@@ -76,15 +76,9 @@ class Columns(Sequence[Row]):
         done = repeat(self.operation)
         return map(_made, zip(indices(self), self.values, done, self.keys, self.pointers, strict=False))
 
-    @overload
-    def __getitem__(self, at: int) -> Row: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Row]: ...
-    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
-        if isinstance(at, slice):
-            return tuple(self)[at]
-        index = range(len(self.values))[at]
-        return Row(self.start + index, self.values[index], self.operation, self.keys[index], self.pointers[index])
+    def at(self, position: int) -> Row:
+        keys, pointers = self.keys, self.pointers
+        return Row(self.start + position, self.values[position], self.operation, keys[position], pointers[position])
 
 
 def values_of(rows: Sequence[Row]) -> Sequence[Mapping[str, object]]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
-from clyra_proxy.activation.joined import Joined
+from clyra_proxy.activation.joined import Joined, OnDemand
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 
@@ -31,7 +31,7 @@ class Element(NamedTuple):
     pointer: str = ""
 
 
-class ArrayElements(Sequence[Element]):
+class ArrayElements(OnDemand[Element]):
     """All elements of one array. values: as they stand; an `Element` is made when it is asked for.
 
     pointers: at least one an element.
@@ -52,14 +52,7 @@ class ArrayElements(Sequence[Element]):
         parts = zip(repeat(self.container), range(size), self.values, repeat(""), repeat(False), self.pointers)
         return map(_made, parts)
 
-    @overload
-    def __getitem__(self, at: int) -> Element: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Element]: ...
-    def __getitem__(self, at: int | slice) -> Element | Sequence[Element]:
-        if isinstance(at, slice):
-            return list(self)[at]
-        position = range(len(self.values))[at]
+    def at(self, position: int) -> Element:
         return Element(self.container, position, self.values[position], pointer=self.pointers[position])
 
 
