@@ -4,8 +4,7 @@ The first rule of the policy whose conditions all hold says so; an action that n
 finding asks for an approval, and then it is class B. What a condition cannot read counts as if it held: an amount that
 is missing is above every limit. A request line that servers may read in more than one way (`policy.readings`) is held
 by a rule that any reading fits, and let go only by one that all of them fit; so are operations, targets and tools of a
-batch. Pure; patterns are compiled once, when the
-policy is loaded.
+batch. Pure; patterns are compiled once, when the policy is loaded.
 """
 
 from __future__ import annotations
@@ -24,8 +23,9 @@ from clyra_proxy.approvals.pointers import MISSING, look_up
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.approvals import ActionClass, ActionRule, Amount, Approvals
 from clyra_proxy.policy.paths import normalise_path, pattern_source
-from clyra_proxy.policy.readings import methods_of, paths_of
+from clyra_proxy.policy.readings import Readings
 from clyra_proxy.verdict.model import Action, Finding
+from clyra_proxy.verdict.rules import is_named_by
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 
@@ -56,26 +56,26 @@ class _Matcher:
     targets: Any
     agents: Any
 
-    def may_hold(self, exchange: Exchange) -> bool:
-        """The conditions that the head alone settles."""
-        rule, request = self.rule, exchange.request
+    def may_hold(self, exchange: Exchange, line: Readings) -> bool:
+        """The conditions that the head alone settles. line: of its request line."""
+        rule = self.rule
         fits: Callable[[Iterable[object]], bool] = all if rule.class_ is ActionClass.A else any
-        if rule.methods and not fits(method in rule.methods for method in methods_of(request)):
+        if rule.methods and not fits(method in rule.methods for method in line.methods):
             return False
         if rule.destinations and exchange.route.destination not in rule.destinations:
             return False
-        if self.paths is not None and not fits(self.paths.fullmatch(path) for path in paths_of(request.path)):
+        if self.paths is not None and not fits(self.paths.fullmatch(path) for path in line.paths):
             return False
         return self.routes is None or self.routes.fullmatch(exchange.route.id) is not None
 
-    def holds(self, exchange: Exchange, facts: ActionFacts, findings: Sequence[Finding]) -> bool:
+    def holds(self, exchange: Exchange, line: Readings, facts: ActionFacts, findings: Sequence[Finding]) -> bool:
         """Every condition but the amount."""
         rule = self.rule
-        if not self.may_hold(exchange):
+        if not self.may_hold(exchange, line):
             return False
         if rule.operations and not self._fits(facts.operations, {one.value for one in rule.operations}.__contains__):
             return False
-        if rule.findings and not any(_is_of(finding, rule.findings) for finding in findings):
+        if rule.findings and not any(is_named_by(one.rule, name) for one in findings for name in rule.findings):
             return False
         named: tuple[tuple[Any, Collection[str]], ...] = (
             (self.targets, facts.targets),
@@ -108,10 +108,11 @@ class CompiledApprovals:
         self, exchange: Exchange, payload: bytes, findings: Sequence[Finding], facts: ActionFacts
     ) -> Requirement | None:
         """What this action needs, None when it is free. findings: all that was found so far."""
+        line = Readings(exchange.request)
         enforced = [finding for finding in findings if finding.enforced]
         asking = tuple(finding for finding in enforced if finding.action is Action.APPROVE)
         for matcher in self.matchers:
-            if matcher.holds(exchange, facts, enforced):
+            if matcher.holds(exchange, line, facts, enforced):
                 amount, above = _sum_of(matcher.rule.amount, payload)
                 if above:
                     return _required(matcher.rule, amount, asking)
@@ -119,7 +120,8 @@ class CompiledApprovals:
 
     def may_match(self, exchange: Exchange) -> bool:
         """Whether an action could name this request, by what its head says alone."""
-        return any(matcher.may_hold(exchange) for matcher in self.matchers)
+        line = Readings(exchange.request)
+        return any(matcher.may_hold(exchange, line) for matcher in self.matchers)
 
     @property
     def asks_what_is_done(self) -> bool:
@@ -147,10 +149,6 @@ def _globs(patterns: Iterable[str]) -> Any:
     """One pattern (RE2, linear time) for names with `*`; None when there are none."""
     sources = [".*".join(re2.escape(piece) for piece in pattern.split("*")) for pattern in patterns]
     return re2.compile("(?s)" + "|".join(f"(?:{source})" for source in sources)) if sources else None
-
-
-def _is_of(finding: Finding, names: Iterable[str]) -> bool:
-    return any(finding.rule == name or finding.rule.startswith(f"{name}.") for name in names)
 
 
 def _required(rule: ActionRule, amount: tuple[str, str] | None, asking: tuple[Finding, ...]) -> Requirement | None:

@@ -18,6 +18,31 @@ OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 _PARAMETERS = ("_method", "_httpmethod")
 
 
+class Readings:
+    """All readings of one request line; each kind is worked out once, when it is first asked for."""
+
+    __slots__ = ("_methods", "_paths", "_request")
+
+    def __init__(self, request: RequestHead) -> None:
+        self._request = request
+        self._methods: frozenset[str] | None = None
+        self._paths: tuple[str, ...] | None = None
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """As `methods_of`."""
+        if self._methods is None:
+            self._methods = methods_of(self._request)
+        return self._methods
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """As `paths_of`."""
+        if self._paths is None:
+            self._paths = paths_of(self._request.path)
+        return self._paths
+
+
 def methods_of(request: RequestHead) -> frozenset[str]:
     """The request's method, and those that an override in a header or the query names; upper case."""
     found = {request.method.upper()}

@@ -276,6 +276,11 @@ BY_REASON: Mapping[Reason, Rule] = MappingProxyType({rule.reason: rule for rule 
 """Reason -> its rule; the relation is one to one (a test keeps it so)."""
 
 
+def is_named_by(rule: str, name: str) -> bool:
+    """Whether `name`, which is a rule id or a family, speaks of the rule of id `rule`."""
+    return rule == name or rule.startswith(f"{name}.")
+
+
 def is_configurable(name: str) -> bool:
     """True when `name` is a rule or a family whose mode a policy may set."""
     if name in FAMILIES:

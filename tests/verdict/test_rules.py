@@ -8,7 +8,7 @@ from clyra_proxy.verdict import outcome
 from clyra_proxy.verdict.genai_rules import GENAI_REASONS
 from clyra_proxy.verdict.model import Mode, Phase
 from clyra_proxy.verdict.reasons import Reason
-from clyra_proxy.verdict.rules import BY_REASON, FAMILIES, RULES, is_configurable
+from clyra_proxy.verdict.rules import BY_REASON, FAMILIES, RULES, is_configurable, is_named_by
 from tests.support.judging import compiled, route_under
 
 
@@ -35,6 +35,13 @@ def test_fixed_rules_act_in_shadow_and_cannot_be_configured(name: str) -> None:
     assert found is not None
     assert found.enforced
     assert not is_configurable(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "named"), [("json.depth", True), ("json", True), ("jso", False), ("json.dep", False), ("depth", False)]
+)
+def test_a_rule_is_named_by_its_id_and_its_family(name: str, named: bool) -> None:
+    assert is_named_by("json.depth", name) is named
 
 
 def test_a_rule_that_is_off_finds_nothing() -> None:

@@ -6,13 +6,14 @@ it can be seen to take all of it together. A family of findings has all its rule
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice, product
 
 from clyra_proxy.enforcement.contradictions.finding import Witness, example_host
 from clyra_proxy.enforcement.contradictions.languages import common, name_languages, path_language, within
 from clyra_proxy.policy.approvals import ActionRule
 from clyra_proxy.policy.models import PolicyDocument
+from clyra_proxy.verdict.rules import is_named_by
 
 _SETS = ("destinations", "methods", "operations")
 _PATTERNS = ("routes", "tools", "targets", "agents")
@@ -38,7 +39,8 @@ def covers(wide: ActionRule, narrow: ActionRule) -> bool:
         allowed, asked = set(getattr(wide, name)), set(getattr(narrow, name))
         if allowed and (not asked or not asked <= allowed):
             return False
-    if wide.findings and (not narrow.findings or not all(_is_of(one, wide.findings) for one in narrow.findings)):
+    named = all(any(is_named_by(one, name) for name in wide.findings) for one in narrow.findings)
+    if wide.findings and not (narrow.findings and named):
         return False
     for name in _PATTERNS:
         if not within(name_languages(getattr(narrow, name)), name_languages(getattr(wide, name))):
@@ -67,7 +69,3 @@ def witness_of(document: PolicyDocument, rule: ActionRule) -> Witness:
     paths = [path_language(pattern) for pattern in rule.paths]
     path = common(paths, paths) if paths else ""
     return Witness(rule.methods[0] if rule.methods else "POST", host, path or "/", name=", ".join(told))
-
-
-def _is_of(finding: str, names: Sequence[str]) -> bool:
-    return any(finding == name or finding.startswith(f"{name}.") for name in names)

@@ -15,6 +15,7 @@ from typing import Any
 
 from clyra_proxy.genai.rehearsal.runner import Passage
 from clyra_proxy.verdict.model import Action
+from clyra_proxy.verdict.rules import is_named_by
 
 CONTENT = ("injection", "leak", "tools.poisoned", "output.unsafe", "bec", "detector.flagged")
 """Rules and families that speak of what a text says; the others speak of who called what how often."""
@@ -81,14 +82,14 @@ def score(passages: Iterable[Passage], unconfigured: frozenset[str] = frozenset(
 
 
 def _score(passage: Passage, unconfigured: frozenset[str]) -> Scored:
-    findings = [one for one in passage.findings if any(_below(str(one["rule"]), name) for name in CONTENT)]
+    findings = [one for one in passage.findings if any(is_named_by(str(one["rule"]), name) for name in CONTENT)]
     rules = tuple(dict.fromkeys(str(one["rule"]) for one in findings))
     ms = sum(passage.verdict.get("check_us", {}).values()) / 1000
     case = passage.trial.case
     if not passage.verdict:
         result = Result.UNSEEN
     elif case.attack:
-        hits = [one for one in passage.findings if any(_below(str(one["rule"]), name) for name in case.expect)]
+        hits = [one for one in passage.findings if any(is_named_by(str(one["rule"]), name) for name in case.expect)]
         result = _of_attack(passage, hits, unconfigured)
         rules = tuple(dict.fromkeys([*rules, *(str(one["rule"]) for one in hits)]))
     else:
@@ -109,10 +110,6 @@ def _of_attack(passage: Passage, hits: Sequence[dict[str, Any]], unconfigured: f
     if refused and passage.trial.where == "request" and passage.arrived:
         return Result.LEAKED
     return Result.STOPPED
-
-
-def _below(rule: str, name: str) -> bool:
-    return rule == name or rule.startswith(f"{name}.")
 
 
 def summary(scored: Sequence[Scored]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from clyra_proxy.verdict.rules import is_named_by
 from clyra_proxy.verdict.taxonomy import labels_of_rules
 from recorder.export.entry import Entry
 
@@ -208,4 +209,4 @@ def _bounded(table: dict[str, Any] | Counter[str], name: str) -> str:
 
 
 def _one_of(rules: tuple[str, ...], names: tuple[str, ...]) -> str:
-    return next((rule for rule in rules for name in names if rule == name or rule.startswith(f"{name}.")), "")
+    return next((rule for rule in rules for name in names if is_named_by(rule, name)), "")
