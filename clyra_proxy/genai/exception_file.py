@@ -17,7 +17,8 @@ import yaml
 from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.exceptions import ExceptionEntry, ExceptionFile
-from clyra_proxy.policy.load import read_text, validate
+from clyra_proxy.policy.files import read_text
+from clyra_proxy.policy.load import validate
 from clyra_proxy.policy.source import CoreDumper, Source, parse
 
 HEADER = """\

@@ -20,7 +20,8 @@ from pydantic import Field, StringConstraints, field_validator
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.inspection import Inspection, Signal
-from clyra_proxy.policy.load import read_text, validate
+from clyra_proxy.policy.files import read_text
+from clyra_proxy.policy.load import validate
 from clyra_proxy.policy.section import Name, Section
 from clyra_proxy.policy.source import parse
 from clyra_proxy.verdict.genai_rules import ROWS

@@ -12,7 +12,8 @@ import orjson
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from clyra_proxy.policy.load import read_text, validate
+from clyra_proxy.policy.files import read_text
+from clyra_proxy.policy.load import validate
 from clyra_proxy.policy.source import parse
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -12,7 +12,7 @@ from typing import Any
 
 import rfc8785
 
-from clyra_proxy.errors import PolicyError
+from clyra_proxy.policy.files import read_named
 from clyra_proxy.policy.models import PolicyDocument
 
 
@@ -34,7 +34,7 @@ def effective_values(document: PolicyDocument) -> dict[str, Any]:
 
 def file_digests(document: PolicyDocument, base_dir: Path) -> dict[str, str]:
     """SHA-256 (hex) of every file the policy names, by its name as written. Raises PolicyError."""
-    return {name: _digest(base_dir / name, name) for name in referenced_files(document)}
+    return {name: hashlib.sha256(read_named(name, base_dir)).hexdigest() for name in referenced_files(document)}
 
 
 def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
@@ -47,14 +47,3 @@ def referenced_files(document: PolicyDocument) -> tuple[str, ...]:
             if layer.schema_ is not None:
                 files.update(layer.schema_.files)
     return tuple(sorted(file for file in files if file is not None))
-
-
-def _digest(path: Path, name: str) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise PolicyError(
-            f"The policy names the file {name}, which cannot be read.",
-            f"{path}: {error.strerror}.",
-            "File names start from the folder of the policy file.",
-        ) from error

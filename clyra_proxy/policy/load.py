@@ -14,12 +14,11 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from clyra_proxy.errors import PolicyError
+from clyra_proxy.policy.files import read_text
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.problems import Problem, explain
 from clyra_proxy.policy.profiles import profile_chain
 from clyra_proxy.policy.source import Source, parse
-
-MAX_FILE_BYTES = 4 << 20
 
 
 class InvalidPolicyError(PolicyError):
@@ -91,21 +90,3 @@ def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, o
         else:
             result[key] = value
     return result
-
-
-def read_text(path: Path) -> str:
-    """The file's text. Raises PolicyError when it cannot be read, is too large, or is not UTF-8."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-        if len(raw) > MAX_FILE_BYTES:
-            raise PolicyError(f"{path} is larger than {MAX_FILE_BYTES} bytes.", todo="Split schemas out into files.")
-        return raw.decode("utf-8")
-    except OSError as error:
-        raise PolicyError(
-            f"Cannot read the policy {path}.",
-            f"The system says: {error.strerror}.",
-            "Give an existing policy file, or write one with `clyra init`.",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path} is not UTF-8.", f"Byte {error.start} is wrong.", "Save it as UTF-8.") from error

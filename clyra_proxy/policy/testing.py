@@ -17,12 +17,12 @@ import orjson
 from clyra_proxy.checks import BodyCheck
 from clyra_proxy.egress.dial import approve_dial
 from clyra_proxy.egress.head import inspect_head
-from clyra_proxy.errors import PolicyError
 from clyra_proxy.exchange import Destination, Exchange, Identity, RequestHead
 from clyra_proxy.genai.wire.check import GenAiCheck
 from clyra_proxy.genai.wire.offline import judge_offline
 from clyra_proxy.policy.compiler import CompiledPolicy
-from clyra_proxy.policy.load import read_text, validate
+from clyra_proxy.policy.files import read_named, read_text
+from clyra_proxy.policy.load import validate
 from clyra_proxy.policy.models import PolicyDocument
 from clyra_proxy.policy.section import Section
 from clyra_proxy.policy.source import parse
@@ -142,14 +142,7 @@ def _body(request: CaseRequest, base_dir: Path) -> bytes:
         return request.body.encode("utf-8")
     if request.body_file is None:
         return b""
-    try:
-        return (base_dir / request.body_file).read_bytes()
-    except OSError as error:
-        raise PolicyError(
-            f"A test names the body file {request.body_file}, which cannot be read.",
-            f"The system says: {error.strerror}.",
-            "File names start from the folder of the policy file.",
-        ) from error
+    return read_named(request.body_file, base_dir, by="A test")
 
 
 def _differences(expect: CaseExpectation, exchange: Exchange, verdict: Verdict) -> list[str]:

@@ -13,6 +13,7 @@ from clyra_proxy.errors import PolicyError, SchemaError
 from clyra_proxy.policy.compiler import compile_policy
 from clyra_proxy.policy.diff import diff_policies
 from clyra_proxy.policy.editor_schema import editor_schema
+from clyra_proxy.policy.files import MAX_TEXT_BYTES, read_named, read_named_text, read_text
 from clyra_proxy.policy.fingerprint import policy_hash
 from clyra_proxy.policy.load import load_policy, parse_policy
 from clyra_proxy.policy.models import Egress
@@ -97,6 +98,27 @@ def test_files_named_for_events_count_too(tmp_path: Path) -> None:
 def test_a_named_file_that_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"names the file nowhere\.pem"):
         compile_policy(parse_policy("enforcement: {upstream_ca: nowhere.pem}"), tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_said_with_cause_and_remedy(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * (MAX_TEXT_BYTES + 1))
+    (tmp_path / "bytes").write_bytes(b"a\xff")
+    (tmp_path / "text").write_text("ä", "utf-8")
+    assert read_text(tmp_path / "text") == read_named_text("text", tmp_path) == "ä"
+    assert len(read_named("large", tmp_path)) == MAX_TEXT_BYTES + 1
+    for name, what, why in (
+        ("large", f"larger than {MAX_TEXT_BYTES} bytes", ""),
+        ("bytes", "not UTF-8", "Byte 1"),
+        ("none", "none", "No such file"),
+        (".", ".", "Is a directory"),
+    ):
+        for told in (lambda name=name: read_text(tmp_path / name), lambda name=name: read_named_text(name, tmp_path)):
+            with pytest.raises(PolicyError, match=what) as caught:
+                told()
+            assert why in caught.value.why
+            assert caught.value.todo
+    with pytest.raises(PolicyError, match="A test names the file none, which cannot be read"):
+        read_named("none", tmp_path, by="A test")
 
 
 def test_diff_is_of_effective_values(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_aliases_that_explode_are_refused() -> None:
 
 
 def test_a_missing_file_and_a_file_that_is_not_text(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="Cannot read the policy"):
+    with pytest.raises(PolicyError, match=r"Cannot read .*none\.yaml"):
         load_policy(tmp_path / "none.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"listen: \xff\xfe")
     with pytest.raises(PolicyError, match="not UTF-8"):

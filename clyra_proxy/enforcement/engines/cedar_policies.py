@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clyra_proxy.enforcement.engines.cedar_source import Statement, read_file, read_statements
+from clyra_proxy.enforcement.engines.cedar_source import Statement, read_statements
 from clyra_proxy.enforcement.engines.question import example
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.policy.engines import Cedar
+from clyra_proxy.policy.files import read_named_text
 from clyra_proxy.policy.profiles import policies_folder
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _parse_alone(cedar: Any, statement: Statement) -> None:
 
 
 def _schema(cedar: Any, file: str | None, base_dir: Path) -> cedarpy.Schema:
-    text = (policies_folder() / SHIPPED).read_text("utf-8") if file is None else read_file(file, base_dir)
+    text = (policies_folder() / SHIPPED).read_text("utf-8") if file is None else read_named_text(file, base_dir)
     try:
         schema: cedarpy.Schema = (
             cedar.Schema.from_json_str(text) if text.lstrip().startswith("{") else cedar.Schema.from_str(text)
@@ -107,7 +108,7 @@ def _validate(cedar: Any, text: str, schema: cedarpy.Schema, places: Mapping[str
 
 
 def _entities(cedar: Any, file: str | None, schema: cedarpy.Schema, base_dir: Path) -> cedarpy.Entities:
-    text = "[]" if file is None else read_file(file, base_dir)
+    text = "[]" if file is None else read_named_text(file, base_dir)
     try:
         entities: cedarpy.Entities = cedar.Entities.from_json_str(text, schema)
     except ValueError as error:

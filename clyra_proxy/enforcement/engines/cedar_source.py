@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clyra_proxy.errors import PolicyError
-
-LARGEST_FILE = 4 << 20
+from clyra_proxy.policy.files import read_named_text
 
 _PIECES = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"|;|[^/";]+|.', re.DOTALL)
 _BLANK = re.compile(r"(?:\s|//[^\n]*(?:\n|$))*")
@@ -34,25 +32,7 @@ class Statement:
 
 def read_statements(file: str, base_dir: Path) -> list[Statement]:
     """The policies of a file, in order. Raises PolicyError when it cannot be read."""
-    return list(statements_of(file, read_file(file, base_dir)))
-
-
-def read_file(file: str, base_dir: Path) -> str:
-    """The text of a file that the policy names. Raises PolicyError."""
-    try:
-        with (base_dir / file).open("rb") as opened:
-            raw = opened.read(LARGEST_FILE + 1)
-        if len(raw) > LARGEST_FILE:
-            raise PolicyError(f"{file} is larger than {LARGEST_FILE} bytes.", todo="Split it.")
-        return raw.decode("utf-8")
-    except OSError as error:
-        raise PolicyError(
-            f"The policy names the file {file}, which cannot be read.",
-            f"The system says: {error.strerror}.",
-            "File names start from the folder of the policy file.",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{file} is not UTF-8.", f"Byte {error.start} is wrong.", "Save it as UTF-8.") from error
+    return list(statements_of(file, read_named_text(file, base_dir)))
 
 
 def statements_of(file: str, text: str) -> Iterator[Statement]:

@@ -20,7 +20,7 @@ import yaml
 
 from clyra_proxy.errors import StartupError
 from clyra_proxy.home import Home
-from clyra_proxy.policy.load import read_text
+from clyra_proxy.policy.files import read_text
 from clyra_proxy.policy.source import parse
 
 _READY_LIMIT_S = 60.0

@@ -19,7 +19,8 @@ from pydantic import Field
 from clyra_proxy.errors import PolicyError, UsageError
 from clyra_proxy.genai.rehearsal.disguises import DISGUISES
 from clyra_proxy.genai.rehearsal.samples import fill
-from clyra_proxy.policy.load import read_text, validate
+from clyra_proxy.policy.files import read_text
+from clyra_proxy.policy.load import validate
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
 from clyra_proxy.policy.source import parse
