@@ -18,8 +18,10 @@ from clyra_proxy.home import Home
 from recorder.export.entry import entries
 from recorder.layout import Layout
 from recorder.report import html, pdf, text
-from recorder.report.layout import Page, make_page
-from recorder.report.review import Review, gather
+from recorder.report.gathering import gather
+from recorder.report.layout import make_page
+from recorder.report.page import Page
+from recorder.report.review import Review
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -7,7 +7,7 @@ from functools import cache
 from html import escape
 from importlib import resources
 
-from recorder.report.layout import Item, Page, Table
+from recorder.report.page import Item, Page, Table
 from recorder.report.text import plain
 
 _WORDS = {"bad": "Serious:", "warn": "Check:"}

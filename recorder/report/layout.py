@@ -1,64 +1,20 @@
-"""From a review to a page: figures, sections, tables and open items, the same for every format.
-
-The page is plain data. Each renderer escapes for its own format and knows nothing of records.
-"""
+"""From a review to a page: figures, sections and tables, the same for every format."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
-from recorder.attest.outcome import Proof
 from recorder.reading import UNSEALED, Provenance
 from recorder.record import micros_of
+from recorder.report.open_items import numbers_of, open_items
+from recorder.report.page import Figure, Page, Table
 from recorder.report.review import Review, Traffic
 
 TOP: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number to see at a glance. tone: `plain`, `good`, `warn` or `bad`."""
-
-    label: str
-    value: str
-    tone: str = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """numbers: columns that are aligned right. note: stands below; `empty` stands instead when there are no rows."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: frozenset[int] = frozenset()
-    note: str = ""
-    empty: str = "None."
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Something a person should look at. tone: `warn` or `bad`."""
-
-    tone: str
-    text: str
-    records: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A whole report."""
-
-    title: str
-    subtitle: str
-    figures: tuple[Figure, ...]
-    items: tuple[Item, ...]
-    tables: tuple[Table, ...]
-    footer: str
+"""Rows of a table of names."""
 
 
 def make_page(review: Review, made_at: str, *, genai: bool = False, data_changes: bool = False) -> Page:
@@ -86,7 +42,7 @@ def make_page(review: Review, made_at: str, *, genai: bool = False, data_changes
         f"Daily review {day}",
         f"{_origins(review)} - {window}",
         _figures(review),
-        _items(review),
+        open_items(review),
         tuple(tables),
         footer,
     )
@@ -99,7 +55,7 @@ def _origins(review: Review) -> str:
 def _figures(review: Review) -> tuple[Figure, ...]:
     totals, unsafe = review.totals, review.proofs.get("error_passed")
     denied = sum(review.refusals.values())
-    items = _items(review)
+    items = open_items(review)
     return (
         Figure("exchanges", f"{totals['exchanges']:,}"),
         Figure("writes", f"{totals['writes']:,}"),
@@ -112,81 +68,17 @@ def _figures(review: Review) -> tuple[Figure, ...]:
     )
 
 
-def _items(review: Review) -> tuple[Item, ...]:
-    """Open items, the gravest first."""
-    return tuple(sorted(_found(review), key=lambda item: item.tone != "bad"))
-
-
-def _found(review: Review) -> Iterator[Item]:
-    for provenance in review.evidence:
-        if provenance.verdict in ("rejected", "indeterminate"):
-            what = f"The evidence of {provenance.origin} is {provenance.verdict}: {provenance.first}."
-            yield Item("bad" if provenance.verdict == "rejected" else "warn", what)
-    yield from _proved(review, "bad", "error_passed", "exchange passed", "although a check had failed")
-    if review.lost:
-        yield Item("bad", f"{_several(review.lost, 'event')} never reached the log; the gaps are declared below.")
-    yield from _proved(review, "warn", "unknown", "exchange ended", "nobody knows how (crash, cut connection)")
-    for name, scope in review.open_halts.items():
-        yield Item("warn", f"The halt {name} ({scope}) is still in force.")
-    for name, until in review.open_bypasses.items():
-        tone = "bad" if until < review.last_ts else "warn"
-        yield Item(tone, f"The bypass {name} is open; it was set to end at {until[:16]}Z.")
-    for name, (severity, what) in review.open_contradictions.items():
-        yield Item("bad" if severity == "error" else "warn", f"The policy contradiction {name} is open: {what}")
-    overdue = sum(1 for deadline in review.open_requests.values() if deadline and deadline < review.last_ts)
-    if review.open_requests:
-        waiting = _several(len(review.open_requests), "approval request")
-        text = f"{waiting} still open, {overdue:,} beyond the deadline."
-        yield Item("bad" if overdue else "warn", text)
-    yield from _proved(review, "warn", "withheld", "exchange passed", "that a rule in shadow mode would have refused")
-    yield from _proved(review, "warn", "candidate", "exchange is", "decided otherwise by the candidate policy")
-    yield from _proved(review, "warn", "anonymous", "exchange passed", "without anybody knowing the caller")
-    if len(review.policies) > 1:
-        yield Item("warn", f"Policy changed: {len(review.policies)} policies decided on this day.")
-    for event in review.events:
-        if event.kind in ("clock", "erasure"):
-            yield Item("warn", f"{event.text[:1].upper()}{event.text[1:]}.", str(event.seq))
-    yield from _anchoring(review)
-
-
-def _anchoring(review: Review) -> Iterator[Item]:
-    for provenance in review.evidence:
-        if provenance.verdict == UNSEALED:
-            if not review.anchored_ts:
-                yield Item("warn", "Nothing outside has confirmed the log on this day (no sys.anchor record).")
-        elif provenance.anchored_end < provenance.end:
-            tail = provenance.end - max(provenance.anchored_end, provenance.start)
-            yield Item("warn", f"Nothing outside confirms the last {_several(tail, 'record')} of {provenance.origin}.")
-
-
-def _proved(review: Review, tone: str, name: str, what: str, text: str) -> Iterator[Item]:
-    proof = review.proofs.get(name)
-    if proof is not None and proof.count:
-        noun, _, verb = what.partition(" ")
-        yield Item(tone, f"{_several(proof.count, noun)} {verb} {text}.", _numbers(proof))
-
-
-def _several(count: int, noun: str) -> str:
-    """`1 record`, `2 records`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _numbers(proof: Proof) -> str:
-    more = ", ..." if proof.count > len(proof.first) else ""
-    return ", ".join(map(str, proof.first)) + more
-
-
 def _refusals(review: Review) -> Table:
     rows = [(reason, rule, f"{count:,}") for (reason, rule), count in _ranked(review.refusals)]
     proof = review.proofs.get("denied")
-    note = f"Records {_numbers(proof)}." if proof else ""
+    note = f"Records {numbers_of(proof)}." if proof else ""
     return Table("Denied, by reason", ("reason", "rule", "count"), tuple(rows), frozenset({2}), note)
 
 
 def _shadow(review: Review) -> Table:
     rows = [(rule, f"{count:,}") for rule, count in _ranked(review.shadow)]
     proof = review.proofs.get("withheld")
-    note = f"Records {_numbers(proof)}." if proof else ""
+    note = f"Records {numbers_of(proof)}." if proof else ""
     return Table("Would have been denied (shadow rules)", ("rule", "count"), tuple(rows), frozenset({1}), note)
 
 
@@ -194,7 +86,7 @@ def _candidate(review: Review) -> tuple[Table, ...]:
     """Only where a candidate ran and differed."""
     rows = tuple((rule, what, f"{count:,}") for (rule, what), count in _ranked(review.candidate))
     proof = review.proofs.get("candidate")
-    note = f"Records {_numbers(proof)}. `clyra shadow report` has the shares." if proof else ""
+    note = f"Records {numbers_of(proof)}. `clyra shadow report` has the shares." if proof else ""
     columns = ("rule", "what was done", "count")
     return (Table("Decided otherwise by the candidate policy", columns, rows, frozenset({2}), note),) if rows else ()
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from recorder.errors import RecorderError
-from recorder.report.layout import Item, Page, Table
+from recorder.report.page import Item, Page, Table
 from recorder.report.text import plain
 
 _INK, _DIM, _LINE = (27, 31, 39), (91, 100, 114), (217, 222, 230)

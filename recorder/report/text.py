@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from recorder.report.layout import Page, Table
+from recorder.report.page import Page, Table
 
 _MARKS = {"bad": "!!", "warn": " !"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")

@@ -11,7 +11,8 @@ from recorder import seal
 from recorder.export.entry import entries
 from recorder.layout import Layout
 from recorder.reading import open_log
-from recorder.report.review import Review, gather
+from recorder.report.gathering import gather
+from recorder.report.review import Review
 from recorder.verify.bundle import verify_bundle
 from recorder.verify.report import Report
 from tests.support.approval_desk import ApprovalRoom

@@ -15,8 +15,10 @@ from recorder.export.entry import entries
 from recorder.layout import Layout
 from recorder.reading import open_bundle, open_log
 from recorder.report import html, pdf, text
-from recorder.report.layout import Page, make_page
-from recorder.report.review import OTHERS, Review, gather
+from recorder.report.gathering import OTHERS, gather
+from recorder.report.layout import make_page
+from recorder.report.page import Page
+from recorder.report.review import Review
 from tests.recorder.attest.test_computations import PAST, bypass, contradiction, deny, grant, halt, request
 from tests.support.evidence_log import OTHER_POLICY, EvidenceLog, denied, exchange, shadowed
 
@@ -173,7 +175,7 @@ def test_the_same_page_gives_the_same_pdf(page: Page) -> None:
 
 
 def test_names_without_end_cannot_fill_the_page_or_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from recorder.report import review as module
+    from recorder.report import gathering as module
 
     monkeypatch.setattr(module, "MAX_NAMES", 5)
     log = EvidenceLog(tmp_path / "home").write([exchange(f"x{n}", agent={"uid": f"agent-{n}"}) for n in range(40)])
