@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from recorder import dsse, record, statement, strict_json
-from recorder.container import Container, ContainerError, open_container, read_member
+from recorder.container import open_container
+from recorder.container_form import Container, ContainerError, read_member
 from recorder.disclosure import DisclosureError
 from recorder.disclosure_check import MAX_LINE, member_name
 from recorder.repack import repack

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder import database, dsse, note, strict_json, subtrees
-from recorder.container import ContainerError, open_container, read_member
+from recorder.container import open_container
+from recorder.container_form import ContainerError, read_member
 from recorder.errors import RecorderError
 from recorder.layout import Layout
 from recorder.merkle import HASH_SIZE

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import orjson
 
 from recorder import canonical, database, dsse, note, statement
-from recorder.container import Container, ContainerError, open_container, read_member
+from recorder.container import open_container
+from recorder.container_form import Container, ContainerError, read_member
 from recorder.errors import RecorderError, StoreCorruptError
 from recorder.layout import Layout
 from recorder.merkle import Frontier, leaf_hash

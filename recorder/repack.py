@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from recorder import archive, durable, statement
-from recorder.container import Container, ContainerError, open_container
+from recorder.container import open_container
+from recorder.container_form import Container, ContainerError
 from recorder.errors import RecorderError
 
 

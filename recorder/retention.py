@@ -20,7 +20,8 @@ import orjson
 
 from recorder import dsse, durable, statement, strict_json
 from recorder.approval import FOLDER as APPROVALS
-from recorder.container import Container, ContainerError, open_container, read_member
+from recorder.container import open_container
+from recorder.container_form import Container, ContainerError, read_member
 from recorder.disclosure_check import FOLDER as DISCLOSURES
 from recorder.errors import RecorderError
 from recorder.merkle import leaf_hash

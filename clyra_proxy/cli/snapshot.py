@@ -18,7 +18,8 @@ from clyra_proxy.cli.output import print_json
 from clyra_proxy.errors import UsageError
 from clyra_proxy.home import Home
 from recorder import statement
-from recorder.container import ContainerError, open_container
+from recorder.container import open_container
+from recorder.container_form import ContainerError
 from recorder.layout import Layout
 from recorder.local import request_snapshot
 from recorder.snapshot import postgres, statements

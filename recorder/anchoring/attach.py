@@ -22,7 +22,8 @@ from recorder.anchoring.bundled import COSIGNED, RECEIPT, STAMPED, anchor_member
 from recorder.anchoring.errors import AnchorError
 from recorder.anchoring.placed import Receipt, Tip
 from recorder.anchoring.shelf import Shelf
-from recorder.container import Container, ContainerError, open_container, read_member
+from recorder.container import open_container
+from recorder.container_form import Container, ContainerError, read_member
 from recorder.covered import SCHEMAS
 from recorder.timestamp_token import TokenError, imprint_of
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from recorder import dsse, note, rotation, statement
 from recorder import trust as trust_file
-from recorder.container import Container, ContainerError, open_container
+from recorder.container import open_container
+from recorder.container_form import Container, ContainerError
 from recorder.effective_keys import KeyRing, effective_keys
 from recorder.verify import details
 from recorder.verify.attestations import check_attestation

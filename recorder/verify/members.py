@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from recorder.container import Container, ContainerError, read_member
+from recorder.container_form import Container, ContainerError, read_member
 from recorder.statement import STATEMENT, TREE_CONSISTENCY, TREE_END, TREE_LEAVES, TREE_START
 from recorder.verify.report import Place, Report
 

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass
 
 from recorder import note, statement
-from recorder.container import ContainerError
+from recorder.container_form import ContainerError
 from recorder.effective_keys import KeyRing
 from recorder.merkle import Frontier, ProofError
 from recorder.verify.claim import Claim

@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from recorder import archive
-from recorder.container import ContainerError, FolderContainer
+from recorder.container import FolderContainer
+from recorder.container_form import ContainerError
 from recorder.view.page import ViewError
 
 

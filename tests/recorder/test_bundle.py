@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from recorder import archive, database, note, statement, trust
 from recorder.admission import parse_batch
-from recorder.container import ContainerError, ZipContainer, open_container
+from recorder.container import open_container
+from recorder.container_form import ContainerError
 from recorder.errors import SealError, StoreLockedError
 from recorder.keys import LocalKey
 from recorder.layout import Layout
@@ -26,6 +27,7 @@ from recorder.verify.bundle import verify_bundle
 from recorder.verify.codes import CODES
 from recorder.verify.explain import explain
 from recorder.verify.report import Report
+from recorder.zip_container import ZipContainer
 from tests.support.recorder_process import batch_body, intent, outcome
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from recorder import approval, dsse, record_schemas, statement
 from recorder.admission import parse_batch
 from recorder.approval_store import ApprovalStore
-from recorder.container import open_container, read_member
+from recorder.container import open_container
+from recorder.container_form import read_member
 from recorder.layout import Layout
 from recorder.main import prepare
 from recorder.seal import seal_window

@@ -21,7 +21,8 @@ from recorder import canonical, database
 from recorder.anchoring import settings, web
 from recorder.anchoring.placed import Receipt
 from recorder.anchoring.vkeys import log_vkeys
-from recorder.container import open_container, read_member
+from recorder.container import open_container
+from recorder.container_form import read_member
 from recorder.layout import Layout
 from recorder.local import get_status, request_key_change, request_seal
 from recorder.main import prepare

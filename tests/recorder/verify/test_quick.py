@@ -186,7 +186,7 @@ def test_a_second_process_changes_nothing(tmp_path: Path, damage: bool) -> None:
 
 _BROKEN = """
 import sys
-from recorder.container import ContainerError
+from recorder.container_form import ContainerError
 from recorder.merkle import Frontier
 from recorder.verify import passing
 from recorder.verify.records import RecordCheck
