@@ -28,9 +28,6 @@ TREE_END = "tree/end"
 TREE_CONSISTENCY = "tree/consistency"
 TREE_LEAVES = "tree/leaves"
 README = "readme.txt"
-COVERED_DETACHED = frozenset((STATEMENT, TREE_START, TREE_END))
-"""Members that are not listed as subjects: the statement itself, and checkpoints, whose roots are in the predicate."""
-
 MEMBER_NAME = "^[a-z0-9._/-]{1,100}$"
 _HEX64 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _DIGEST = {"type": "object", "additionalProperties": False, "required": ["sha256"], "properties": {"sha256": _HEX64}}

@@ -74,11 +74,6 @@ def add_promotion(home: Home, told: dict[str, Any]) -> str:
     return _append(folder_of(home) / "promotions.ndjson", {"at": time.time(), **told})
 
 
-def read_promotions(home: Home) -> list[dict[str, Any]]:
-    """All promotions, oldest first. Raises PolicyError for a file that was damaged."""
-    return list(_lines(folder_of(home) / "promotions.ndjson"))
-
-
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
     if not file.exists():
         return

@@ -92,13 +92,6 @@ class KeyFolder:
             "Restore it from a copy, or bring in a new one with the root keys: clyra keys revoke, see docs/keys.md.",
         )
 
-    def has_key(self, role: str, key_id: str) -> bool:
-        """Whether the key of that id can be opened."""
-        try:
-            return self.signing_key(role, key_id).key_id == key_id
-        except KeyFileError:
-            return False
-
     def source_key(self, key_name: str) -> bytes | None:
         """The shared secret of a source key: `source`, or one of `sources/<name>.key`. None if there is none."""
         if key_name == "source":

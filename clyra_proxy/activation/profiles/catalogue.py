@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from clyra_proxy.activation.profiles.declaration import DestinationShape
 from clyra_proxy.activation.profiles.destination import DeclaredProfile
@@ -17,8 +16,8 @@ from clyra_proxy.activation.profiles.jobs import Jobs
 from clyra_proxy.activation.profiles.json_body import tokens_of
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.exchange import Destination, RequestHead
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
+from clyra_proxy.policy.shipped import read_data
 from clyra_proxy.state.store import StateStore
 
 AUTO, OFF = "auto", "off"
@@ -29,11 +28,6 @@ def shipped() -> tuple[DestinationShape, ...]:
     """Every shipped destination file, by id. Raises PolicyError."""
     files = sorted((policies_folder() / "destinations").glob("*.yaml"))
     return tuple(sorted((read_data(DestinationShape, file) for file in files), key=lambda shape: shape.id))
-
-
-def read_destination(path: Path) -> DestinationShape:
-    """A destination file of somebody's own. Raises PolicyError with file, line and cause."""
-    return read_data(DestinationShape, path)
 
 
 class Catalogue:

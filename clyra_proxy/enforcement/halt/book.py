@@ -165,12 +165,6 @@ class HaltBook:
                     taken.append(Change(halt, before))
         return taken
 
-    def next_moment(self) -> float | None:
-        """When `tick` will have something to do, as far as is known now."""
-        moments = [halt.override_until for halt in self.standing]
-        moments += [halt.until for halt in self.standing if halt.phase is Phase.HALTED]
-        return min((moment for moment in moments if moment is not None), default=None)
-
     def _begin(self, place: Place, order: Order, now: float) -> Change:
         former = self._halts.get(place)
         lasting = order.lasting_s

@@ -19,9 +19,9 @@ from pydantic import Field, StringConstraints
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.bec.folding import fold, spaced
 from clyra_proxy.genai.bec.spotting import GAP, TAIL, Mark, Spotted, Spotter
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.shipped import read_data
 
 MEMORY_BYTES = 16 << 20
 """Bound of the automaton of raw patterns, which is built as texts need it."""

@@ -15,10 +15,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from clyra_proxy.genai.selecting import Names
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.genai.selecting import NamePattern
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.shipped import read_data
 
 type Money = int
 """Millionths of the currency."""

@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.model import Provenance
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
+from clyra_proxy.policy.shipped import read_data
 
 _NAME = re.compile(r"\$\{([a-z0-9_]+)\}")
 _DEPTH = 8

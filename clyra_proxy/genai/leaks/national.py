@@ -14,9 +14,9 @@ from itertools import islice
 from clyra_proxy.genai.byte_patterns import Pattern
 from clyra_proxy.genai.leaks.leak import Family, Leak
 from clyra_proxy.genai.leaks.nearby import WordIndex, is_bounded
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.shipped import read_data
 
 _WEIGHT = 60
 _AFTER = 60  # characters between a word and the number it names

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from clyra_proxy.errors import PolicyError
 from clyra_proxy.genai.leaks.templates import Template, made_basic, made_jwt
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.shipped import read_data
 
 # Literal text, then at least so many of a class. Read from our own files, never from traffic.
 _HEAD = re.compile(r"((?:[A-Za-z0-9_:!@#/ =-]\??|\\\W)+\[(?:[^\]\\]|\\.)+\])\{(\d+)")

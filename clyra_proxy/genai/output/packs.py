@@ -17,11 +17,11 @@ import re2  # type: ignore[import-untyped]
 from pydantic import Field, StringConstraints
 
 from clyra_proxy.genai.output.views import VIEWS
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.genai.output import Context
 from clyra_proxy.policy.genai.selecting import Expression
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.shipped import read_data
 
 _AFTER = 160
 _MEMORY = 32 << 20

@@ -8,7 +8,7 @@ cannot fill memory; what does not fit is counted together. Times are the recorde
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -158,14 +158,6 @@ class Analysis:
                     self.sequences.append(Sequence(threat.agent, threat.run, past, threat, (first, then)))
                 break
         earlier.append(threat)
-
-
-def analyse(records: Iterable[Entry]) -> Analysis:
-    """Everything the records say."""
-    analysis = Analysis()
-    for entry in records:
-        analysis.add(entry)
-    return analysis
 
 
 def bursts(analysis: Analysis, factor: float = 5.0, least: int = 5) -> Iterator[tuple[int, int, float]]:

@@ -15,12 +15,12 @@ from clyra_proxy.genai.fingerprints import Salt, is_one_agent, run_scope, work_s
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.selecting import Selector
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.genai.tools.labels import Labels
 from clyra_proxy.genai.tools.telling import shown
 from clyra_proxy.policy.genai.tools import ChainRule, Together, Tools
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.shipped import read_data
 from clyra_proxy.state.store import StateStore
 from clyra_proxy.verdict.model import Action
 

@@ -19,12 +19,12 @@ from pydantic import Field
 from clyra_proxy.genai.model import ToolCall
 from clyra_proxy.genai.protocols.json_text import leaves
 from clyra_proxy.genai.selecting import Names
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.genai.tools.conditions import Condition, all_apply
 from clyra_proxy.policy.genai.selecting import Expression
 from clyra_proxy.policy.genai.tools import Label, LabelRule
 from clyra_proxy.policy.profiles import policies_folder
 from clyra_proxy.policy.section import Section
+from clyra_proxy.policy.shipped import read_data
 
 _LONGEST_NAME = 256
 _LONGEST_ARGUMENT, _LONGEST_ARGUMENTS = 512, 16_384

@@ -37,7 +37,6 @@ def test_a_person_halts_and_resumes() -> None:
 def test_a_trigger_recovers_through_probes() -> None:
     book = HaltBook()
     book.halt(BOT, TRIPPED, 0.0)
-    assert book.next_moment() == 60.0
     assert book.tick(59.9) == []
     (probing,) = book.tick(60.0)
     assert (probing.said.kind, probing.halt.phase) == ("probe", Phase.PROBING)

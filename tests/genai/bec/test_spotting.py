@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from clyra_proxy.genai.bec.folding import fold, spaced
 from clyra_proxy.genai.bec.packs import FacetPack, Spelling, load_packs, patterns_of
 from clyra_proxy.genai.bec.spotting import GAP, TAIL, Mark, Spotter
-from clyra_proxy.genai.shipped import read_data
 from clyra_proxy.policy.profiles import policies_folder
+from clyra_proxy.policy.shipped import read_data
 from tests.genai.bec.test_text import MAILS
 
 PATTERNS = [

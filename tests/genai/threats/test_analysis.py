@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from clyra_proxy.genai.threats import analysis as subject
-from clyra_proxy.genai.threats.analysis import MAX_NAMES, OTHERS, analyse, bursts
+from clyra_proxy.genai.threats.analysis import MAX_NAMES, OTHERS, Analysis, bursts
 from clyra_proxy.genai.threats.report import as_document, as_lines
 from recorder.export.entry import Entry
 
@@ -45,6 +46,13 @@ def exchange(
         "data": {"phase": "whole", "exchange": str(seq), "findings": found},
     }
     return Entry(Recorded(record), record)  # type: ignore[arg-type]
+
+
+def analyse(records: Iterable[Entry]) -> Analysis:
+    made = Analysis()
+    for record in records:
+        made.add(record)
+    return made
 
 
 def test_only_findings_with_a_taxonomy_are_threats() -> None:
