@@ -111,7 +111,10 @@ class CompiledPolicy:
         elif method == TUNNEL:
             return destination.tunnel
         else:
-            position = destination.table.find(method, normalise_path(path), bare_media_type(content_type))
+            media = bare_media_type(content_type)
+            position = destination.table.find(method, normalise_path(path), media)
+            if position == NO_RULE and destination.otherwise.read.known:
+                position = destination.table.find_otherwise(method, path, media)
             pair = destination.otherwise if position == NO_RULE else destination.rules[position]
         return pair.read if method in READ_METHODS else pair.write
 

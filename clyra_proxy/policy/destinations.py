@@ -101,7 +101,8 @@ class MatchRule(RouteSettings):
         default_factory=list,
         description="Path patterns without query: `*` matches within one segment, `**` as a segment any number of "
         "segments (`/v1/**` covers /v1 and all below); without either the path must be equal. Matched "
-        "after decoding unreserved escapes, removing dot segments and merging slashes.",
+        "after decoding unreserved escapes, removing dot segments and merging slashes; where no rule matches so, as "
+        "servers read it that ignore case, a last slash or `;` parameters, or decode `%2F` (not with `only_rules`).",
     )
     content_types: list[MediaType] = Field(
         default_factory=list, description="Content types of the request, without parameters; `type/*` covers a family."

@@ -2,17 +2,19 @@
 
 Guarantees: the answer is the one a walk through the policy in the order of its text would give (a property test
 compares the two): the most specific host pattern that accepts the port, then the first rule whose method, path and
-content type all match.
+content type all match. Where none does, a rule still holds for a path that other servers may take for its own, if
+all that read it otherwise take it for that rule's: a rule cannot be walked round by spelling a path otherwise.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from clyra_proxy.policy.destinations import DestinationSettings, MatchRule
 from clyra_proxy.policy.paths import normalise_path, pattern_source
+from clyra_proxy.policy.readings import paths_of
 
 NO_RULE = -1
 
@@ -70,6 +72,31 @@ class RuleTable:
             return position if best == NO_RULE else min(best, position)
         return best
 
+    def find_otherwise(self, method: str, path: str, media: str) -> int:
+        """For a path, as sent, that no rule matches: position of the rule that other servers may take it for.
+
+        Such a server ignores case or a last slash, or reads escaped delimiters, `\\` or segment parameters otherwise.
+        NO_RULE where these readings would not fall under one rule alone.
+        """
+        if not self._rules:
+            return NO_RULE
+        plain, *others = paths_of(path.lower())
+        if (found := self._find_folded(method, plain, media)) != NO_RULE:
+            return found
+        positions = {self._find_folded(method, other, media) for other in others}
+        return positions.pop() if len(positions) == 1 else NO_RULE
+
+    def _find_folded(self, method: str, path: str, media: str) -> int:
+        found = self._folded.find(method, path, media)
+        return found if found != NO_RULE else self._folded.find(method, _turn_last_slash(path), media)
+
+    @cached_property
+    def _folded(self) -> RuleTable:
+        """The same rules with their paths in small letters."""
+        return RuleTable(
+            [rule.model_copy(update={"paths": [path.lower() for path in rule.paths]}) for rule in self._rules]
+        )
+
     def _selection(self, method: str, media: str) -> tuple[dict[str, int], re.Pattern[str] | None, list[int], int]:
         """For one method and content type: exact paths, one alternation of patterns, the first pathless rule."""
         exact: dict[str, int] = {}
@@ -90,6 +117,11 @@ class RuleTable:
                     exact.setdefault(normalise_path(path), position)
         patterns = re.compile("|".join(sources), re.DOTALL) if sources else None
         return exact, patterns, positions, anywhere
+
+
+def _turn_last_slash(path: str) -> str:
+    """The path with the slash at its end that it does not have, or without the one it has."""
+    return path[:-1] if path.endswith("/") and path != "/" else path + "/"
 
 
 def accepts_method(rule: MatchRule, method: str) -> bool:

@@ -1,9 +1,11 @@
 """From a method and a request path to the one operation that an API description declares for it.
 
 Rules: literal segments beat templated ones at every level, a longer literal part beats a shorter one; the path is
-split at `/` first and percent-decoded once, segment by segment; a path that two servers could read differently (an
-encoded slash or backslash, dot segments plain or encoded, empty segments, a broken escape, control characters) matches
-nothing. The index is a tree: a lookup visits each tree level at most as often as it has alternatives there.
+split at `/` first and percent-decoded once, segment by segment. A path that means no operation so, or that two servers
+could read differently (encoded delimiters, dot segments, empty segments, broken escapes), is tried as other servers
+may read it: merged, decoded whole, without segment parameters, with and without a last slash, in any case, and last
+with its delimiters taken for data. What is declared for the path cannot be walked round by spelling it otherwise. The
+index is a tree: a lookup visits each tree level at most as often as it has alternatives there.
 References: OpenAPI 3.1.1 section 4.8.8 (path templating), RFC 3986 sections 2.1 and 3.3, RFC 9110 section 4.2.3.
 """
 
@@ -12,7 +14,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from clyra_proxy.policy.readings import paths_of
 
 _TEMPLATE = re.compile(r"\{[^{}/]+\}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -36,25 +40,34 @@ class Router[T]:
     def __init__(self, base_paths: Iterable[str] = ("",)) -> None:
         self._bases = sorted({_clean_base(base) for base in base_paths} or {()}, key=len, reverse=True)
         self._root: _Node[T] = _Node()
+        self._folded: _Node[T] = _Node()
+        """The same tree with its literals in small letters, for paths that mean nothing as they are spelled."""
 
     def add(self, method: str, template: str, target: T, bases: Iterable[str] | None = None) -> T | None:
         """Declare an operation; returns the one already declared for an equivalent template, which then stays."""
         existing: T | None = None
         for base in self._bases if bases is None else [_clean_base(base) for base in bases]:
-            node = self._root
-            for segment in (*base, *template.lstrip("/").split("/")):
-                node = _child(node, segment)
-            existing = existing or node.methods.get(method.upper())
-            node.methods.setdefault(method.upper(), target)
+            segments = [*base, *template.lstrip("/").split("/")]
+            existing = existing or _plant(self._root, segments, method.upper(), target)
+            _plant(self._folded, [_fold(segment) for segment in segments], method.upper(), target)
         return existing
 
     def find(self, method: str, path: str) -> T | None:
-        """The operation for an origin-form path (a query is ignored), or None."""
+        """The operation that an origin-form path means (a query is ignored), to any server that reads it, or None."""
+        method = method.upper()
         try:
-            segments = split_path(path)
+            found = next(self._matches(self._root, split_path(path), 0, method), None)
         except AmbiguousPath:
-            return None
-        return next(self._matches(self._root, segments, 0, method.upper()), None)
+            found = None
+        return found if found is not None or not path.startswith("/") else self._find_otherwise(method, path)
+
+    def _find_otherwise(self, method: str, path: str) -> T | None:
+        for segments in _other_readings(path):
+            if len(segments) <= _MAX_SEGMENTS:
+                for root, spelled in ((self._root, segments), (self._folded, [part.lower() for part in segments])):
+                    if (found := next(self._matches(root, spelled, 0, method), None)) is not None:
+                        return found
+        return None
 
     def _matches(self, node: _Node[T], segments: list[str], at: int, method: str) -> Iterator[T]:
         if at == len(segments):
@@ -67,6 +80,34 @@ class Router[T]:
         for _, pattern, below in node.templates:
             if pattern.fullmatch(segment):
                 yield from self._matches(below, segments, at + 1, method)
+
+
+def _plant[T](node: _Node[T], segments: Iterable[str], method: str, target: T) -> T | None:
+    """Enter an operation below a node; returns the one that is there already, which then stays."""
+    for segment in segments:
+        node = _child(node, segment)
+    existing = node.methods.get(method)
+    node.methods.setdefault(method, target)
+    return existing
+
+
+def _fold(segment: str) -> str:
+    """A segment of a template with its literal parts in small letters."""
+    pieces, names = _TEMPLATE.split(segment), _TEMPLATE.findall(segment)
+    return "".join(piece.lower() + name for piece, name in zip(pieces, [*names, ""], strict=True))
+
+
+def _other_readings(path: str) -> Iterator[list[str]]:
+    """Segments of the path as other servers may read them: delimiters before data, as it stands before shortened."""
+    readings = paths_of(path)
+    for reading in readings:
+        for spelled in (reading, reading[:-1] if reading.endswith("/") else reading + "/"):
+            try:
+                yield split_path(spelled or "/")
+            except AmbiguousPath:
+                continue
+    plain = readings[0].removesuffix("/")
+    yield [unquote(segment, errors="surrogateescape") for segment in plain[1:].split("/")]
 
 
 def _child[T](node: _Node[T], segment: str) -> _Node[T]:
