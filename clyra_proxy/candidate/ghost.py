@@ -16,7 +16,7 @@ from clyra_proxy.exchange import Exchange
 from clyra_proxy.verdict.model import Finding, Mode, Phase
 from clyra_proxy.verdict.rules import RULES
 
-_MOMENT = frozenset({"halt", "evidence", "lifecycle", "state", "identity"})
+_MOMENT = frozenset({"halt", "evidence", "state", "identity"})
 _MOMENT_RULES = frozenset({"egress.tls_unverified", "egress.self_connect", "body.framing"})
 _UNASKED = frozenset({Standing.FREE, Standing.SHADOW})
 

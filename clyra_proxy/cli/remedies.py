@@ -50,7 +50,6 @@ REMEDIES: Mapping[Reason, str] = MappingProxyType(
         Reason.EVIDENCE_UNAVAILABLE: "Look at the recorder with `clyra status`; nothing leaves unrecorded.",
         Reason.STATE_LOCAL: "Bring the shared store back (`enforcement.state`); until then each replica counts alone.",
         Reason.HALTED: "Somebody halted this traffic; ask them, then resume it.",
-        Reason.SHUTTING_DOWN: _LATER,
         **GENAI_REMEDIES,
         **ACTIVATION_REMEDIES,
     }

@@ -28,7 +28,7 @@ from clyra_proxy.verdict.decide import decide
 from clyra_proxy.verdict.model import Mode, Phase, Verdict
 from clyra_proxy.verdict.rules import RULES
 
-_CIRCUMSTANCES = frozenset({"check", "evidence", "halt", "lifecycle"})
+_CIRCUMSTANCES = frozenset({"check", "evidence", "halt"})
 _IDENTITY = ("identity.required", "identity.rejected")
 _SELF_TEST = "clyra-selftest"
 

@@ -146,7 +146,6 @@ _OUTCOMES: dict[Reason, Outcome] = {
     Reason.EVIDENCE_UNAVAILABLE: Outcome(503, retry_after=5, close_code=1013),
     Reason.STATE_LOCAL: Outcome(503, retry_after=5, close_code=1013),
     Reason.HALTED: Outcome(503, retry_after=30, close_code=1013),
-    Reason.SHUTTING_DOWN: Outcome(503, retry_after=1, close_code=1012),
 }
 
 

@@ -115,4 +115,3 @@ class Reason(StrEnum):
     EVIDENCE_UNAVAILABLE = "evidence_unavailable"  # the record could not be made durable
     STATE_LOCAL = "state_local"  # the shared store is away and this replica counts alone
     HALTED = "halted"
-    SHUTTING_DOWN = "shutting_down"

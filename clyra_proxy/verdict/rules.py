@@ -232,14 +232,6 @@ _CATALOGUE = (
         "The shared store did not answer; limits were counted in this replica alone.",
     ),
     Rule("halt.active", Reason.HALTED, _BLOCK, _HIGH, "Traffic of this scope is halted.", fixed=True),
-    Rule(
-        "lifecycle.shutting_down",
-        Reason.SHUTTING_DOWN,
-        _BLOCK,
-        _LOW,
-        "The proxy is stopping; ask again and another worker answers.",
-        fixed=True,
-    ),
     *(Rule(*row) for row in genai_rules.ROWS),
     *(Rule(*row) for row in activation_rules.ROWS),
 )

@@ -135,7 +135,7 @@ def moment(rule: str, **detail: str) -> Finding:
     return Finding(made.family, rule, made.reason, made.action, Mode.ENFORCE, Phase.REQUEST_HEAD, detail=detail)
 
 
-@pytest.mark.parametrize("rule", ["halt.active", "evidence.unavailable", "lifecycle.shutting_down"])
+@pytest.mark.parametrize("rule", ["halt.active", "evidence.unavailable"])
 def test_what_the_moment_knew_is_taken_over(candidate: Candidate, rule: str) -> None:
     said = judged(candidate, asked("/orders", "POST", moment(rule)), copy_of([b'{"n":1}']))
     assert told(said) == ("agree", "block", (rule,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from clyra_proxy.verdict import outcome
@@ -11,6 +13,8 @@ from clyra_proxy.verdict.reasons import Reason
 from clyra_proxy.verdict.rules import BY_REASON, FAMILIES, RULES, is_configurable, is_named_by
 from tests.support.judging import compiled, route_under
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+
 
 def test_every_reason_has_one_rule_and_one_outcome() -> None:
     assert {rule.reason for rule in RULES.values()} == set(Reason)
@@ -18,6 +22,22 @@ def test_every_reason_has_one_rule_and_one_outcome() -> None:
     for reason in Reason:
         assert 400 <= outcome.of(reason).status < 600
         assert reason in GENAI_REASONS or outcome.of(reason, in_response=True).status >= 500
+
+
+def _makers() -> str:
+    """All code that may make a finding: the rooms and addons, without the catalogue itself."""
+    files = [*(CHECKOUT / "addons").glob("*.py"), *(CHECKOUT / "clyra_proxy").glob("*/**/*.py")]
+    made = [file for file in files if file.parent.name not in ("verdict", "cli")]
+    return "\n".join(file.read_text("utf-8") for file in made)
+
+
+def test_every_rule_is_made_somewhere_and_found_there_by_its_name() -> None:
+    """A reader who has a rule id finds who applies it by searching for it, or for its reason."""
+    code = _makers()
+    lost = [
+        rule.id for rule in RULES.values() if f'"{rule.id}"' not in code and f"Reason.{rule.reason.name}" not in code
+    ]
+    assert not lost
 
 
 def test_rules_are_named_family_dot_rule() -> None:

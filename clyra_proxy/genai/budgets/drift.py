@@ -24,6 +24,8 @@ PREFIX = "drift/"
 KEPT_S = 90 * 86_400
 _REFRESH_S = 86_400
 _LONGEST_NAME = 128
+_RULES = {"prompt": "drift.prompt", "tools": "drift.tools"}
+"""What differs -> the rule that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _prompts(conversation: Conversation) -> list[str]:
 
 
 def _signal(what: str, kind: str, digest: str) -> Signal:
-    return Signal(f"drift.{what}", detail={"kind": kind, "patterns": digest[:12]})
+    return Signal(_RULES[what], detail={"kind": kind, "patterns": digest[:12]})
 
 
 def _text(entry: Known) -> str:

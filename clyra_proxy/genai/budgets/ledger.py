@@ -27,6 +27,8 @@ LEASE_S = 1800
 _KEPT_S = 7200
 _MILLION = 1_000_000
 _TOKENS, _COST, _CALLS, _CONCURRENCY = "tokens", "cost", "rate", "concurrency"
+_RULES = {_TOKENS: "budget.tokens", _COST: "budget.cost", _CALLS: "budget.rate", _CONCURRENCY: "budget.concurrency"}
+"""What a budget counts -> the rule that says it is used up."""
 _MOST = 1 << 53
 
 
@@ -188,4 +190,4 @@ def _signals_of_size(settings: Budget, expected: Expected, inspection: Inspectio
 
 def _signal(limit: _Limit, settings: Budget, used: int) -> Signal:
     detail: dict[str, str | int] = {"kind": "window", "patterns": settings.name, "used": used, "limit": limit.most}
-    return Signal(f"budget.{limit.kind}", detail={**detail, "unit": "millionths"} if limit.kind == _COST else detail)
+    return Signal(_RULES[limit.kind], detail={**detail, "unit": "millionths"} if limit.kind == _COST else detail)
