@@ -155,6 +155,8 @@ def _open_rows(facts: _RouteFacts, judge: Judge, choice: Choice, media: Media) -
         return EventSession(judge, schema, limits, choice.events)
     if media.kind is Kind.FORM:
         return FormSession(judge, schema, limits)
+    if media.kind is Kind.CSV and not media.headed:
+        return StillbornSession(judge, Reason.ROW_INVALID, {"why": "csv without a header"})
     if media.kind is Kind.CSV:
         return CsvSession(judge, schema, limits)
     return None

@@ -1,4 +1,7 @@
-"""What a Content-Type says, as far as SchemaLock cares (RFC 9110 section 8.3, RFC 6838 section 4.2.8)."""
+"""What a Content-Type says, as far as SchemaLock cares (RFC 9110 section 8.3, RFC 6838 section 4.2.8).
+
+Rule: a parameter that is given twice says nothing, since one reader takes the first and another the last.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +43,16 @@ _UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """essence: `type/subtype`, lower case. utf8: the charset parameter is absent or means UTF-8. boundary: as given."""
+    """essence: `type/subtype`, lower case. utf8: the charset parameter is absent or means UTF-8. boundary: as given.
+
+    headed: false where CSV is said to have no header record (RFC 4180 section 3).
+    """
 
     essence: str
     kind: Kind
     utf8: bool
     boundary: str = ""
+    headed: bool = True
 
 
 @lru_cache(maxsize=1024)
@@ -62,10 +69,18 @@ def parse_media(content_type: str) -> Media:
         return Media(essence, kind, True)
     message = Message()
     message["Content-Type"] = content_type.replace("\r", " ").replace("\n", " ")
-    charset = message.get_param("charset", "")
-    boundary = message.get_param("boundary", "")
-    utf8 = isinstance(charset, str) and charset.strip().lower() in _UTF8
-    return Media(essence, kind, utf8, boundary if isinstance(boundary, str) else "")
+    utf8 = _parameter(message, "charset", "twice").strip().lower() in _UTF8
+    headed = _parameter(message, "header", "absent").strip().lower() != "absent"
+    return Media(essence, kind, utf8, _parameter(message, "boundary", ""), headed)
+
+
+def _parameter(message: Message, name: str, repeated: str) -> str:
+    """The value of a parameter, "" when it is absent; `repeated` for one that comes twice or is in a form of its own
+    (RFC 2231)."""
+    found = [value for key, value in message.get_params([], "content-type")[1:] if key.lower() == name]
+    if not found:
+        return ""
+    return found[0] if len(found) == 1 and isinstance(found[0], str) else repeated
 
 
 def covers(pattern: str, essence: str) -> bool:

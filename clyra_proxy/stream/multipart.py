@@ -1,4 +1,8 @@
-"""Cutting a multipart body (RFC 2046 section 5.1, RFC 7578) into part heads and part contents, as they come."""
+"""Cutting a multipart body (RFC 2046 section 5.1, RFC 7578) into part heads and part contents, as they come.
+
+Rule: what one reader takes for content and another for none is refused: text before the first delimiter or after the
+closing one, a field or a name that is given twice.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +57,13 @@ class MultipartSplitter:
 
     def decode(self, data: bytes) -> list[Part]:
         """Parts that began, got content (appended to `Part.content`) or ended. Raises MultipartError."""
+        after = data if self.done else b""
         self._text += data
         touched: list[Part] = []
         while not self.done and self._step(touched):
             pass
+        if self.done and (after or self._text[len(self._delimiter) + 2 :]).strip(b" \t\r\n"):
+            raise MultipartError("epilogue")
         return list(dict.fromkeys(touched))
 
     def flush(self) -> None:
@@ -129,13 +136,15 @@ def _read_head(head: bytes) -> Part:
         name, colon, value = line.partition(b":")
         if not colon or not name or name != name.strip() or name[:1] in (b" ", b"\t"):
             raise MultipartError("part head")
-        if name.lower() in (b"content-disposition", b"content-type") and message.get(name.decode("latin-1")):
+        if name.lower().startswith(b"content-") and message.get(name.decode("latin-1")) is not None:
             raise MultipartError("part head repeated")
         message[name.decode("latin-1")] = value.strip().decode("utf-8", "surrogateescape")
     if message.get("Content-Disposition") is None:
         raise MultipartError("no content disposition")
-    name_found = message.get_param("name", "", "content-disposition")
+    names = [value for key, value in message.get_params([], "content-disposition")[1:] if key.lower() == "name"]
+    if len(names) > 1 or not all(isinstance(name, str) for name in names):
+        raise MultipartError("part name")
     filename = message.get_filename()
     coding = str(message.get("Content-Transfer-Encoding", "")).strip().lower()
     encoded = coding not in ("", "binary", "8bit", "7bit")
-    return Part(str(name_found), filename, message.get("Content-Type", ""), encoded=encoded)
+    return Part("".join(names), filename, message.get("Content-Type", ""), encoded=encoded)

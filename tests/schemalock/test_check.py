@@ -82,11 +82,16 @@ def test_every_media_kind_has_its_session(content_type: str, body: bytes, covera
     ("content_type", "reason"),
     [
         ("application/json; charset=utf-16", Reason.JSON_ENCODING),
+        ("application/json; charset=utf-8; Charset=utf-16", Reason.JSON_ENCODING),
+        ("application/json; charset*=utf-8''utf-8", Reason.JSON_ENCODING),
         ("application/x-ndjson; charset=latin-1", Reason.JSON_ENCODING),
         ("text/plain", Reason.MEDIA_TYPE),
         ("application/xml", Reason.MEDIA_TYPE),
         ("", Reason.MEDIA_TYPE),
         ("multipart/form-data", Reason.ROW_INVALID),
+        ("multipart/form-data; boundary=b; boundary=c", Reason.ROW_INVALID),
+        ("multipart/form-data; boundary=b; boundary*=utf-8''c", Reason.ROW_INVALID),
+        ("text/csv; header=absent", Reason.ROW_INVALID),
     ],
 )
 def test_a_content_type_is_no_way_round_a_schema(content_type: str, reason: Reason) -> None:

@@ -127,6 +127,15 @@ def test_multipart(cuts: list[int]) -> None:
     ]
 
 
+def test_nothing_is_all_that_may_follow_the_closing_delimiter() -> None:
+    splitter = MultipartSplitter("xyz")
+    for data in (MULTIPART, b"", b"\r", b"\n \t\r\n"):
+        splitter.decode(data)
+    splitter.flush()
+    with pytest.raises(MultipartError, match="epilogue"):
+        splitter.decode(b"x")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -136,6 +145,13 @@ def test_multipart(cuts: list[int]) -> None:
         b"--xyzz\r\n" + NAMED + b"\r\n\r\nx\r\n--xyz--",
         b"--xyz\r\n" + NAMED + b"\r\n" + NAMED + b"\r\n\r\nx\r\n--xyz--",
         b"--xyz\r\n folded\r\n\r\nx\r\n--xyz--",
+        b"--xyz\r\n" + NAMED + b"; name=b\r\n\r\nx\r\n--xyz--",
+        b"--xyz\r\n" + NAMED + b"; Name=b\r\n\r\nx\r\n--xyz--",
+        b"--xyz\r\n" + NAMED + b"; name*=utf-8''b\r\n\r\nx\r\n--xyz--",
+        b"--xyz\r\nContent-Disposition: form-data; name*=utf-8''b\r\n\r\nx\r\n--xyz--",
+        b"--xyz\r\n" + NAMED + 2 * b"\r\nContent-Transfer-Encoding: 8bit" + b"\r\n\r\nx\r\n--xyz--",
+        b"--xyz\r\n" + NAMED + b"\r\n\r\nx\r\n--xyz--\r\n--xyz\r\n" + NAMED + b"\r\n\r\ny\r\n--xyz--",
+        b"--xyz\r\n" + NAMED + b"\r\n\r\nx\r\n--xyz--\r\nepilogue",
         b"--xyz\r\nA: " + b"x" * 20_000,
     ],
 )
