@@ -125,7 +125,8 @@ NOBODY = Attribution()
 class Batch:
     """The rows of one request.
 
-    profile: id of the profile. target: the object or table written (`contacts`, `Contact`, `db.schema.table`).
+    profile: id of the profile. target: the object or table written (`contacts`, `Contact`, `db.schema.table`); of a
+    batch for several, their names with commas, and `targets` has one for each row (else it is empty).
     all_or_none: the destination takes all rows or none, so single rows cannot be taken out. statements: SQL texts of a
     SQL API, in order; `rows` is then what is bound to the one statement as lists. idempotency_key: what the sender
     gave, "" when it gave none.
@@ -139,6 +140,12 @@ class Batch:
     all_or_none: bool = False
     attribution: Attribution = NOBODY
     idempotency_key: str = ""
+    targets: tuple[str, ...] = ()
+
+    @property
+    def all_targets(self) -> frozenset[str]:
+        """Everything it writes to, by name."""
+        return frozenset(name for name in (self.targets or (self.target,)) if name)
 
     @property
     def operations(self) -> set[Operation]:

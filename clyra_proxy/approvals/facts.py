@@ -39,7 +39,7 @@ def facts_of_batches(batches: Iterable[Batch], tools: Sequence[str] = ()) -> Act
     """The facts of what the activation gateway read."""
     listed = tuple(batches)
     operations = frozenset(one.value for batch in listed for one in batch.operations)
-    targets = frozenset(batch.target for batch in listed if batch.target)
+    targets = frozenset(name for batch in listed for name in batch.all_targets)
     return ActionFacts(tuple(tools), operations, targets, sum(len(batch.rows) for batch in listed))
 
 

@@ -128,8 +128,19 @@ class _Telling:
             given = []
         if not isinstance(given, list):
             return MISSING
-        every = [self._counted(error) for error in given] + [fill(shape.error, facts) for facts in self._facts]
-        return put(document, tokens_of(shape.errors), every)
+        every = [self._counted(error) for error in given] + self._filled(shape.error)
+        return self._put_more_errors(put(document, tokens_of(shape.errors), every))
+
+    def _put_more_errors(self, document: Any) -> Any:
+        for pointer, template in self._shape.more_errors.items():
+            if made := self._filled(template):
+                found = look(document, tokens_of(pointer))
+                made = [*found, *made] if isinstance(found, list) else made
+                document = put(document, tokens_of(pointer), made)
+        return document
+
+    def _filled(self, template: Any) -> list[Any]:
+        return [made for facts in self._facts if (made := fill(template, facts)) is not MISSING]
 
     def put_counts(self, document: Any) -> Any:
         for pointer, each in self._shape.added.items():

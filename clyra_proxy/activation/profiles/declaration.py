@@ -75,6 +75,10 @@ class AnswerShape(Section):
     rest: Any = Field(None, description="The element of rows that go down with others; else `failure`.")
     errors: Pointer | None = Field(None, description="Array with one element for every failed row.")
     error: Any = Field(None, description="The element of `errors` of a refused row.")
+    more_errors: dict[Pointer, Any] = Field(
+        default_factory=dict,
+        description="Other arrays of failed rows, with their element; rows without it are left out.",
+    )
     error_index: Pointer | None = Field(None, description="Where an element of `errors` counts its row.")
     error_list: Pointer | None = Field(None, description="Where it names the list that it counts in.")
     error_key: Pointer | None = Field(None, description="Where it names its row by the key.")
@@ -109,8 +113,13 @@ class EndpointShape(Section):
     media: Media = Media.JSON
     as_file: bool = Field(False, description="CSV comes as the file of a multipart form, and in no other way.")
     embedded: str = Field("", description="Form field that holds the JSON document, when the body is a form.")
-    split: str = Field("", description="Query parameter that lists ids with commas: rows, or what one row is done to.")
+    split: list[str] = Field(
+        default_factory=list,
+        description="Query parameters that list ids with commas: rows, or what one row is done to.",
+    )
+    each: list[Pointer] = Field(default_factory=list, description="Lists of ids in a row: it is done to each of them.")
     target: Place = ""
+    row_target: Pointer | None = Field(None, description="Where a row says what it is written to, of two members.")
     operation: Operation | Match = Operation.UNKNOWN
     list_operations: dict[str, Operation] = Field(default_factory=dict, description="Name of an array -> operation.")
     rows: list[Pointer] = Field(default_factory=list, description="Arrays of rows (or objects: member name -> row).")
@@ -156,3 +165,5 @@ class DestinationShape(Section):
     endpoints: list[EndpointShape]
     other_writes: bool = Field(True, description="Read writes to other paths as a generic API would be read.")
     ignored: list[str] = Field(default_factory=list, description="`METHOD /path` of calls that change no data.")
+    asks_by: str = Field("", description="Query parameter that makes a POST read, with the value `GET`.")
+    other_answer: Identifier | None = Field(None, description="How writes to other paths are refused; else as generic.")

@@ -8,6 +8,7 @@ so that no new path of a known destination is a way round.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from clyra_proxy.activation.profile import Endpoint
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint, compile_endpoint
@@ -43,7 +44,7 @@ class DeclaredProfile:
         self._jobs = jobs
         self._place = place
         self._endpoints = [compile_endpoint(shape, endpoint) for endpoint in shape.endpoints]
-        self._other = compile_endpoint(shape, _OTHER)
+        self._other = compile_endpoint(shape, _OTHER.model_copy(update={"answer": shape.other_answer}))
         self._ignored: dict[int, list[Template]] = {}
         self._ignored_below: list[Template] = []
         for template in map(Template.compile, shape.ignored):
@@ -73,13 +74,28 @@ class DeclaredProfile:
         for template in (*self._ignored.get(len(call.segments), ()), *self._ignored_below):
             if template.match(call) is not None:
                 return None
+        if self._reads(call):
+            return None
+        found = self._declared(call)
+        if found is None and call.method != head.method:
+            found = self._declared(replace(call, method=head.method))  # a server may not know the override
+        if found is not None:
+            return found
+        if call.method in _READING or not self.shape.other_writes or _asks(call):
+            return None
+        return self._made(self._other, call, {})
+
+    def _reads(self, call: Call) -> bool:
+        """Whether a POST reads, by the parameter with which this API says so."""
+        name = self.shape.asks_by
+        return bool(name) and call.method == "POST" and call.query.get(name, "").upper() == "GET"
+
+    def _declared(self, call: Call) -> DeclaredEndpoint | None:
         for compiled in (*self._fixed.get(len(call.segments), ()), *self._open):
             captures = compiled.template.match(call)
             if captures is not None:
                 return self._made(compiled, call, captures)
-        if call.method in _READING or not self.shape.other_writes or _asks(call):
-            return None
-        return self._made(self._other, call, {})
+        return None
 
     def _made(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str]) -> DeclaredEndpoint:
         special = compiled.shape.special

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from clyra_proxy.activation.joined import Joined, OnDemand
-from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of
+from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, look, look_all, pointer_of, text_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 
 
@@ -84,6 +84,24 @@ def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens 
     return [Element(single, 0, value, whole=True, pointer=pointer_of(single))]
 
 
+def repeated(elements: Sequence[Element], places: tuple[Tokens, ...]) -> tuple[Sequence[Element], list[str]]:
+    """Each element as often as it lists records that the same is done to, with their keys; and "" for one that lists
+    none, or has no id. places: lists of ids, or of objects, in an element."""
+    every: list[Element] = []
+    keys: list[str] = []
+    for element in elements:
+        listed = [
+            text_of(one) for place in places for _, found in look_all(element.value, place) for one in _ids(found)
+        ]
+        every += [element] * (len(listed) or 1)
+        keys += listed or [""]
+    return every, keys
+
+
+def _ids(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if text_of(value) else []
+
+
 _made = partial(tuple.__new__, Element)  # what the constructor does, without a call in Python for each row
 _SPELLED = 1024  # positions of one array whose pointers are kept
 
@@ -97,6 +115,8 @@ def _elements(way: Tokens, value: Any) -> Sequence[Element]:
             Element(way, at, each, name, False, above + pointer_of((name,)))
             for at, (name, each) in enumerate(value.items())
         ]
+    if isinstance(value, (str, int)) and not isinstance(value, bool):  # one id where a list of them is usual
+        return [Element(way, 0, value, whole=True, pointer=above)]
     raise unreadable(Unreadable.WRONG_TYPE)
 
 

@@ -15,12 +15,12 @@ from clyra_proxy.activation.profiles import line_rows
 from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
-from clyra_proxy.activation.profiles.elements import ArrayElements, Element, find_elements, sent_values
+from clyra_proxy.activation.profiles.elements import ArrayElements, Element, find_elements, repeated, sent_values
 from clyra_proxy.activation.profiles.facts import Sent
 from clyra_proxy.activation.profiles.file_parts import find_file
 from clyra_proxy.activation.profiles.form_body import parse_embedded
 from clyra_proxy.activation.profiles.json_body import Tokens, look, parse, text_of, tokens_of
-from clyra_proxy.activation.profiles.json_rows import word_of
+from clyra_proxy.activation.profiles.json_rows import texts_at, word_of
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.spans import without_elements
@@ -44,6 +44,7 @@ class DeclaredEndpoint:
         self.sent = Sent()
         self.media = self.shape.media
         self._elements: Sequence[Element] = []
+        self._done_to: Sequence[str] = ()  # keys of the records, where one change is done to several
         self._boundary = ""  # of the form in which CSV is sent as a file
 
     # reading
@@ -52,16 +53,20 @@ class DeclaredEndpoint:
         self._open(head, body)
         operation = self.operation()
         rows = self.compiled.reading.rows(self.sent.document, self._elements, operation, self.captures)
-        if len(rows) > 1 and self._elements[0].whole:
-            rows = tuple(row._replace(key=id_) for row, id_ in zip(rows, self._listed(self.shape.split), strict=True))
+        if self._done_to:
+            rows = tuple(row._replace(key=key or row.key) for row, key in zip(rows, self._done_to, strict=True))
         return self._batch(head, rows=rows)
 
     def _open(self, head: RequestHead, body: bytes) -> None:
         self.media = self._media(head)
         self.sent.document = self._document(body)
         self._elements = self.elements(self.sent.document)
-        if self.shape.split in self.call.query and len(self._elements) == 1 and self._elements[0].whole:
-            self._elements = list(self._elements) * len(self._listed(self.shape.split))  # the same change to each
+        split = next((name for name in self.shape.split if name in self.call.query), "")
+        if split and len(self._elements) == 1 and self._elements[0].whole:
+            self._done_to = self._listed(split)
+            self._elements = list(self._elements) * len(self._done_to)  # the same change to each
+        elif self.compiled.reading.each:
+            self._elements, self._done_to = repeated(self._elements, self.compiled.reading.each)
         self.sent.elements = sent_values(self._elements)
 
     def elements(self, document: Any) -> Sequence[Element]:
@@ -106,8 +111,9 @@ class DeclaredEndpoint:
 
     def _query(self) -> dict[str, Any]:
         query: dict[str, Any] = {**self.call.query, **self.call.all_values}
-        if (name := self.shape.split) and name in query:
-            query[name] = self._listed(name)
+        query |= {name: self._listed(name) for name in self.shape.split if name in query}
+        if isinstance(text := query.get(self.shape.embedded), str):
+            query[self.shape.embedded] = parse(text.encode("utf-8", "replace"))
         return query
 
     def _listed(self, name: str) -> list[str]:
@@ -125,9 +131,13 @@ class DeclaredEndpoint:
         return given if isinstance(given, Operation) else word_of(self.sent.document, given)
 
     def _batch(self, head: RequestHead, **rest: Any) -> Batch:
+        targets = self.row_targets()
+        several = dict.fromkeys(targets)
+        one = len(several) < 2
         return Batch(
             profile=self.compiled.destination.id,
-            target=self.target(),
+            target=self.target() if one else ",".join(filter(None, several)),
+            targets=() if one else tuple(targets),
             all_or_none=self._asked(self.shape.all_or_none),
             attribution=self._attribution(),
             idempotency_key=self._idempotency(head),
@@ -138,6 +148,11 @@ class DeclaredEndpoint:
         place = self.shape.target
         found = text_of(look(self.sent.document, tokens_of(place))) if place.startswith("/") else ""
         return found or ("" if place.startswith("/") else place.format_map(self.captures))
+
+    def row_targets(self) -> Sequence[str]:
+        """What each row is written to, where rows say so themselves; else nothing."""
+        place = self.compiled.reading.target
+        return () if place is None else texts_at(self.sent.elements, *place)
 
     def _asked(self, condition: bool | Condition) -> bool:
         return condition if isinstance(condition, bool) else holds(condition, self.sent.document)

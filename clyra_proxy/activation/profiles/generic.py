@@ -84,6 +84,8 @@ class GenericEndpoint(DeclaredEndpoint):
         return row if operation is row.operation and key == row.key else row._replace(operation=operation, key=key)
 
     def refused(self, batch: Batch, rejections: Sequence[Rejection]) -> Answer:
+        if (told := super().refused(batch, rejections)) is not None:
+            return told  # another write of a destination whose refusals are known
         detail = rejections[0].message if rejections else "The request was refused by policy."
         body = {
             "type": "about:blank",

@@ -20,6 +20,10 @@ from clyra_proxy.activation.profiles.paths import Call
 
 _DETAIL = "type.googleapis.com/google.ads.googleads.v{}.errors.GoogleAdsFailure"
 _INVALID_ARGUMENT = 3
+_RESPONSES = {"mutateOperations": "mutateOperationResponses"}
+"""List of rows -> list of their results, where it is not `results`."""
+_FIELDS = {"mutateOperations": "mutate_operations", "conversionAdjustments": "conversion_adjustments"}
+"""List of rows -> its name in errors, which is that of the protocol buffer."""
 
 
 class PartialFailureEndpoint(DeclaredEndpoint):
@@ -34,7 +38,8 @@ class PartialFailureEndpoint(DeclaredEndpoint):
             return answer
         refused = {one.index: one for one in rejections}
         kept = [row.index for row in batch.rows if row.index not in refused]
-        given = document.get("results", []) if isinstance(document, dict) else None
+        name = _RESPONSES.get(place_of(batch.rows[0]), "results")
+        given = document.get(name, []) if isinstance(document, dict) else None
         if not isinstance(given, list) or (given and len(given) != len(kept)):
             return None
         told = iter(given or [{}] * len(kept))
@@ -43,7 +48,7 @@ class PartialFailureEndpoint(DeclaredEndpoint):
         document = {
             **document,
             "partialFailureError": self._status(status if isinstance(status, dict) else {}, batch, rejections, kept),
-            "results": results,
+            **({name: results} if name in document else {}),
         }
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return Answer(answer.status, dump(document), headers)
@@ -51,7 +56,7 @@ class PartialFailureEndpoint(DeclaredEndpoint):
     def _status(
         self, given: dict[str, Any], batch: Batch, rejections: Sequence[Rejection], kept: Sequence[int]
     ) -> dict[str, Any]:
-        name = place_of(batch.rows[0])
+        name = _FIELDS.get(place_of(batch.rows[0]), place_of(batch.rows[0]))
         said = [_recounted(error, kept) for error in _errors(given)]
         ours = [
             {

@@ -35,13 +35,17 @@ class RowReading:
         "_plain",
         "_shape",
         "containers",
+        "each",
         "single",
+        "target",
     )
 
     def __init__(self, shape: EndpointShape) -> None:
         self._shape = shape
         self.containers = tuple(tokens_of(pointer) for pointer in shape.rows)
         self.single = None if shape.single is None else tokens_of(shape.single)
+        self.target = None if shape.row_target is None else tokens_of(shape.row_target)
+        self.each = tuple(tokens_of(pointer) for pointer in shape.each)
         self._fields = RowFields(tuple(tokens_of(pointer) for pointer in shape.values), frozenset(shape.envelope))
         self._members = shape.members
         self._lists = shape.list_operations
@@ -120,10 +124,16 @@ class RowReading:
         return tuple(found)
 
     def _member(self, value: Any) -> tuple[Any, Operation]:
-        names = [name for name in value if name in self._members] if isinstance(value, dict) else []
+        names = self._named(value)
+        if not names and isinstance(value, dict) and len(value) == 1:  # the kind of record first: {"campaignOperation":
+            (value,) = value.values()
+            names = self._named(value)
         if len(names) != 1:
             raise unreadable(Unreadable.OPERATION)
         return value[names[0]], self._members[names[0]]
+
+    def _named(self, value: Any) -> list[str]:
+        return [name for name in value if name in self._members] if isinstance(value, dict) else []
 
     def _values_of(self, value: Any, columns: list[str]) -> Mapping[str, object]:
         if isinstance(value, dict):
@@ -188,3 +198,12 @@ def word_of(value: Any, match: Match, unsaid: Operation | None = None) -> Operat
         return unsaid
     folded = found.casefold()
     return next((meaning for word, meaning in match.words.items() if word.casefold() == folded), match.otherwise)
+
+
+def texts_at(values: Sequence[Any], outer: str, inner: str) -> Sequence[str]:
+    """The text that stands at `outer/inner` of each value, "" where none does."""
+    try:
+        found = [value[outer][inner] for value in values]
+    except (KeyError, TypeError, IndexError):
+        found = [look(value, (outer, inner)) for value in values]
+    return _texts_of(found)

@@ -1,7 +1,8 @@
 """Path templates of APIs, matched segment by segment.
 
 Guarantees: what a server would take for the same path is taken for the same here: percent-encoding, doubled and
-trailing slashes and the case of fixed words make no difference, and a method override counts as the method.
+trailing slashes and the case of fixed words make no difference, and a method override counts as the method, but never
+makes a write into something that reads: a server that does not know the override would write.
 Linear in the path. An encoded slash stays inside of its segment.
 """
 
@@ -16,6 +17,8 @@ from clyra_proxy.exchange import RequestHead
 LONGEST = 8192
 """Characters of a path and query; more is no call that an API knows."""
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_PARAMETERS = ("_HttpMethod", "_method")  # Salesforce; Marketo and servers made with Rails
+_WRITING = frozenset({"PUT", "PATCH", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,12 @@ def _method(head: RequestHead, parameters: Mapping[str, str]) -> str:
     method = head.method.upper()
     if method != "POST":
         return method
-    for name in _OVERRIDES:
-        if value := head.get(name):
-            return value.strip().upper()
-    return parameters.get(
-        "_HttpMethod", "DELETE" if parameters.get("method", "").lower() == "delete" else method
-    ).upper()
+    named = next((value for name in _OVERRIDES if (value := head.get(name))), "")
+    named = named or next((value for name in _PARAMETERS if (value := parameters.get(name))), "")
+    if not named and parameters.get("method", "").lower() == "delete":  # Meta; elsewhere it may be any field
+        return "DELETE"
+    named = named.strip().upper()
+    return named if named in _WRITING else method
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clyra_proxy.activation.model import Answer, Batch, Operation, Rejection, Reply, Row
+from clyra_proxy.activation.model import Answer, Batch, Rejection, Reply, Row
 from clyra_proxy.activation.profiles.answers import document_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.elements import Element
@@ -21,15 +21,16 @@ from clyra_proxy.activation.profiles.json_body import dump, look, pointer_of, te
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.salesforce_bulk import ERROR
+from clyra_proxy.activation.profiles.salesforce_calls import (
+    key_of,
+    listed_ids,
+    object_of,
+    only_reads,
+    operation_of,
+    refers,
+)
 from clyra_proxy.exchange import RequestHead
 
-_OPERATIONS = {
-    "POST": Operation.INSERT,
-    "PATCH": Operation.UPDATE,
-    "PUT": Operation.UPSERT,
-    "DELETE": Operation.DELETE,
-}
-_READING = frozenset({"GET", "HEAD"})
 _HALTED = "PROCESSING_HALTED"
 
 
@@ -55,7 +56,7 @@ class CompositeEndpoint(DeclaredEndpoint):
         for at, request in enumerate(requests):
             if not isinstance(request, dict):
                 raise unreadable(Unreadable.WRONG_TYPE)
-            if text_of(request.get("method")).upper() not in _READING:
+            if not only_reads(request):
                 found += self._of_request(at, request)
         return found
 
@@ -65,12 +66,18 @@ class CompositeEndpoint(DeclaredEndpoint):
             way = (self._list, str(at), self._input, "records")
             above = pointer_of(way)
             return [Element(way, number, record, pointer=f"{above}/{number}") for number, record in enumerate(records)]
-        return [Element((self._list,), at, request, pointer=f"/{self._list}/{at}")]
+        one = Element((self._list,), at, request, pointer=f"/{self._list}/{at}")
+        return [one] * (len(listed_ids(request)) or 1)
+
+    def row_targets(self) -> list[str]:
+        return [self._object(element) for element in self._elements]
 
     def target(self) -> str:
-        requests = self.sent.document.get(self._list, ())
-        named = [_object(one, self._input) for one in requests if text_of(one.get("method")).upper() not in _READING]
-        return ",".join(dict.fromkeys(name for name in named if name))
+        return self._object(self._elements[0]) if self._elements else ""
+
+    def _object(self, element: Element) -> str:
+        own = text_of(look(element.value, ("attributes", "type"))) if len(element.container) > 1 else ""
+        return own or object_of(self._request(element), self._input)
 
     def _row(self, index: int, element: Element) -> Row:
         request = self._request(element)
@@ -80,15 +87,17 @@ class CompositeEndpoint(DeclaredEndpoint):
             given = {}
         if not isinstance(given, dict):
             raise unreadable(Unreadable.WRONG_TYPE)
-        operation = _OPERATIONS.get(text_of(request.get("method")).upper(), Operation.UNKNOWN)
-        segments = _segments(request)
-        if operation is Operation.UPDATE and _external(segments):
-            operation = Operation.UPSERT
         values = {name: value for name, value in given.items() if name != "attributes"}
-        key = text_of(given.get("id") or given.get("Id")) or (
-            "" if nested or "sobjects" not in segments else _key(segments)
-        )
-        return Row(index, values, operation, key, element.pointer)
+        key = text_of(given.get("id") or given.get("Id")) or ("" if nested else self._named(index, request))
+        return Row(index, values, operation_of(request), key, element.pointer)
+
+    def _named(self, index: int, request: dict[str, Any]) -> str:
+        """The record that a subrequest names: the next of a list where it stands for several rows."""
+        if not (ids := listed_ids(request)):
+            return key_of(request)
+        at = self._elements[index].position
+        before = sum(self._elements[other].position == at for other in range(max(0, index - len(ids)), index))
+        return ids[before]
 
     def _request(self, element: Element) -> dict[str, Any]:
         at = element.position if len(element.container) == 1 else int(element.container[1])
@@ -101,19 +110,22 @@ class CompositeEndpoint(DeclaredEndpoint):
         shifted = {int(self._elements[index].container[1]) for index in rejected if not self._alone(index)}
         names = [text_of(requests[at].get("referenceId")) for at in gone | shifted]
         rest = [request for at, request in enumerate(requests) if at not in gone]
-        if any(_refers(rest, name) for name in names):
+        if any(refers(rest, name) for name in names):
             return None
         return super()._cut(body, batch, rejected)
 
     def falling(self, rejected: frozenset[int]) -> dict[int, int]:
-        """Rows that cannot stay without rejected ones, because they refer to their results: index -> index of such."""
+        """Rows that cannot stay without rejected ones: of the same subrequest, or referring to its result; index ->
+        index of such."""
         fallen = {index: index for index in rejected if self._alone(index)}
         roots = list(fallen)
         while roots:
             root = roots.pop()
             name = text_of(self._request(self._elements[root]).get("referenceId"))
             for index, element in enumerate(self._elements):
-                if index not in fallen and self._alone(index) and _refers(element.value, name):
+                if index in fallen or not self._alone(index):
+                    continue
+                if element.position == self._elements[root].position or refers(element.value, name):
                     fallen[index] = fallen[root]
                     roots.append(index)
         return {index: root for index, root in fallen.items() if index not in rejected}
@@ -205,37 +217,3 @@ class CompositeEndpoint(DeclaredEndpoint):
         request = self.sent.document[self._list][at]
         told = {"body": error, "httpHeaders": {}, "httpStatusCode": 400}
         return {**told, "referenceId": request["referenceId"]} if "referenceId" in request else told
-
-
-def _refers(value: Any, name: str) -> bool:
-    """Whether a value refers to the result of the subrequest of that name."""
-    text = dump(value).decode("utf-8") if name else ""
-    return bool(name) and any(f"@{{{name}{end}" in text for end in ".[}")
-
-
-def _segments(request: Mapping[str, Any]) -> list[str]:
-    return [part for part in text_of(request.get("url")).partition("?")[0].split("/") if part]
-
-
-def _after(segments: Sequence[str], word: str) -> list[str]:
-    return list(segments[segments.index(word) + 1 :]) if word in segments else []
-
-
-def _external(segments: Sequence[str]) -> bool:
-    return len(_after(segments, "sobjects")) == 3
-
-
-def _key(segments: Sequence[str]) -> str:
-    rest = _after(segments, "sobjects")
-    return rest[-1] if len(rest) > 1 else ""
-
-
-def _object(request: Mapping[str, Any], name: str) -> str:
-    rest = _after(_segments(request), "sobjects")
-    if rest:
-        return rest[0]
-    given = request.get(name)
-    records = given.get("records") if isinstance(given, dict) else None
-    first = records[0] if isinstance(records, list) and records else None
-    attributes = first.get("attributes") if isinstance(first, dict) else None
-    return text_of(attributes.get("type")) if isinstance(attributes, dict) else ""

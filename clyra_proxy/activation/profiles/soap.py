@@ -1,5 +1,7 @@
 """Salesforce by SOAP: calls that sign in or read pass, anything else is a write whose rows nobody reads.
 
+So are programs, by whatever way they come.
+
 Guarantees: one linear look for the one element in the body; documents with comments, CDATA sections or a DOCTYPE are
 not looked into (`opaque`), because they can show one element and mean another.
 """
@@ -37,3 +39,13 @@ class SoapEndpoint(DeclaredEndpoint):
             raise unreadable(Unreadable.OPAQUE)
         self.writes = False
         return Batch(self.compiled.destination.id, "")
+
+
+class ProgramEndpoint(DeclaredEndpoint):
+    """A request that is a program: nobody can tell its rows."""
+
+    def __init__(self, compiled: CompiledEndpoint, call: Call, captures: Mapping[str, str], _: Jobs) -> None:
+        super().__init__(compiled, call, captures)
+
+    def read(self, head: RequestHead, body: bytes) -> Batch:
+        raise unreadable(Unreadable.OPAQUE)

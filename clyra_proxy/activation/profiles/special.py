@@ -14,19 +14,24 @@ from clyra_proxy.activation.profiles.postgrest import TableEndpoint
 from clyra_proxy.activation.profiles.rpc import RpcEndpoint
 from clyra_proxy.activation.profiles.salesforce_bulk import BatchResults, Creation, FailedResults, Information, Upload
 from clyra_proxy.activation.profiles.salesforce_composite import CompositeEndpoint
-from clyra_proxy.activation.profiles.soap import SoapEndpoint
+from clyra_proxy.activation.profiles.salesforce_graph import GraphEndpoint
+from clyra_proxy.activation.profiles.salesforce_tree import TreeEndpoint
+from clyra_proxy.activation.profiles.soap import ProgramEndpoint, SoapEndpoint
 from clyra_proxy.activation.profiles.statements import StatementEndpoint, TextStatementEndpoint
 
 type Maker = Callable[[CompiledEndpoint, Call, Mapping[str, str], Jobs], DeclaredEndpoint]
 
 SPECIAL: Mapping[str, Maker] = {
     "salesforce-composite": CompositeEndpoint,
+    "salesforce-graph": GraphEndpoint,
+    "salesforce-tree": TreeEndpoint,
     "salesforce-soap": SoapEndpoint,
     "salesforce-job": Creation,
     "salesforce-upload": Upload,
     "salesforce-information": Information,
     "salesforce-failed": FailedResults,
     "salesforce-results": BatchResults,
+    "program": ProgramEndpoint,
     "zendesk-batch": ZendeskBatch,
     "zendesk-status": ZendeskStatus,
     "klaviyo-bulk": KlaviyoBulk,

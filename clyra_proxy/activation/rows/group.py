@@ -6,8 +6,8 @@ values of one field over rows of one shape (the same fields in the same order), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Shape:
 
 
 class Group:
-    """Rows of one operation. run: key of what is counted as one run; sync: of all its runs."""
+    """Rows of one target and operation. run: key of what is counted as one run; sync: of all its runs."""
 
     def __init__(self, inspection: RowInspection, operation: Operation, rows: Sequence[Row], plan: Plan) -> None:
         self.inspection = inspection
@@ -87,6 +87,20 @@ def _shapes(rows: Sequence[Row]) -> Iterator[Shape]:
 def _shape(fields: tuple[str, ...], rows: Sequence[Row], values: Sequence[Mapping[str, Any]]) -> Shape:
     columns = tuple(zip(*[one.values() for one in values], strict=True)) if fields else ()
     return Shape(fields, rows, columns, tuple([set(map(type, column)) for column in columns]))
+
+
+def parts_by_target(inspection: RowInspection) -> Iterable[RowInspection]:
+    """What is asked about each target of a batch, as if it had been sent alone; most batches have one."""
+    batch = inspection.batch
+    if not batch.targets:
+        return (inspection,)
+    found: dict[str, list[Row]] = {}
+    for row in batch.rows:
+        found.setdefault(batch.targets[row.index], []).append(row)
+    return [
+        replace(inspection, batch=replace(batch, target=target, rows=tuple(rows), targets=()))
+        for target, rows in found.items()
+    ]
 
 
 def rows_by_operation(batch: Batch) -> dict[Operation, Sequence[Row]]:

@@ -1,8 +1,8 @@
 """The inspector of rows: every limit of a policy, asked once a batch, and what was counted given back at the end.
 
-Rules: rows are grouped by operation and each group is judged by the plan for its kind; all counters of a group are one
-step of the store. A store that fails does what `on_loss` says for the limit it was asked for: a mark, or a block that
-tells the sender to come again (429, never 5xx).
+Rules: rows are grouped by target and operation, and each group is judged by the plan for its kind; all counters of a
+group are one step of the store. A store that fails does what `on_loss` says for the limit it was asked for: a mark, or
+a block that tells the sender to come again (429, never 5xx).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLon
 from clyra_proxy.activation.model import indices
 from clyra_proxy.activation.rows.counting import Count, sent_count
 from clyra_proxy.activation.rows.duplicates import Claim, Duplicates
-from clyra_proxy.activation.rows.group import Group, rows_by_operation
+from clyra_proxy.activation.rows.group import Group, parts_by_target, rows_by_operation
 from clyra_proxy.activation.rows.plan import Plan, Planner
 from clyra_proxy.activation.rows.selecting import REMEMBERED, Kind, Rules
 from clyra_proxy.activation.rows.velocity import Pace
@@ -129,8 +129,11 @@ class RowsInspector:
         return told
 
     def _groups(self, inspection: RowInspection) -> list[Group]:
-        rows = rows_by_operation(inspection.batch)
-        return [Group(inspection, one, some, self._plan(Kind(inspection, one))) for one, some in rows.items()]
+        return [
+            Group(part, one, some, self._plan(Kind(part, one)))
+            for part in parts_by_target(inspection)
+            for one, some in rows_by_operation(part.batch).items()
+        ]
 
     def settle(self, inspection: RowInspection, forwarded: frozenset[int], status: int, body: bytes) -> None:
         """Give back what did not go upstream; keep the outcome. Raises StateError."""

@@ -32,7 +32,7 @@ def leads(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("line", "target"),
     [
-        ("POST https://1-a.mktorest.com/bulk/v1/leads.json?format=csv", "leads.json"),
+        ("POST https://1-a.mktorest.com/bulk/v1/leads.json?format=csv", "leads"),
         ("POST https://api.hubapi.com/crm/v3/imports", "imports"),
     ],
 )

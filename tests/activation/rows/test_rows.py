@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,6 +51,15 @@ def test_fields_of_many_rows_are_told_by_field() -> None:
     records = [{"id": 1}, {"id": 2, "ssn": 1}, {"id": 3, "iban": 1}, {"id": 4, "ssn": 2}]
     found = {str(one.detail["field"]): one.rows for one in judge.inspect(written(records))}
     assert found == {"ssn": (1, 3), "iban": (2,)}
+
+
+def test_rules_of_one_target_hold_for_its_rows_of_a_batch_for_several() -> None:
+    judge = inspector(
+        limits("rules: [{name: a, targets: [account], fields: {}}, {name: c, targets: [contact], fields: {deny: [s]}}]")
+    )
+    asked = written([{"s": 1}, {"s": 1}, {"s": 1}], target="Account,Contact")
+    several = replace(asked.batch, targets=("Account", "Contact", "Account"))
+    assert told(judge.inspect(replace(asked, batch=several))) == [("rows.field", "", (1,))]
 
 
 def test_deep_nesting_is_bounded() -> None:

@@ -1,0 +1,266 @@
+"""Requests of the destinations' documentation, one a line: what is written, how, and to which records."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from clyra_proxy.activation.profiles import compile_catalogue, recognise
+from tests.activation.profiles.support import destination_of, endpoint_of, head_of, json_answer, rejection
+
+CATALOGUE = compile_catalogue()
+HUBSPOT, BRAZE = "https://api.hubapi.com", "https://rest.iad-01.braze.com"
+MARKETO, ITERABLE = "https://123-abc-456.mktorest.com", "https://api.iterable.com/api"
+INTERCOM, ZENDESK = "https://api.intercom.io", "https://acme.zendesk.com/api/v2"
+KLAVIYO, CUSTOMERIO = "https://a.klaviyo.com/api", "https://track.customer.io/api/v1"
+SLACK, GOOGLE = "https://slack.com/api", "https://googleads.googleapis.com/v21/customers/1"
+META, SALESFORCE = "https://graph.facebook.com", "https://acme.my.salesforce.com/services/data/v61.0"
+PAIR = {"inputs": [{"from": {"id": "1"}, "to": {"id": "2"}, "type": "x"}, {"from": {"id": "3"}, "to": {"id": "4"}}]}
+
+WRITES: list[tuple[str, Any, str, str]] = [
+    (f"POST {HUBSPOT}/crm/v3/associations/contacts/companies/batch/create", PAIR, "contacts:companies", "update 1 3"),
+    (f"POST {HUBSPOT}/crm/v4/associations/a/b/batch/associate/default", PAIR, "a:b", "update 1 3"),
+    (
+        f"POST {HUBSPOT}/crm/v4/associations/a/b/batch/archive",
+        {"inputs": [{"from": {"id": "1"}, "to": [{"id": "2"}, {"id": "3"}]}]},
+        "a:b",
+        "delete 2 3",
+    ),
+    (f"DELETE {HUBSPOT}/crm/v4/objects/contacts/1/associations/companies/2", None, "contacts:companies", "delete 1"),
+    (f"POST {HUBSPOT}/crm/objects/2026-03/contacts/batch/upsert", {"inputs": [{"id": "1"}]}, "contacts", "upsert 1"),
+    (
+        f"PUT {HUBSPOT}/crm/v3/lists/5/memberships/add-and-remove",
+        {"recordIdsToAdd": ["1"], "recordIdsToRemove": [2]},
+        "list:5",
+        "update 1, delete 2",
+    ),
+    (f"POST {BRAZE}/users/track/bulk", {"attributes": [{"external_id": "1"}]}, "users", "upsert 1"),
+    (
+        f"POST {BRAZE}/subscription/status/set",
+        {"subscription_state": "unsubscribed", "external_id": ["a", "b"]},
+        "subscriptions",
+        "update a b",
+    ),
+    (f"POST {BRAZE}/email/blocklist", {"email": "a@b"}, "emails", "update a@b"),
+    (f"POST {BRAZE}/messages/send", {"external_user_ids": ["1", "2"], "messages": {}}, "messages", "send 1 2"),
+    (f"POST {BRAZE}/messages/schedule/create", {"broadcast": True}, "messages", "send -"),
+    (f"DELETE {BRAZE}/catalogs/shop/items/7", None, "catalog:shop", "delete 7"),
+    (f"POST {MARKETO}/rest/v1/leads.json?_method=DELETE", {"input": [{"id": 1}]}, "leads", "delete 1"),
+    (f"DELETE {MARKETO}/rest/v1/leads.json?id=1,2", None, "leads", "delete 1 2"),
+    (f"DELETE {MARKETO}/rest/v1/lists/7/leads.json?id=1&id=2", None, "list:7", "delete 1 2"),
+    (f"POST {MARKETO}/rest/v1/leads/1/merge.json?leadIds=2,3", None, "leads", "delete 2 3"),
+    (f"POST {MARKETO}/rest/v1/companies/delete.json", {"input": [{"id": 5}]}, "companies", "delete 5"),
+    (
+        f"POST {MARKETO}/rest/v1/campaigns/5/trigger.json",
+        {"input": {"leads": [{"id": 1}, {"id": 2}], "tokens": []}},
+        "campaign:5",
+        "send 1 2",
+    ),
+    (f"DELETE {ITERABLE}/users/byUserId/u1", None, "users", "delete u1"),
+    (f"POST {ITERABLE}/users/merge", {"sourceEmail": "a", "destinationEmail": "b"}, "users", "delete a"),
+    (f"DELETE {ITERABLE}/catalogs/c/items", {"itemIds": ["a", "b"]}, "catalog:c", "delete a b"),
+    (f"PATCH {ITERABLE}/subscriptions/emailList/5", {"users": ["a", "b"]}, "subscription:emailList", "update a b"),
+    (f"POST {INTERCOM}/contacts/1/archive", None, "contacts", "delete 1"),
+    (f"POST {INTERCOM}/tags", {"name": "t", "users": [{"id": "1"}, {"id": "2"}]}, "tags", "update 1 2"),
+    (
+        f"POST {INTERCOM}/bulk/users",
+        {"items": [{"method": "post", "data": {"user_id": "1"}}, {"method": "delete", "data": {"user_id": "2"}}]},
+        "users",
+        "upsert 1, delete 2",
+    ),
+    (f"DELETE {ZENDESK}/users/destroy_many.json?external_ids=1,2", None, "users", "delete 1 2"),
+    (f"PUT {ZENDESK}/organizations/update_many?external_ids=a,b", {"organization": {}}, "organizations", "update a b"),
+    (f"PUT {ZENDESK}/tickets/mark_many_as_spam?ids=1,2", None, "tickets", "delete 1 2"),
+    (f"POST {ZENDESK}/tickets/1/merge", {"ids": [2, 3]}, "tickets", "delete 2 3"),
+    (
+        f"POST {ZENDESK}/custom_objects/car/jobs",
+        {"job": {"action": "delete", "items": ["1", "2"]}},
+        "car",
+        "delete 1 2",
+    ),
+    (f"PATCH {ZENDESK}/custom_objects/car/records/7", {"custom_object_record": {"name": "x"}}, "car", "update 7"),
+    (
+        f"POST {KLAVIYO}/catalog-item-bulk-delete-jobs",
+        {"data": {"attributes": {"items": {"data": [{"type": "catalog-item", "id": "1"}]}}}},
+        "catalog-items",
+        "delete 1",
+    ),
+    (
+        f"POST {KLAVIYO}/event-bulk-create-jobs",
+        {"data": {"attributes": {"events-bulk-create": {"data": [{"attributes": {"events": {"data": [{}, {}]}}}]}}}},
+        "events",
+        "send - -",
+    ),
+    (
+        f"POST {KLAVIYO}/profile-suppression-bulk-create-jobs",
+        {"data": {"type": "x", "relationships": {"list": {"data": {"id": "L"}}}}},
+        "suppressions",
+        "update -",
+    ),
+    (f"POST {CUSTOMERIO}/segments/5/remove_customers", {"ids": ["1", "2"]}, "segment:5", "delete 1 2"),
+    (f"POST {CUSTOMERIO}/merge_customers", {"primary": {"id": 1}, "secondary": {"id": 2}}, "customers", "delete 2"),
+    ("POST https://api.segment.io/v1/import", {"batch": [{"type": "identify", "userId": "1"}]}, "events", "upsert 1"),
+    (f"GET {SLACK}/files.delete?file=F1", None, "files", "delete F1"),
+    (f"POST {SLACK}/conversations.kick", {"channel": "C1", "user": "U"}, "conversations", "delete C1"),
+    ("POST https://hooks.slack.com/workflows/T/A/1/x", {"text": "a"}, "webhook", "send -"),
+    (
+        f"POST {GOOGLE}/googleAds:mutate",
+        {"mutateOperations": [{"campaignOperation": {"remove": "r"}}, {"adOperation": {"create": {"name": "x"}}}]},
+        "googleAds",
+        "delete r, insert -",
+    ),
+    (
+        f"POST {GOOGLE}/offlineUserDataJobs/5:addOperations",
+        {"operations": [{"create": {"userIdentifiers": []}}, {"removeAll": True}]},
+        "audiences",
+        "insert -, delete true",
+    ),
+    (
+        f"DELETE {META}/v21.0/7/users?payload=%7B%22schema%22%3A%22EMAIL%22%2C%22data%22%3A%5B%22h%22%5D%7D",
+        None,
+        "audience:7",
+        "delete h",
+    ),
+    (f"POST {META}/", {"batch": [{"method": "DELETE", "relative_url": "9"}]}, "batch", "delete 9"),
+    (
+        f"POST {SALESFORCE}/composite",
+        {"compositeRequest": [{"method": "DELETE", "url": "/services/data/v61.0/composite/sobjects?ids=1,2"}]},
+        "",
+        "delete 1 2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "body", "target", "rows"), WRITES)
+def test_what_is_written(line: str, body: Any, target: str, rows: str) -> None:
+    head = head_of(line, "" if body is None else "application/json")
+    batch = endpoint_of(line, head, catalogue=CATALOGUE).read(head, b"" if body is None else json.dumps(body).encode())
+    told: dict[str, list[str]] = {}
+    for row in batch.rows:
+        told.setdefault(row.operation.value, []).append(row.key or "-")
+    assert (batch.target, ", ".join(f"{operation} {' '.join(keys)}" for operation, keys in told.items())) == (
+        target,
+        rows,
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"POST {BRAZE}/users/export/ids",
+        f"POST {MARKETO}/rest/v1/leads.json?_method=GET",
+        f"POST {MARKETO}/bulk/v1/leads/export/create.json",
+        f"POST {META}/v21.0/7?method=get&fields=a",
+        f"POST {KLAVIYO}/metric-aggregates",
+        f"POST {SLACK}/search.messages",
+        f"GET {SLACK}/conversations.list",
+        f"POST {GOOGLE}:generateKeywordIdeas",
+        f"POST {INTERCOM}/export/content/data",
+    ],
+)
+def test_what_only_asks(line: str) -> None:
+    profile = recognise(head_of(line), destination_of(line), "auto")
+    assert profile is not None
+    assert profile.endpoint(head_of(line), destination_of(line)) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "endpoint"),
+    [
+        ({"x_http_method_override": "GET"}, "hubspot.batch-upsert"),
+        ({"x_http_method": "OPTIONS"}, "hubspot.batch-upsert"),
+        ({"x_method_override": "DELETE"}, "hubspot.batch-upsert"),
+        ({"x_http_method_override": "nonsense"}, "hubspot.batch-upsert"),
+    ],
+)
+def test_no_override_hides_a_write(named: dict[str, str], endpoint: str) -> None:
+    line = f"POST {HUBSPOT}/crm/v3/objects/contacts/batch/upsert"
+    assert endpoint_of(line, head_of(line, **named), catalogue=CATALOGUE).id == endpoint
+    asked = f"{line}?_HttpMethod=GET&_method=GET&method=get"
+    assert endpoint_of(asked, head_of(asked), catalogue=CATALOGUE).id == endpoint
+
+
+@pytest.mark.parametrize(
+    ("line", "body", "status", "code"),
+    [
+        (f"POST {HUBSPOT}/automation/v4/flows", {"name": "x"}, 400, "VALIDATION_ERROR"),
+        (f"POST {MARKETO}/rest/asset/v1/email/1/delete.json", {}, 200, "1003"),
+        (f"POST {SALESFORCE}/actions/standard/emailSimple", {"inputs": [{}]}, 400, "FIELD_CUSTOM_VALIDATION_EXCEPTION"),
+        (f"PUT {INTERCOM}/conversations/1", {"read": True}, 422, "parameter_invalid"),
+    ],
+)
+def test_a_write_of_a_path_nobody_described_is_refused_as_the_destination_would(
+    line: str, body: Any, status: int, code: str
+) -> None:
+    head = head_of(line)
+    endpoint = endpoint_of(line, head, catalogue=CATALOGUE)
+    answer = endpoint.refused(endpoint.read(head, json.dumps(body).encode()), [rejection(0)])
+    assert answer is not None
+    assert (answer.status, code in answer.body.decode()) == (status, True)
+
+
+GRAPHS = {
+    "graphs": [
+        {
+            "graphId": "1",
+            "compositeRequest": [
+                {"method": "POST", "url": "/services/data/v61.0/sobjects/Account", "referenceId": "a", "body": {}},
+                {"method": "GET", "url": "/services/data/v61.0/sobjects/Account/1", "referenceId": "b"},
+                {"method": "PATCH", "url": "/services/data/v61.0/sobjects/Contact/2", "referenceId": "c", "body": {}},
+            ],
+        },
+        {
+            "graphId": "2",
+            "compositeRequest": [
+                {"method": "DELETE", "url": "/services/data/v61.0/sobjects/Lead/3", "referenceId": "d"}
+            ],
+        },
+    ]
+}
+
+
+def test_a_graph_falls_whole_and_the_others_stay() -> None:
+    line = f"POST {SALESFORCE}/composite/graph"
+    head, body = head_of(line), json.dumps(GRAPHS).encode()
+    endpoint: Any = endpoint_of(line, head, catalogue=CATALOGUE)
+    batch = endpoint.read(head, body)
+    assert [(row.operation.value, row.key) for row in batch.rows] == [("insert", ""), ("update", "2"), ("delete", "3")]
+    assert (batch.target, batch.targets) == ("Account,Contact,Lead", ("Account", "Contact", "Lead"))
+    assert endpoint.falling(frozenset({1})) == {0: 1}
+    rest = endpoint.without(body, batch, frozenset({0, 1}))
+    assert [graph["graphId"] for graph in json.loads(rest)["graphs"]] == ["2"]
+    done = {"graphId": "2", "graphResponse": {"compositeResponse": []}, "isSuccessful": True}
+    answer = json_answer(200, json.dumps({"graphs": [done]}).encode())
+    merged = json.loads(endpoint.merged(answer, batch, [rejection(0), rejection(1)]).body)["graphs"]
+    assert [(graph["graphId"], graph["isSuccessful"]) for graph in merged] == [("1", False), ("2", True)]
+    codes = [one["body"][0]["errorCode"] for one in merged[0]["graphResponse"]["compositeResponse"]]
+    assert codes == ["FIELD_CUSTOM_VALIDATION_EXCEPTION", "PROCESSING_HALTED", "FIELD_CUSTOM_VALIDATION_EXCEPTION"]
+    failed = {**done, "isSuccessful": False}
+    reply = endpoint.reply(json_answer(200, json.dumps({"graphs": [done, failed]}).encode()), batch)
+    assert (reply.acknowledged, dict(reply.failed)) == (2, {2: "failed"})
+
+
+def test_children_of_a_tree_are_rows() -> None:
+    child = {"attributes": {"type": "Contact", "referenceId": "c"}, "ssn": "1"}
+    parent = {"attributes": {"type": "Account", "referenceId": "p"}, "Name": "x", "Contacts": {"records": [child]}}
+    line = f"POST {SALESFORCE}/composite/tree/Account"
+    head = head_of(line)
+    batch = endpoint_of(line, head, catalogue=CATALOGUE).read(head, json.dumps({"records": [parent]}).encode())
+    assert [(row.key, row.pointer, dict(row.values)) for row in batch.rows] == [
+        ("p", "/records/0", {"Name": "x"}),
+        ("c", "/records/0/Contacts/records/0", {"ssn": "1"}),
+    ]
+    assert batch.targets == ("Account", "Contact")
+
+
+def test_a_user_without_an_address_is_told_by_its_id() -> None:
+    line = f"POST {ITERABLE}/users/bulkUpdate"
+    head, body = head_of(line), b'{"users":[{"email":"a"},{"userId":"u"}]}'
+    endpoint = endpoint_of(line, head, catalogue=CATALOGUE)
+    batch = endpoint.read(head, body)
+    answer = json_answer(200, b'{"successCount":1,"failCount":0}')
+    merged = endpoint.merged(answer, batch, [rejection(1)])
+    assert merged is not None
+    assert json.loads(merged.body)["failedUpdates"] == {"invalidDataEmails": [], "invalidDataUserIds": ["u"]}
