@@ -23,7 +23,7 @@ from addons.exchanges import begin, exchange_of
 from addons.gate import judge
 from addons.guard import attempt
 from addons.tunnels import refuse_tunnel
-from clyra_proxy.egress.dial import approve_dial, claims_a_name, inspect_claim
+from clyra_proxy.egress.dial import claims_a_name, inspect_addresses, inspect_claim
 from clyra_proxy.egress.head import inspect_head, inspect_target
 from clyra_proxy.egress.names import named_host
 from clyra_proxy.engine.client import state_of
@@ -100,7 +100,7 @@ def judge_addresses(dial: Dial, exchange: Exchange) -> None:
         exchange,
         CHECK,
         Phase.DIAL,
-        lambda it: approve_dial(it.destination, it.route, dial.addresses, own_listener=dial.own_listener).findings,
+        lambda it: inspect_addresses(it.route, dial.addresses, own_listener=dial.own_listener),
     )
     judge(exchange)
     if exchange.denial is not None:

@@ -23,7 +23,7 @@ from clyra_proxy.candidate.ghost import approval_finding, asked_a_person, ghost_
 from clyra_proxy.candidate.inline import InlineRoom, run_through
 from clyra_proxy.candidate.verdict import CandidateVerdict, compared
 from clyra_proxy.checks import BodyCheck
-from clyra_proxy.egress.dial import approve_dial
+from clyra_proxy.egress.dial import inspect_addresses
 from clyra_proxy.egress.head import inspect_head, inspect_protocol, inspect_target
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.wire import ending as talk_ending
@@ -123,7 +123,7 @@ class _Judging:
     async def _request(self, gate: BodyGate) -> bool:
         """Judge the request's body; false when it goes no further."""
         ghost, part = self._ghost, self._copy.request
-        if not self._show(gate, part, Phase.REQUEST_BODY):
+        if not self._show(gate, part):
             return False
         if part.missing or not (part.whole or self._has_no_body()):
             self._miss(part, Phase.REQUEST_BODY)
@@ -167,7 +167,7 @@ class _Judging:
         addresses += [
             str(one.detail["address"]) for one in refused if "address" in one.detail and one.check == "egress"
         ]
-        ghost.findings.extend(approve_dial(ghost.destination, ghost.route, addresses).findings)
+        ghost.findings.extend(inspect_addresses(ghost.route, addresses))
 
     # -- the answer --------------------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class _Judging:
 
     # -- bodies ------------------------------------------------------------------------------------------------------
 
-    def _show(self, gate: BodyGate, part: Part, phase: Phase) -> bool:
+    def _show(self, gate: BodyGate, part: Part) -> bool:
         """Show what was kept to its gate; false when the gate refuses it."""
         try:
             for chunk in part.chunks:

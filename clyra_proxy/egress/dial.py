@@ -8,7 +8,6 @@ metadata, link-local, multicast and reserved addresses stay refused where `allow
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from clyra_proxy.egress.addresses import INTERNAL, Reach, reach_of
@@ -16,7 +15,7 @@ from clyra_proxy.egress.hosts import is_address
 from clyra_proxy.egress.names import named_host
 from clyra_proxy.exchange import Destination
 from clyra_proxy.policy.route import Route
-from clyra_proxy.verdict.model import Action, Finding, Phase
+from clyra_proxy.verdict.model import Finding, Phase
 from clyra_proxy.verdict.rules import RULES
 
 _PRIVATE_ADDRESS = RULES["egress.private_address"]
@@ -24,24 +23,12 @@ _HOST_MISMATCH = RULES["egress.host_mismatch"]
 _SELF_CONNECT = RULES["egress.self_connect"]
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """addresses: to dial, in this order, and no other; empty when an enforced finding refuses the dial."""
-
-    addresses: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-
-def approve_dial(
-    destination: Destination, route: Route, addresses: Sequence[str], *, own_listener: bool = False
-) -> Approval:
-    """Judge every address that the destination's name resolved to.
+def inspect_addresses(route: Route, addresses: Sequence[str], *, own_listener: bool = False) -> list[Finding]:
+    """Findings on the addresses that the destination's name resolved to: an enforced one refuses all of them.
 
     addresses: IP literals in resolver order. own_listener: one of them with the port is our own listening socket.
     """
-    findings = [*_self_connect(route, own_listener), *_addresses(route, addresses)]
-    refused = any(finding.enforced and finding.action is Action.BLOCK for finding in findings)
-    return Approval(() if refused else tuple(addresses), tuple(findings))
+    return [*_self_connect(route, own_listener), *_addresses(route, addresses)]
 
 
 def claims_a_name(destination: Destination) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from clyra_proxy.checks import BodyCheck
-from clyra_proxy.egress.dial import approve_dial
+from clyra_proxy.egress.dial import inspect_addresses
 from clyra_proxy.egress.head import inspect_head
 from clyra_proxy.exchange import Destination, Exchange, Identity, RequestHead
 from clyra_proxy.genai.wire.check import GenAiCheck
@@ -108,7 +108,7 @@ def _exchange(policy: CompiledPolicy, request: CaseRequest, length: int) -> Exch
 def _judge(exchange: Exchange, request: CaseRequest, body: bytes, checks: Sequence[BodyCheck]) -> None:
     exchange.findings.extend(inspect_head(exchange))
     if request.resolves_to:
-        exchange.findings.extend(approve_dial(exchange.destination, exchange.route, request.resolves_to).findings)
+        exchange.findings.extend(inspect_addresses(exchange.route, request.resolves_to))
     gate = exchange.request_gate = open_gate(exchange, Phase.REQUEST_BODY, checks)
     try:
         if body:

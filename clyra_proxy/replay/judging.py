@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from clyra_proxy.checks import BodyCheck
-from clyra_proxy.egress.dial import approve_dial
+from clyra_proxy.egress.dial import inspect_addresses
 from clyra_proxy.egress.head import inspect_protocol, inspect_target
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.compiler import TUNNEL
@@ -163,7 +163,7 @@ class _Judging:
         self._upstream_trust()
         if exchange.destination.address:
             addresses = [exchange.destination.address]
-            exchange.findings.extend(approve_dial(exchange.destination, exchange.route, addresses).findings)
+            exchange.findings.extend(inspect_addresses(exchange.route, addresses))
         elif recorded.fact("egress.private_address"):
             if exchange.route.allow_private and not self._policies.same:
                 raise Unreplayable(Why.ADDRESS_UNKNOWN)

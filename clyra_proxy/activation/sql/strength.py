@@ -48,10 +48,10 @@ def _any_of(parts: Iterable[exp.Expr], sources: Sources) -> Strength:
     if not found:
         return Strength.NEVER
     weakest = min(found)
-    return Strength.WEAK if weakest > _WEAKEST and _together_all(listed, sources) else weakest
+    return Strength.WEAK if weakest > _WEAKEST and _together_all(listed) else weakest
 
 
-def _together_all(parts: list[exp.Expr], sources: Sources) -> bool:
+def _together_all(parts: list[exp.Expr]) -> bool:
     """Whether two parts of an OR cover each other's gaps: `a < 5 OR a >= 5`, `p OR NOT p`."""
     positive = {part.unnest().sql() for part in parts}
     if any(isinstance(one := part.unnest(), exp.Not) and one.this.unnest().sql() in positive for part in parts):

@@ -26,21 +26,19 @@ def refusal(exchange: Exchange, state: ActivationState, report: Report) -> OwnAn
     if report.failures or any(signal.retry_after > 0 for signal in blocking):
         return None
     if report.unreadable:
-        return _said(exchange, state, Batch(state.profile, ""), (_about_all(exchange, "rows.unreadable"),))
+        return _said(state, Batch(state.profile, ""), (_about_all(exchange, "rows.unreadable"),))
     rows = state.compiled.settings.on_bad_rows is not OnBadRows.MARK
     state.rejections = rejections_of(report.signals, exchange) if rows else ()
     whole = [signal for signal in blocking if not signal.rows]
     if state.batch is None or not (whole or state.rejections):
         return None
     if whole:
-        return _said(exchange, state, state.batch, (_about_all(exchange, whole[0].rule),))
+        return _said(state, state.batch, (_about_all(exchange, whole[0].rule),))
     answer = state.endpoint.refused(state.batch, state.rejections)
     return None if answer is None else own(answer)
 
 
-def _said(
-    exchange: Exchange, state: ActivationState, batch: Batch, rejections: Sequence[Rejection]
-) -> OwnAnswer | None:
+def _said(state: ActivationState, batch: Batch, rejections: Sequence[Rejection]) -> OwnAnswer | None:
     """The destination's refusal of a whole request, if its clients want nothing else."""
     answer = state.endpoint.refused(batch, rejections) if state.endpoint.answers_always else None
     return None if answer is None else own(answer)

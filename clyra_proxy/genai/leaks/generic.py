@@ -111,7 +111,7 @@ class GenericScanner:
         """`pass: Marble1985$`: only a value that can be nothing else."""
         found = _value(self._joined, data, end, min(end + 300, len(data)))
         if found is not None and is_unmistakable(text[found[0] : found[1]], is_password_word=True):
-            yield _leak(text, found, True)
+            yield _leak(found, True)
 
     def _after(self, text: str, data: bytes, start: int, end: int, is_password_word: bool) -> Leak | None:
         if _only_sounds(data, start, end, is_password_word):
@@ -124,20 +124,20 @@ class GenericScanner:
             if found is not None and _judged(text, found, is_password_word, said=False):
                 if found[1] - found[0] < _SHORT and data[start - 1 : start] in (b"?", b"&") and not is_password_word:
                     return None
-                return _leak(text, found, is_password_word)
+                return _leak(found, is_password_word)
         said = _value(self._said, data, end, limit)
         if said is not None and _judged(text, said, is_password_word, said=True):
-            return _leak(text, said, is_password_word)
+            return _leak(said, is_password_word)
         follows = _value(self._next, data, end, limit)
         if follows is not None and is_unmistakable(text[follows[0] : follows[1]], is_password_word=is_password_word):
-            return _leak(text, follows, is_password_word)
+            return _leak(follows, is_password_word)
         return None
 
     def _after_other_scripts(self, text: str, data: bytes) -> Iterator[Leak]:
         for end in word_ends(text, _OTHER_WORDS):
             found = _value(self._foreign, data, end, min(end + 200, len(data)))
             if found is not None and _judged(text, found, True, said=True):
-                yield _leak(text, found, True)
+                yield _leak(found, True)
 
 
 def _only_sounds(data: bytes, start: int, end: int, is_password_word: bool) -> bool:
@@ -215,6 +215,6 @@ def _judged(text: str, found: tuple[int, int, bool], is_password_word: bool, *, 
     return is_key(value, quoted=quoted or not said)
 
 
-def _leak(text: str, found: tuple[int, int, bool], is_password_word: bool) -> Leak:
+def _leak(found: tuple[int, int, bool], is_password_word: bool) -> Leak:
     pattern = "generic-password" if is_password_word else "generic-secret"
     return Leak(Family.SECRET, "secret", pattern, found[0], found[1], weight=_WEIGHT)

@@ -96,7 +96,7 @@ class Scanner:
 
     def _named(self, text: str, data: bytes) -> Iterator[Leak]:
         """Secrets that words tell, and canaries."""
-        yield from self._vendors.named(text, data)
+        yield from self._vendors.named(data)
         if self._generic is not None:
             yield from self._generic.scan(text, data)
         if self._canaries is not None:

@@ -83,7 +83,7 @@ class VendorScanner:
     def scan(self, text: str, data: bytes) -> Iterator[Leak]:
         """Every key. data: `as_bytes(text)`."""
         yield from self.shaped(text, data)
-        yield from self.named(text, data)
+        yield from self.named(data)
 
     def shaped(self, text: str, data: bytes) -> Iterator[Leak]:
         """Keys that their shape tells: none without a match of `shapes`."""
@@ -123,7 +123,7 @@ class VendorScanner:
             weight = _WEIGHT + (20 if rule.checksum and CHECKSUMS[rule.checksum](text[span[0] : span[1]]) else 0)
             yield Leak(Family.SECRET, "secret", rule.id, *span, weight=weight - (30 if rule.value else 0))
 
-    def named(self, text: str, data: bytes) -> Iterator[Leak]:
+    def named(self, data: bytes) -> Iterator[Leak]:
         """Keys that a word before them tells: none without a match of `signs`."""
         for start, end in self._names.spans(data):
             span = self._gap.at(data, end, min(end + 1100, len(data)), 1)

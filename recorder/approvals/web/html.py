@@ -100,7 +100,7 @@ def packet(
         return frame("Approval request", "<p>What was shown has been forgotten after its time.</p>", person, csrf)
     shown = json.loads(row["display"])
     body = f'<p class="state state-{escape(row["state"])}">{escape(_STATES.get(row["state"], row["state"]))}</p>'
-    body += _risks(shown) + _lines(shown) + _bound(shown, row, given)
+    body += _risks(shown) + _lines(shown) + _bound(shown, given)
     if row["state"] == "requested":
         body += f'<p class="barred">{escape(barred)}</p>' if barred else _choices(row, csrf, providers, has_passkey)
     return frame("Approval request", body, person, csrf)
@@ -124,7 +124,7 @@ def _risks(shown: dict[str, Any]) -> str:
     return f'<section class="card risks"><h2>Risks found</h2><ul>{items}</ul>{tail}</section>'
 
 
-def _bound(shown: dict[str, Any], row: sqlite3.Row, given: Sequence[sqlite3.Row]) -> str:
+def _bound(shown: dict[str, Any], given: Sequence[sqlite3.Row]) -> str:
     grants = sum(one["decision"] == "grant" for one in given)
     digest = shown["payload"]["sha256"]
     groups = " ".join(digest[at : at + 8] for at in range(0, 64, 8))
