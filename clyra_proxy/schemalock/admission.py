@@ -202,9 +202,9 @@ def _integers(value: Any) -> Iterator[int]:
 
 
 def _position(message: str, text: bytes) -> int:
-    """Byte offset of jiter's `line L column C`; the key that the message also names is not looked at."""
+    """Byte offset of jiter's `line L column C`, just after the colon; the key it also names is not looked at."""
     line, _, column = message.rpartition(" at line ")[2].partition(" column ")
     start = 0
     for _ in range(int(line) - 1):
         start = text.index(b"\n", start) + 1
-    return start + int(column)
+    return start + int(column) - 1

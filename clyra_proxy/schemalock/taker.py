@@ -15,7 +15,7 @@ import jsonschema_rs
 from clyra_proxy.schemalock.admission import Admission, NotAdmitted, has_long_integer, parse_exactly
 from clyra_proxy.schemalock.compile import CompiledSchema
 from clyra_proxy.schemalock.judge import Judge
-from clyra_proxy.schemalock.offset_path import path_at
+from clyra_proxy.schemalock.offset_path import path_at, row_of
 from clyra_proxy.schemalock.plan import Branch, Cut, Plan
 from clyra_proxy.schemalock.validate import first_objection, pointer
 from clyra_proxy.schemalock.walker import Container
@@ -188,7 +188,11 @@ class DocumentTaker:
         """Names across the pieces of one object must differ too; inside a piece admission has seen to it."""
         keys = place.keys
         if keys and not keys.isdisjoint(names):
-            self._judge.object_to(Reason.JSON_DUPLICATE_KEY, self._pointer(()), {})
+            twice = self._path(next(name for name in names if name in keys))
+            row = row_of(twice)
+            self._judge.object_to(
+                Reason.JSON_DUPLICATE_KEY, self._pointer(twice, whole=True), {} if row is None else {"row": row}
+            )
         keys.update(names)
         self._keep(place, cost or sum(map(len, names)) + 8 * len(names))
 

@@ -107,6 +107,25 @@ def test_findings_say_where(text: bytes, path: str, schema_path: str, row: int |
 
 
 @pytest.mark.parametrize(
+    ("text", "path", "row"),
+    [
+        (b'{"meta":{},"data":{"rows":[{},{}]},"meta":{}}', "/meta", None),
+        (b'{"meta":{},"data":{"rows":[{},{}],"rows":[]}}', "/data/rows", None),
+        (b'{"meta":{},"data":{"rows":[{},{"a/b":"x","jo@x.org":null,"\\u006ao@x.org":null}]}}', "/data/rows/1/*", 1),
+        (b'{"meta":{},"data":{"rows":[{},{"a/b":"x","a\\u002fb":"y"}]}}', "/data/rows/1/a~1b", 1),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 9, 4096])
+@pytest.mark.parametrize("walk_into", [1, 4096])
+def test_a_key_that_comes_twice_is_pointed_at(
+    text: bytes, path: str, row: int | None, size: int, walk_into: int
+) -> None:
+    found = judge_streamed(compile_schema(DEEP), text, size, walk_into=walk_into)
+    assert found is not None
+    assert (found.reason, found.path, found.detail.get("row")) == (Reason.JSON_DUPLICATE_KEY, path, row)
+
+
+@pytest.mark.parametrize(
     ("schema", "text"),
     [
         (rows(), b'{"rows":[1],"blob":"' + b"x" * 200_000 + b'"}'),

@@ -109,10 +109,10 @@ CASES: dict[str, Case] = {
         lambda count: _with_record(count, count // 2, _TWICE), "json_duplicate_key", lambda count: count // 2, "/id"
     ),
     "duplicate key in the envelope": Case(
-        lambda count: envelope(records(count), after=b',"source":"erp"'), "json_duplicate_key"
+        lambda count: envelope(records(count), after=b',"source":"erp"'), "json_duplicate_key", pointer="/source"
     ),
     "duplicate array in the envelope": Case(
-        lambda count: envelope(records(count), after=b',"records":[]'), "json_duplicate_key"
+        lambda count: envelope(records(count), after=b',"records":[]'), "json_duplicate_key", pointer="/records"
     ),
     "unknown envelope key": Case(
         lambda count: envelope(records(count), after=b',"extra":1'), "schema_violation", pointer=""
