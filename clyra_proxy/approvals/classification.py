@@ -19,8 +19,8 @@ from typing import Any
 import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.approvals.facts import ActionFacts
-from clyra_proxy.approvals.pointers import MISSING, look_up
 from clyra_proxy.exchange import Exchange
+from clyra_proxy.json_pointer import MISSING, look_up
 from clyra_proxy.policy.approvals import ActionClass, ActionRule, Amount, Approvals
 from clyra_proxy.policy.paths import normalise_path, pattern_source
 from clyra_proxy.policy.readings import Readings

@@ -14,9 +14,9 @@ from decimal import Decimal
 from functools import cache
 from urllib.parse import parse_qsl
 
-from clyra_proxy.approvals.pointers import MISSING, escape, look_up
 from clyra_proxy.genai.leaks.leak import Family
 from clyra_proxy.genai.leaks.scan import Scanner
+from clyra_proxy.json_pointer import MISSING, escape, look_up
 from clyra_proxy.policy.genai.leaks import Leaks
 from clyra_proxy.telemetry.redaction import MASK, printable
 

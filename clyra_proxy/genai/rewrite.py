@@ -16,10 +16,9 @@ import orjson
 
 from clyra_proxy.genai.inspection import Edit, Erasure, Removal, TextEdit
 from clyra_proxy.genai.protocols.json_text import EMBEDDED
+from clyra_proxy.json_pointer import Tokens, pointer_of, tokens_of
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
-
-type Pointer = tuple[str, ...]
 
 
 class RewriteError(Exception):
@@ -39,14 +38,14 @@ def rewrite(text: bytes, edits: Iterable[Edit]) -> bytes:
     """`text` with all edits made. Raises RewriteError."""
     wanted = [(parse_pointer(edit.path), edit) for edit in edits]
     places = _locate(text, {part for pointer, _ in wanted for part in (pointer, _outer(pointer))})
-    strings: dict[Pointer, list[TextEdit]] = {}
-    inside: dict[Pointer, list[Edit]] = {}
+    strings: dict[Tokens, list[TextEdit]] = {}
+    inside: dict[Tokens, list[Edit]] = {}
     removed: list[tuple[int, int]] = []
     erased: set[tuple[int, int]] = set()
     for pointer, edit in wanted:
         if pointer not in places and _outer(pointer) in places:
             outer = _outer(pointer)
-            inside.setdefault(outer, []).append(replace(edit, path=_path(pointer[len(outer) + 1 :])))
+            inside.setdefault(outer, []).append(replace(edit, path=pointer_of(pointer[len(outer) + 1 :])))
         elif pointer not in places:
             raise RewriteError("a place is not in the text")
         elif isinstance(edit, Removal):
@@ -64,20 +63,16 @@ def rewrite(text: bytes, edits: Iterable[Edit]) -> bytes:
     return _splice(text, sorted(pieces))
 
 
-def parse_pointer(pointer: str) -> Pointer:
+def parse_pointer(pointer: str) -> Tokens:
     """The reference tokens of a JSON pointer. Raises RewriteError."""
     if pointer and not pointer.startswith("/"):
         raise RewriteError("not a JSON pointer")
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+    return tokens_of(pointer)
 
 
-def _outer(pointer: Pointer) -> Pointer:
+def _outer(pointer: Tokens) -> Tokens:
     """The way to the string before the first `#`; all of it when there is none."""
     return pointer[: pointer.index(EMBEDDED)] if EMBEDDED in pointer else pointer
-
-
-def _path(pointer: Pointer) -> str:
-    return "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in pointer)
 
 
 def edit_text(text: str, edits: Sequence[TextEdit]) -> str:
@@ -92,9 +87,9 @@ def edit_text(text: str, edits: Sequence[TextEdit]) -> str:
     return "".join(parts)
 
 
-def _locate(text: bytes, wanted: Iterable[Pointer]) -> dict[Pointer, tuple[int, int]]:
+def _locate(text: bytes, wanted: Iterable[Tokens]) -> dict[Tokens, tuple[int, int]]:
     """Byte ranges of the values at `wanted`."""
-    places: dict[Pointer, tuple[int, int]] = {}
+    places: dict[Tokens, tuple[int, int]] = {}
     targets = set(wanted)
     path: list[_Open] = []
     expects_key = False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clyra_proxy.errors import SchemaError
+from clyra_proxy.json_pointer import escape
 from clyra_proxy.schemalock import vocabulary
 from clyra_proxy.schemalock.vocabulary import Schema
 
@@ -59,7 +60,7 @@ class _Rewriting:
         out: dict[str, Any] = {}
         for keyword, value in schema.items():
             if keyword not in _REWORDED and _SINCE.get(keyword, 0) <= self.draft:
-                out[keyword] = self._value(keyword, value, f"{pointer}/{vocabulary.escape(keyword)}")
+                out[keyword] = self._value(keyword, value, f"{pointer}/{escape(keyword)}")
         self._identity(schema, out)
         self._items(schema, out, pointer)
         self._dependencies(schema, out, pointer)
@@ -80,7 +81,7 @@ class _Rewriting:
     def _map(self, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: self.node(item, f"{where}/{vocabulary.escape(name)}") for name, item in value.items()}
+        return {name: self.node(item, f"{where}/{escape(name)}") for name, item in value.items()}
 
     def _identity(self, schema: dict[str, Any], out: dict[str, Any]) -> None:
         identifier = schema.get("id" if self.draft == 4 else "$id")
@@ -113,7 +114,7 @@ class _Rewriting:
             if isinstance(needed, list):
                 out.setdefault("dependentRequired", {})[name] = needed
             else:
-                where = f"{pointer}/dependencies/{vocabulary.escape(name)}"
+                where = f"{pointer}/dependencies/{escape(name)}"
                 out.setdefault("dependentSchemas", {})[name] = self.node(needed, where)
 
     def _recursion(self, schema: dict[str, Any], out: dict[str, Any], pointer: str) -> None:

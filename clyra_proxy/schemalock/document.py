@@ -18,7 +18,7 @@ import orjson
 import yaml
 
 from clyra_proxy.errors import SchemaError
-from clyra_proxy.schemalock import vocabulary
+from clyra_proxy.json_pointer import tokens_of
 from clyra_proxy.schemalock.position import json_line
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -79,7 +79,7 @@ class Document:
 
     def where(self, pointer: str) -> str:
         """`file:line` of the value at a JSON pointer, or of its nearest ancestor in the text."""
-        tokens = [vocabulary.unescape(token) for token in pointer.split("/")[1:]]
+        tokens = list(tokens_of(pointer))
         line = json_line(self.text, tokens) if self.is_json else self._yaml_line(tokens)
         return f"{self.name}:{line}"
 

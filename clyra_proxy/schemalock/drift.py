@@ -20,11 +20,12 @@ import jsonschema_rs
 import rfc8785
 
 from clyra_proxy.errors import SchemaError
+from clyra_proxy.json_pointer import escape, pointer_of
 from clyra_proxy.schemalock import regex, vocabulary
 from clyra_proxy.schemalock.learn import RouteKey
 from clyra_proxy.schemalock.lock import LockedRoute, SchemaLock
 from clyra_proxy.schemalock.shape import Shape, is_data_name, kind_of
-from clyra_proxy.schemalock.vocabulary import Schema, escape
+from clyra_proxy.schemalock.vocabulary import Schema
 
 _MOST_ERRORS = 2_000  # looked at in one document
 
@@ -100,7 +101,7 @@ class DriftFinder:
 
     def _drift(self, error: jsonschema_rs.ValidationError, value: Any, name: str) -> Drift:
         keyword = str(error.schema_path[-1]) if error.schema_path else error.kind.name
-        schema_pointer = "".join(f"/{escape(str(step))}" for step in error.schema_path)
+        schema_pointer = pointer_of(error.schema_path)
         facts = [str(self.route.key), keyword, schema_pointer, name, kind_of(value)]
         identifier = hashlib.sha256(rfc8785.dumps(facts)).hexdigest()[:12]
         place = generalised(error)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from clyra_proxy.json_pointer import escape, pointer_of
 from clyra_proxy.schemalock import vocabulary
 from clyra_proxy.schemalock.compile import compile_schema
 from clyra_proxy.schemalock.vocabulary import Schema
@@ -79,7 +80,7 @@ def explain(
     """Explain one schema. where: gives `file:line` for a pointer into it. Raises SchemaError when it cannot be used."""
     compiled = compile_schema(schema, source=name, backtracking=backtracking)
     plan = compiled.plan
-    cuts = tuple("".join(f"/{vocabulary.escape(step)}" for step in path) for path in plan.cuts) if plan else ()
+    cuts = tuple(pointer_of(path) for path in plan.cuts) if plan else ()
     found = {(o.pointer, o.keyword): o for o in _obstacles(schema, set(cuts))}
     for pointer in _POINTER.findall(compiled.blocked):
         keyword = next((s for s in reversed(pointer.split("/")) if s in _ADVICE), pointer.rpartition("/")[2])
@@ -104,7 +105,7 @@ def _obstacles(schema: Schema, cuts: set[str]) -> Iterator[Obstacle]:
         if _is_array(node):
             own = [keyword for keyword in node if keyword in _ASSERTIONS]
             if own:
-                yield from (_obstacle(keyword, f"{pointer}/{vocabulary.escape(keyword)}") for keyword in own)
+                yield from (_obstacle(keyword, f"{pointer}/{escape(keyword)}") for keyword in own)
             elif branch:
                 yield _obstacle(*branch)
             continue

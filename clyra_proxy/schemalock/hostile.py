@@ -18,6 +18,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import jsonschema_rs
 
 from clyra_proxy.errors import SchemaError
+from clyra_proxy.json_pointer import escape, pointer_of
 from clyra_proxy.schemalock import regex, vocabulary
 from clyra_proxy.schemalock.vocabulary import DIALECT, Schema
 
@@ -121,7 +122,7 @@ def inspect_node(inspection: Inspection, pointer: str, node: dict[str, object], 
         check_pattern(inspection, f"{pointer}/pattern", pattern)
     if isinstance(patterns := node.get("patternProperties"), dict):
         for name in patterns:
-            check_pattern(inspection, f"{pointer}/patternProperties/{vocabulary.escape(name)}", name)
+            check_pattern(inspection, f"{pointer}/patternProperties/{escape(name)}", name)
     inspection.warnings.extend(_misspelt(pointer, node))
 
 
@@ -167,7 +168,7 @@ def _misspelt(pointer: str, node: dict[str, object]) -> Iterator[SchemaWarning]:
             continue
         if near := _nearest(keyword):
             message = f"unknown keyword {keyword!r} is ignored; did you mean {near!r}?"
-            yield SchemaWarning(f"{pointer}/{vocabulary.escape(keyword)}", message)
+            yield SchemaWarning(f"{pointer}/{escape(keyword)}", message)
 
 
 def refuse_endless_references(inspection: Inspection) -> None:
@@ -209,7 +210,7 @@ def compile_or_refuse(inspection: Inspection) -> None:
     try:
         jsonschema_rs.validator_for(inspection.root, offline=True, mask="...", pattern_options=options)
     except jsonschema_rs.ValidationError as error:
-        pointer = "".join(f"/{vocabulary.escape(str(step))}" for step in error.instance_path)
+        pointer = pointer_of(error.instance_path)
         cause = str(error.message).partition("\n")[0][:200]
         if inspection.registered and error.kind.name == "$ref":
             return  # references to registered documents are resolved by the caller's own compile

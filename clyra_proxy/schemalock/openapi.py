@@ -16,12 +16,13 @@ from typing import Any
 import jsonschema_rs
 
 from clyra_proxy.errors import SchemaError
+from clyra_proxy.json_pointer import escape, pointer_of
 from clyra_proxy.schemalock import regex
 from clyra_proxy.schemalock.document import Document, load_document
 from clyra_proxy.schemalock.openapi_convert import SchemaFault
 from clyra_proxy.schemalock.openapi_schema import Direction, SchemaSet
 from clyra_proxy.schemalock.router import AmbiguousPath, Router
-from clyra_proxy.schemalock.vocabulary import Schema, escape
+from clyra_proxy.schemalock.vocabulary import Schema
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -218,7 +219,7 @@ class _Reading:
         try:
             jsonschema_rs.validator_for(schema, offline=True, mask="...", pattern_options=self.options)
         except jsonschema_rs.ValidationError as error:
-            inside = "".join(f"/{escape(str(step))}" for step in error.instance_path)
+            inside = pointer_of(error.instance_path)
             place = self.sets[way].place_of(inside, pointer)
             return None, SchemaFault(place, f"not a valid schema: {str(error.message).partition(chr(10))[0][:200]}")
         except (jsonschema_rs.ReferencingError, ValueError) as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from clyra_proxy.json_pointer import escape
 from clyra_proxy.schemalock import regex, vocabulary
 from clyra_proxy.schemalock.vocabulary import Schema
 
@@ -73,14 +74,14 @@ class Conversion:
         for keyword, value in node.items():
             if keyword == "$ref" or keyword in _DROPPED or keyword.startswith("x-"):
                 continue
-            self._keyword(out, keyword, value, f"{pointer}/{vocabulary.escape(keyword)}", optional)
+            self._keyword(out, keyword, value, f"{pointer}/{escape(keyword)}", optional)
         _numeric_bounds(out)
         return _nullable(out) if node.get("nullable") is True else out
 
     def _reference(self, target: str) -> str:
         name = self.owner.define(target)
         self.uses.add(name)
-        return f"#/$defs/{vocabulary.escape(name)}"
+        return f"#/$defs/{escape(name)}"
 
     def _keyword(self, out: dict[str, Any], keyword: str, value: Any, where: str, optional: frozenset[str]) -> None:
         if keyword in vocabulary.ONE_SCHEMA:
@@ -97,8 +98,8 @@ class Conversion:
             if not isinstance(value, dict):
                 raise SchemaFault(where, "an object of schemas is expected")
             for name in value if keyword == "patternProperties" else ():
-                self._pattern(name, f"{where}/{vocabulary.escape(name)}")
-            out[keyword] = {name: self.convert(s, f"{where}/{vocabulary.escape(name)}") for name, s in value.items()}
+                self._pattern(name, f"{where}/{escape(name)}")
+            out[keyword] = {name: self.convert(s, f"{where}/{escape(name)}") for name, s in value.items()}
         else:
             self._scalar(out, keyword, value, where, optional)
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote
 
+from clyra_proxy.json_pointer import unescape
 from clyra_proxy.schemalock import vocabulary
 from clyra_proxy.schemalock.openapi_convert import Conversion, SchemaFault
 from clyra_proxy.schemalock.vocabulary import Schema, in_place_references
@@ -66,7 +67,7 @@ class SchemaSet:
         """Where in the OpenAPI document a pointer into a schema of `schema_at` came from (best effort)."""
         parts = pointer.split("/", 3)
         if pointer.startswith("/$defs/") and len(parts) > 2:
-            place = self._places.get(vocabulary.unescape(parts[2]), operation_pointer)
+            place = self._places.get(unescape(parts[2]), operation_pointer)
             return place + (f"/{parts[3]}" if len(parts) > 3 else "")
         return operation_pointer + pointer
 
@@ -116,7 +117,7 @@ class SchemaSet:
         seen, queue = set[str](), [name]
         while queue:
             for target in in_place_references(self.definitions.get(queue.pop(), True)):
-                used = vocabulary.unescape(target.removeprefix("#/$defs/"))
+                used = unescape(target.removeprefix("#/$defs/"))
                 if used == name:
                     return True
                 if used not in seen:

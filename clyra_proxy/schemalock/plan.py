@@ -19,10 +19,11 @@ from typing import Any
 
 import jsonschema_rs
 
+from clyra_proxy.json_pointer import escape
 from clyra_proxy.schemalock import vocabulary
 from clyra_proxy.schemalock.touching import Touching
 from clyra_proxy.schemalock.traits import BASE, local_pointer, local_target, place_uri
-from clyra_proxy.schemalock.vocabulary import Schema, escape
+from clyra_proxy.schemalock.vocabulary import Schema
 
 _CUTTABLE = frozenset({"type", "items", "minItems", "maxItems"})
 _ANNOTATIONS = (

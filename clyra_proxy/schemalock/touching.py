@@ -12,9 +12,10 @@ from typing import Any
 
 import jsonschema_rs
 
+from clyra_proxy.json_pointer import escape
 from clyra_proxy.schemalock import vocabulary
 from clyra_proxy.schemalock.traits import local_target
-from clyra_proxy.schemalock.vocabulary import Schema, escape
+from clyra_proxy.schemalock.vocabulary import Schema
 
 type Path = tuple[str, ...]
 

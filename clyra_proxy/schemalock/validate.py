@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 
+from clyra_proxy.json_pointer import escape, pointer_of
 from clyra_proxy.schemalock.traits import BASE
-from clyra_proxy.schemalock.vocabulary import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +51,4 @@ def _schema_pointer(error: jsonschema_rs.ValidationError, place: str) -> str:
     location = error.absolute_keyword_location
     if location is not None and location.startswith(BASE):
         return unquote(location[len(BASE) :].removeprefix("#")) or "/"
-    return place + "".join(f"/{escape(str(step))}" for step in error.schema_path) or "/"
+    return place + pointer_of(error.schema_path) or "/"

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from clyra_proxy.json_pointer import escape, unescape
+
 type Schema = dict[str, Any] | bool
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -36,15 +38,6 @@ _PLAIN = _words(
 )
 KNOWN = ONE_SCHEMA | SCHEMA_LIST | SCHEMA_MAP | _PLAIN
 OPENAPI_ANNOTATIONS = _words("discriminator example externalDocs xml nullable")
-
-
-def escape(token: str) -> str:
-    """One reference token of a JSON pointer (RFC 6901 section 3)."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
-def unescape(token: str) -> str:
-    return token.replace("~1", "/").replace("~0", "~")
 
 
 def children(schema: Schema) -> Iterator[tuple[str, str, Schema]]:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clyra_proxy.errors import SchemaError
+from clyra_proxy.json_pointer import escape
 from clyra_proxy.schemalock.document import parse_document
-from clyra_proxy.schemalock.vocabulary import escape
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 10)}]\n" for i in range(8)

@@ -15,24 +15,20 @@ from typing import Annotated, Any, Final
 import jiter
 from pydantic import StringConstraints
 
+from clyra_proxy import json_pointer
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.stream.document import ReadText
 
-type Tokens = tuple[str, ...]
+type Tokens = json_pointer.Tokens
 
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/[^/]*)*$", max_length=256)]
 
 
-class _Missing:
-    """What is not there, as `null` is a value."""
+MISSING: Final = json_pointer.MISSING
 
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return False
-
-
-MISSING: Final = _Missing()
+tokens_of = lru_cache(maxsize=4096)(json_pointer.tokens_of)
+"""As there, compiled once: the pointers are those of declarations."""
+pointer_of, look = json_pointer.pointer_of, json_pointer.look
 
 
 def parse(body: bytes) -> Any:
@@ -49,29 +45,6 @@ def parse(body: bytes) -> Any:
 def dump(value: Any) -> bytes:
     """`value` as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-@lru_cache(maxsize=4096)
-def tokens_of(pointer: str) -> Tokens:
-    """The reference tokens of a JSON pointer."""
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-
-
-def pointer_of(tokens: Tokens) -> str:
-    """The JSON pointer of reference tokens."""
-    return "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in tokens)
-
-
-def look(value: Any, tokens: Tokens) -> Any:
-    """What stands at a place, MISSING when nothing does."""
-    for token in tokens:
-        if isinstance(value, dict):
-            value = value.get(token, MISSING)
-        elif isinstance(value, list) and token.isascii() and token.isdigit() and int(token) < len(value):
-            value = value[int(token)]
-        else:
-            return MISSING
-    return value
 
 
 def look_all(value: Any, tokens: Tokens) -> Iterator[tuple[Tokens, Any]]:

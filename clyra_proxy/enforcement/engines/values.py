@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from clyra_proxy.approvals.pointers import MISSING, look_up
 from clyra_proxy.enforcement.engines.question import Scalar
+from clyra_proxy.json_pointer import MISSING, look_up
 from clyra_proxy.services.failure import Cause, ServiceFailure
 from clyra_proxy.services.strict_json import read_json
 

@@ -15,6 +15,7 @@ from clyra_proxy.genai.bec.packs import load_packs
 from clyra_proxy.genai.bec.text import Judged, judge_mail, strongest
 from clyra_proxy.genai.inspection import Inspection, Inspector, Signal, Workshop
 from clyra_proxy.genai.model import Provenance, Segment
+from clyra_proxy.json_pointer import unescape
 from clyra_proxy.policy.genai.bec import Bec
 
 SHORTEST = 12
@@ -91,7 +92,7 @@ def _messages(inspection: Inspection, wanted: frozenset[Provenance]) -> Iterator
 
 
 def _last(path: str) -> str:
-    return path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    return unescape(path.rpartition("/")[2])
 
 
 def compile_inspector(settings: Bec, base_dir: Path, workshop: Workshop) -> Inspector | None:

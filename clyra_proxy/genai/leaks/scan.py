@@ -21,6 +21,7 @@ from clyra_proxy.genai.leaks.pack import load_packs
 from clyra_proxy.genai.leaks.people import PeopleScanner
 from clyra_proxy.genai.leaks.vendors import VendorScanner
 from clyra_proxy.genai.leaks.windows import OpenFrom, ScanWindow, scan_whole
+from clyra_proxy.json_pointer import unescape
 from clyra_proxy.policy.genai.leaks import DEFAULT_PII, Leaks
 
 _LONGEST_VALUE = 4096  # characters of a bare value
@@ -135,5 +136,5 @@ def member_name(path: str) -> str:
     """The last name in a JSON pointer that is not an index, "" when there is none."""
     for token in reversed(path.split("/")[1:]):
         if not token.isdigit():
-            return token.replace("~1", "/").replace("~0", "~") if len(token) <= 64 else ""
+            return unescape(token) if len(token) <= 64 else ""
     return ""

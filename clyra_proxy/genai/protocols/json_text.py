@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from clyra_proxy.genai.protocols.reading import UnreadableError
+from clyra_proxy.json_pointer import escape
 
 DEEPEST = 200
 """Levels of nesting; no provider's format comes near, and serialisers give up not far above."""
@@ -70,7 +71,7 @@ def pointer(path: str, token: str | int) -> str:
     """`path` one level deeper (RFC 6901); "" when `path` leads nowhere or the way gets too long."""
     if not path and path is not ROOT:
         return ""
-    text = str(token) if isinstance(token, int) else token.replace("~", "~0").replace("/", "~1")
+    text = str(token) if isinstance(token, int) else escape(token)
     return "" if len(path) + len(text) >= LONGEST_POINTER else f"{path}/{text}"
 
 

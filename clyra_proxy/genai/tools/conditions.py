@@ -15,7 +15,8 @@ import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.egress.hosts import normalise_pattern
 from clyra_proxy.genai.tools.hosts_and_paths import covers, host_of, is_below, normalised_folder
-from clyra_proxy.genai.tools.places import TooManyError, steps_of, values_at
+from clyra_proxy.genai.tools.places import TooManyError, values_at
+from clyra_proxy.json_pointer import tokens_of
 from clyra_proxy.policy.genai.tools import ArgumentCondition
 
 type Test = Callable[[Any], bool]
@@ -36,7 +37,7 @@ class Condition:
 
     def __init__(self, settings: ArgumentCondition) -> None:
         self._path = settings.path
-        self._steps = steps_of(settings.path)
+        self._steps = tokens_of(settings.path)
         self._required = settings.required
         self._tests = tuple(_tests(settings))
 

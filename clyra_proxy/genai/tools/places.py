@@ -17,11 +17,6 @@ class TooManyError(Exception):
     """More values than are looked at."""
 
 
-def steps_of(path: str) -> tuple[str, ...]:
-    """The steps of a pointer, unescaped."""
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:])
-
-
 def values_at(value: Any, steps: tuple[str, ...]) -> list[Any]:
     """Every value at a place, in document order. Raises TooManyError."""
     found = [value]
