@@ -49,13 +49,20 @@ def check(
         Path | None, typer.Option("--schema", "-s", help="JSON Schema of the body (of each row, for NDJSON and CSV).")
     ] = None,
     route: Annotated[str | None, typer.Option("--route", help="URL; policy says which checks apply there.")] = None,
-    method: Annotated[str, typer.Option("--method", "-X", help="With --route: method.")] = "POST",
+    method: Annotated[
+        str | None, typer.Option("--method", "-X", help="With --route: method.", show_default="POST")
+    ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="FILE is a text: look for prompt injection, secrets, personal data, fraud.")
     ] = False,
     provenance: Annotated[
-        str, typer.Option("--provenance", help="With --text: user, tool_result, document, tool_description ...")
-    ] = "unknown",
+        str | None,
+        typer.Option(
+            "--provenance",
+            help="With --text: user, tool_result, document, tool_description ...",
+            show_default="unknown",
+        ),
+    ] = None,
     level: Annotated[
         int | None,
         typer.Option("--level", min=1, max=4, help="With --text: paranoia level.", show_default="the policy's, else 1"),
@@ -85,15 +92,18 @@ def check(
 
         if schema is not None or route is not None:
             raise UsageError("--text judges a text, --schema and --route a body.", "", "Give one of them.")
-        raise typer.Exit(check_text(file, provenance, level, policy, as_json=as_json))
+        _refuse_idle("--route", method=method)
+        raise typer.Exit(check_text(file, provenance or "unknown", level, policy, as_json=as_json))
     from clyra_proxy.cli.offline import described_exchange, schema_exchange
 
     if schema is not None and route is not None:
         raise UsageError("--schema and --route are two ways to say what applies.", "", "Give one of them.")
+    _refuse_idle("--text", provenance=provenance, level=level)
     media, coding = guessed(file, content_type, content_encoding)
     if route is not None:
-        exchange = described_exchange(route, method, policy, home, media, coding, response)
+        exchange = described_exchange(route, method or "POST", policy, home, media, coding, response)
     else:
+        _refuse_idle("--route", method=method, policy=policy)
         exchange = schema_exchange(schema, media, coding, response)
     outcome = judge(exchange, file, response, quiet=as_json)
     if as_json:
@@ -101,6 +111,15 @@ def check(
     else:
         outcome.print()
     raise typer.Exit(outcome.exit_code)
+
+
+def _refuse_idle(partner: str, **options: object) -> None:
+    """Raise UsageError for an option that was given and would say nothing without `partner`."""
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"--{name} says nothing without {partner}.", "It would not be looked at.", f"Add {partner}, or drop it."
+            )
 
 
 def guessed(file: str, content_type: str | None, coding: str | None) -> tuple[str, str]:

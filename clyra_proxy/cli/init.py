@@ -52,19 +52,26 @@ class Prepared:
 @app.command(epilog=_EPILOG)
 def init(
     profile: Annotated[
-        str, typer.Option("--profile", "-p", help="Profile a new policy extends: observe, balanced, strict ...")
-    ] = "observe",
+        str | None,
+        typer.Option(
+            "--profile",
+            "-p",
+            help="Profile a new policy extends: observe, balanced, strict ...",
+            show_default="observe",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prepare the data folder: certificate authority, policy, recorder keys. Safe to run again."""
-    done = prepare_home(Home.locate(home), profile)
+    done = prepare_home(Home.locate(home), profile or "observe")
     if as_json:
         print_json(_facts(done))
         return
     root = done.home.root
     typer.echo(f"Ready: {root}" + (f" (made: {', '.join(done.made)})" if done.made else " (nothing was missing)"))
-    typer.echo(f"  policy     {done.home.policy}  extends {done.profile}")
+    kept = f" (kept; `--profile {profile}` is for a new one)" if profile not in (None, done.profile) else ""
+    typer.echo(f"  policy     {done.home.policy}  extends {done.profile}{kept}")
     typer.echo(f"  authority  {done.home.ca_certificate}  until {done.ca_expires}")
     typer.echo(f"             sha256 {done.ca_sha256}")
     typer.echo(f"  recorder   {done.home.recorder_keys}")
@@ -76,6 +83,10 @@ def init(
 
 def prepare_home(home: Home, profile: str) -> Prepared:
     """Make what is missing. Raises UsageError for an unknown profile, StartupError and RecorderError for the rest."""
+    from clyra_proxy.policy.profiles import profile_names
+
+    if profile not in profile_names():
+        raise UsageError(f"There is no profile '{profile}'.", "", f"Choose one of: {', '.join(profile_names())}.")
     home.create()
     done = Prepared(home, profile)
     _make(done, "policy", home.policy.exists(), lambda: _write_policy(home, profile))
@@ -93,10 +104,7 @@ def _make(done: Prepared, name: str, exists: bool, make: Callable[[], Any]) -> N
 
 def _write_policy(home: Home, profile: str) -> None:
     from clyra_proxy.atomic_file import write_atomically
-    from clyra_proxy.policy.profiles import profile_names
 
-    if profile not in profile_names():
-        raise UsageError(f"There is no profile '{profile}'.", "", f"Choose one of: {', '.join(profile_names())}.")
     write_atomically(home.policy, _POLICY.format(profile=profile).encode())
 
 

@@ -12,7 +12,7 @@ import typer
 
 from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption
 from clyra_proxy.cli.output import print_json, wants_colour
-from clyra_proxy.cli.verdict_filter import VerdictFilter, parse_since
+from clyra_proxy.cli.verdict_filter import VerdictFilter, known_decisions, parse_since
 from clyra_proxy.cli.verdict_text import one_line
 from clyra_proxy.errors import CannotTellError
 from clyra_proxy.home import Home
@@ -58,7 +58,7 @@ def tail(
             "Start it with 'clyra proxy', or name the right folder with --home.",
         )
     wanted = VerdictFilter(
-        frozenset(decision or ()),
+        known_decisions(decision or ()),
         frozenset(agent or ()),
         frozenset(host or ()),
         frozenset(rule or ()),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from clyra_proxy.errors import UsageError
+from clyra_proxy.verdict.model import Decision
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -71,6 +72,15 @@ def _rules(ours: Mapping[str, Any]) -> list[str]:
 
 def _any_match(patterns: frozenset[str], word: str) -> bool:
     return any(word == pattern or fnmatch.fnmatchcase(word, pattern) for pattern in patterns)
+
+
+def known_decisions(words: Collection[str]) -> frozenset[str]:
+    """The words, all of which a verdict can have for its decision. Raises UsageError, naming those it can."""
+    known = [*Decision, *(f"would-{action}" for action in ("mark", "redact", "approve", "block"))]
+    for word in words:
+        if word not in known:
+            raise UsageError(f"No verdict has the decision '{word}'.", "", f"Choose from: {', '.join(known)}.")
+    return frozenset(words)
 
 
 def parse_since(text: str, now: datetime | None = None) -> int:

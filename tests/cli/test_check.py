@@ -79,6 +79,11 @@ def test_the_place_of_a_violation_is_named(folder):
         (["good.json", "--route", "nonsense"], 64),
         (["good.json", "--schema", "schema.json", "--route", "https://x.example/"], 64),
         (["good.json", "--schema", "nowhere.json"], 1),
+        (["good.json", "--policy", "nowhere.yaml"], 64),
+        (["good.json", "--schema", "schema.json", "--method", "PUT"], 64),
+        (["good.json", "--provenance", "user"], 64),
+        (["good.json", "--level", "2"], 64),
+        (["good.json", "--text", "--method", "PUT"], 64),
     ],
 )
 def test_what_cannot_be_done_is_said(folder, arguments, code):

@@ -27,6 +27,10 @@ def test_init_makes_all_and_then_changes_nothing(tmp_path):
     assert facts["profile"] == "strict"
     assert len(facts["ca_sha256"]) == 64
     assert contents(home) == before
+    third = clyra("init", "--profile", "voice", home=home)
+    assert "extends strict (kept; `--profile voice` is for a new one)" in third.stdout
+    assert clyra("init", "--profile", "nonsense", home=home).returncode == 64
+    assert contents(home) == before
     assert clyra("policy", "check", home=home).returncode == 0
 
 

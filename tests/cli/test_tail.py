@@ -43,6 +43,12 @@ def ids(done):
     return [orjson.loads(line)["metadata"]["uid"] for line in done.stdout.splitlines()]
 
 
+def test_a_decision_that_no_verdict_has_is_a_mistake(home):
+    done = clyra("tail", "--no-follow", "--decision", "blocked", home=home)
+    assert done.returncode == 64
+    assert "block, error, would-mark" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
