@@ -68,6 +68,8 @@ class RequestHead(Head):
 
 @dataclass(slots=True)
 class ResponseHead(Head):
+    """status: 0 until one came. http_version: as of the request."""
+
     status: int = 0
     http_version: str = ""
 

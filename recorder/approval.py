@@ -57,6 +57,7 @@ class Signed:
 
 
 def member_name(digest: str) -> str:
+    """Where a bundle keeps the certificate with this digest."""
     return f"{FOLDER}{digest}{SUFFIX}"
 
 

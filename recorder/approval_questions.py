@@ -93,6 +93,7 @@ QUESTIONS: Final[tuple[Callable[[approval.Parsed, Mapping[str, Any]], None], ...
 
 
 def prove_bindings(certificate: approval.Parsed, keys: Iterable[TrustedKey | None]) -> list[Proof]:
+    """What ties a certificate to a person, each binding proven by its key. Raises FailedError."""
     bindings = certificate.predicate["binding"]
     if not bindings:
         raise FailedError("E_APPROVAL_BINDING", "nothing ties it to a person")
@@ -103,6 +104,7 @@ def prove_bindings(certificate: approval.Parsed, keys: Iterable[TrustedKey | Non
 
 
 def check_factors(certificate: approval.Parsed, proofs: list[Proof]) -> None:
+    """That the factors it claims are shown by its bindings. Raises FailedError."""
     approver = certificate.predicate["approver"]
     multiple = any(proof.user_verified or "mfa" in proof.methods for proof in proofs)
     if all(proof.kind == SESSION for proof in proofs):
@@ -114,6 +116,7 @@ def check_factors(certificate: approval.Parsed, proofs: list[Proof]) -> None:
 
 
 def check_quorum(certificate: approval.Parsed, together: list[approval.Parsed]) -> None:
+    """That as many different persons as needed approved the same. Raises FailedError."""
     need = certificate.predicate["quorum"]["need"]
     persons = {one.predicate["approver"]["sub_c"] for one in together if one.group == certificate.group}
     if need > 1 and (not certificate.group or len(persons) < need):
@@ -121,6 +124,7 @@ def check_quorum(certificate: approval.Parsed, together: list[approval.Parsed]) 
 
 
 def warnings_of(certificate: approval.Parsed, proofs: list[Proof]) -> Iterator[str]:
+    """What a reader should know although nothing is wrong: codes of warnings."""
     if all(proof.kind == SESSION for proof in proofs):
         yield "W_APPROVAL_OPERATOR_ASSERTED"
     if certificate.predicate["payload"]["c14n"] == "raw":

@@ -44,6 +44,7 @@ class Run:
 
 
 def event_digest(line: bytes) -> bytes:
+    """What is remembered of an event, to know it again when it is sent twice."""
     return sha256(line).digest()[:DIGEST_SIZE]
 
 

@@ -139,6 +139,7 @@ def stored_checkpoints(connection: sqlite3.Connection) -> dict[int, bytes]:
 
 
 def keep_checkpoint(connection: sqlite3.Connection, size: int, signed: bytes) -> None:
+    """Keep a checkpoint that outlives the key which signed it; the first of a size stays."""
     connection.execute("INSERT OR IGNORE INTO checkpoints VALUES(?,?)", (size, signed))
 
 

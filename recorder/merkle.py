@@ -20,10 +20,12 @@ class ProofError(ValueError):
 
 
 def leaf_hash(record: bytes) -> bytes:
+    """MTH of one entry (RFC 6962, 2.1)."""
     return sha256(b"\x00" + record).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
+    """MTH of two subtrees (RFC 6962, 2.1)."""
     return sha256(b"\x01" + left + right).digest()
 
 

@@ -76,6 +76,7 @@ def key_id(name: str, public: bytes) -> bytes:
 
 
 def checkpoint_text(origin: str, size: int, root: bytes) -> bytes:
+    """The body of a checkpoint (C2SP tlog-checkpoint): origin, size, root in base64, each on its line."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 

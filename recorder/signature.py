@@ -42,6 +42,7 @@ class Signed:
 
 
 def content_digest(body: bytes) -> str:
+    """The value of `Content-Digest` (RFC 9530), SHA-256."""
     return f"sha-256=:{base64.b64encode(sha256(body).digest()).decode()}:"
 
 

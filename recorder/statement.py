@@ -200,6 +200,7 @@ def contradiction(document: Mapping[str, Any]) -> str:
 
 
 def bundle_digest(payload: bytes) -> str:
+    """What a bundle is called: the SHA-256 of the statement that was signed."""
     return f"sha256:{sha256(payload).hexdigest()}"
 
 

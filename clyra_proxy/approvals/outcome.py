@@ -24,6 +24,8 @@ STATE = "approvals"
 
 
 class Standing(StrEnum):
+    """Where an action stands with the people who may approve it."""
+
     FREE = "free"  # nobody needs to approve it
     SHADOW = "shadow"  # it would have needed an approval; the rule is not enforced
     GRANTED = "granted"  # the token is not used up yet

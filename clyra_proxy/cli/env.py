@@ -16,6 +16,8 @@ app = typer.Typer(add_completion=False)
 
 
 class Shell(StrEnum):
+    """The language that variables are written in."""
+
     SH = "sh"
     FISH = "fish"
     POWERSHELL = "powershell"

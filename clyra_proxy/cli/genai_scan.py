@@ -36,6 +36,8 @@ class BadLineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """One line of the input. id: as given, told with the answer. provenance: where the text comes from."""
+
     text: str
     id: str | int | float | None
     provenance: Provenance

@@ -25,6 +25,8 @@ _TIMEX_BYTES = 512
 
 
 class State(StrEnum):
+    """What was found of one condition."""
+
     GOOD = "good"
     WARN = "warn"
     FAIL = "fail"

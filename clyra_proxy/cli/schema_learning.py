@@ -35,6 +35,8 @@ DEFAULT_STATE = Path("schema.learning.json")
 
 
 class Direction(StrEnum):
+    """Which body of an exchange the samples are."""
+
     REQUEST = "request"
     RESPONSE = "response"
 

@@ -54,6 +54,7 @@ def can_bind(host: str) -> bool:
 
 
 def bound_port(listeners: list[list[socket.socket]]) -> int:
+    """The port that was really bound, where 0 was asked for."""
     return int(listeners[0][0].getsockname()[1])
 
 

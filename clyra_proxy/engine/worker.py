@@ -165,6 +165,7 @@ async def serve(channel_descriptor: int) -> int:
 
 
 def main() -> int:
+    """The process of one worker: serve until told to go. Returns its exit status."""
     logging.basicConfig(level=logging.INFO, format="clyra worker[%(process)d] %(levelname)s %(message)s")
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # the supervisor speaks for the terminal and the operator

@@ -26,6 +26,8 @@ HANG_LIMIT_S = 30.0
 
 
 class WorkerState(StrEnum):
+    """Where a worker is in its life."""
+
     STARTING = "starting"
     READY = "ready"
     DRAINING = "draining"

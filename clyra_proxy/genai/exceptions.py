@@ -191,6 +191,7 @@ def seconds_of(instant: str) -> float:
 
 
 def instant_of(seconds: float) -> str:
+    """Seconds of the epoch as RFC 3339, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

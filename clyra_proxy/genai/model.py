@@ -36,6 +36,8 @@ _FOREIGN = frozenset({Provenance.TOOL_RESULT, Provenance.DOCUMENT, Provenance.TO
 
 
 class Direction(StrEnum):
+    """Whether a text is on its way to a model or tool server, or comes from one."""
+
     REQUEST = "request"
     RESPONSE = "response"
 

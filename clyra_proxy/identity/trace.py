@@ -40,12 +40,14 @@ def trace_of(head: Head) -> TraceContext:
 
 
 def new_trace_id() -> str:
+    """16 random bytes in hex, never all zeros (trace-context-1, 3.2.2.3)."""
     while (trace_id := os.urandom(16).hex()) == _NO_TRACE:
         pass
     return trace_id
 
 
 def new_span_id() -> str:
+    """8 random bytes in hex, never all zeros (trace-context-1, 3.2.2.4)."""
     while (span_id := os.urandom(8).hex()) == _NO_SPAN:
         pass
     return span_id

@@ -125,10 +125,12 @@ def _turn_last_slash(path: str) -> str:
 
 
 def accepts_method(rule: MatchRule, method: str) -> bool:
+    """Whether a rule is about a method, upper case."""
     return not rule.methods or method in rule.methods
 
 
 def accepts_media(rule: MatchRule, media: str) -> bool:
+    """Whether a rule is about a media type, bare: by its name or by all of its kind (`text/*`)."""
     return not rule.content_types or media in rule.content_types or f"{media.partition('/')[0]}/*" in rule.content_types
 
 
@@ -138,6 +140,7 @@ def bare_media_type(content_type: str) -> str:
 
 
 def ports_of(destination: DestinationSettings) -> frozenset[int] | None:
+    """The ports of a destination; None for any."""
     return None if destination.ports == "any" else frozenset(destination.ports)
 
 

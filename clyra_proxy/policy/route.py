@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class Tls(StrEnum):
+    """Whether TLS is ended here and read, or passed on unread."""
+
     INTERCEPT = "intercept"
     PASSTHROUGH = "passthrough"
 

@@ -31,6 +31,8 @@ _SHRINKS = 400
 
 
 class Answer(StrEnum):
+    """Whether one schema takes all that another takes: yes, no (there is a witness), or not to be said."""
+
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"

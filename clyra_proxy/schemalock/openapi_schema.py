@@ -23,6 +23,8 @@ _MAX_CHAIN = 16
 
 
 class Direction(StrEnum):
+    """Which bodies a schema is for: `readOnly` and `writeOnly` count in one direction only."""
+
     REQUEST = "request"
     RESPONSE = "response"
 

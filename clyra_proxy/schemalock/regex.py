@@ -26,6 +26,8 @@ _COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """Why a pattern is not used, and what to write instead."""
+
     why: str
     todo: str
 
@@ -53,6 +55,7 @@ def fault(pattern: str, *, backtracking: bool = False) -> Fault | None:
 
 
 def compiles(pattern: str, options: jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions) -> bool:
+    """Whether the validator takes a pattern with these options."""
     try:
         jsonschema_rs.validator_for({"pattern": pattern}, offline=True, pattern_options=options)
     except (jsonschema_rs.ValidationError, ValueError):

@@ -37,6 +37,8 @@ class TrailingFault(SyntaxFault):
 
 
 class Expect(IntEnum):
+    """What may come next in an open container."""
+
     FIRST = 0  # an item, or the end of the container
     ITEM = 1
     AFTER = 2  # a comma, or the end

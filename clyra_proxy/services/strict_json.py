@@ -20,6 +20,8 @@ class Told(BaseModel):
 
 
 class ToldExactly(Told):
+    """An answer that may have no member but those named, and none of another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 

@@ -49,6 +49,7 @@ class Reviews:
 
 
 def folder_of(home: Home) -> Path:
+    """Where reviews and promotions of a data folder are kept."""
     return home.root / "shadow"
 
 

@@ -17,6 +17,8 @@ _CHECK = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.
 
 
 class Kind(StrEnum):
+    """The types of Prometheus that are used."""
+
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"

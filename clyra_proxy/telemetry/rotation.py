@@ -19,15 +19,18 @@ _MODE = 0o600
 
 
 def lock_path(path: Path) -> Path:
+    """The file that writers lock while they rotate; it stays."""
     return path.with_name(path.name + ".lock")
 
 
 def rotated_path(path: Path, number: int) -> Path:
+    """Where the log of `number` rotations ago is."""
     return path.with_name(f"{path.name}.{number}")
 
 
 @contextmanager
 def locked(descriptor: int, operation: int) -> Iterator[None]:
+    """Hold a lock on an open file. operation: of `fcntl.flock`."""
     fcntl.flock(descriptor, operation)
     try:
         yield

@@ -40,6 +40,8 @@ class Mode(StrEnum):
 
 
 class Severity(StrEnum):
+    """How much a finding matters, whatever is done about it."""
+
     INFO = "info"
     LOW = "low"
     MEDIUM = "medium"

@@ -15,6 +15,8 @@ from clyra_proxy.exchange import Destination, Exchange, RequestHead
 
 
 class Protocol(StrEnum):
+    """What a client speaks, as far as a refusal must be told in it."""
+
     HTTP = "http"
     MCP = "mcp"
     A2A = "a2a"

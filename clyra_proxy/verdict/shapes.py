@@ -64,6 +64,7 @@ def json_rpc(refusal: Refusal, request_id: object) -> Shape:
 
 
 def openai(refusal: Refusal) -> Shape:
+    """The error object of the OpenAI API."""
     kind = "server_error" if refusal.outcome.status >= 500 else "invalid_request_error"
     return {
         "error": {
@@ -77,6 +78,7 @@ def openai(refusal: Refusal) -> Shape:
 
 
 def anthropic(refusal: Refusal) -> Shape:
+    """The error object of the Messages API; its request id is the verdict."""
     return {
         "type": "error",
         "error": {"type": refusal.outcome.anthropic_type, "message": refusal.message, "clyra": refusal.members},
@@ -108,6 +110,7 @@ def _status(refusal: Refusal, reason: str, domain: str) -> Shape:
 
 
 def amazon(refusal: Refusal) -> Shape:
+    """The exception of the AWS JSON protocols."""
     return {"__type": amazon_type(refusal), "message": refusal.message, "clyra": refusal.members}
 
 
@@ -118,10 +121,12 @@ def amazon_type(refusal: Refusal) -> str:
 
 
 def cohere(refusal: Refusal) -> Shape:
+    """The error of the Cohere API."""
     return {"id": refusal.verdict.id, "message": refusal.message, "clyra": refusal.members}
 
 
 def ollama(refusal: Refusal) -> Shape:
+    """The error of the Ollama API."""
     return {"error": refusal.message, "clyra": refusal.members}
 
 

@@ -33,17 +33,23 @@ class _Part(BaseModel):
 
 
 class Payload(_Part):
+    """What is approved, as a digest. c14n: how the bytes were made canonical. len: bytes as they were sent."""
+
     sha256: _Hex
     c14n: Literal["jcs", "raw"]
     len: int = Field(ge=0)
 
 
 class Amount(_Part):
+    """A sum of money, in its currency (ISO 4217)."""
+
     value: str = Field(pattern=r"^[0-9]{1,24}([.][0-9]{1,9})?$")
     currency: str = Field(pattern=r"^[A-Z]{3}$")
 
 
 class Risk(_Part):
+    """A finding that asked for the approval, by rule and reason."""
+
     rule: str = Field(min_length=1, max_length=128)
     reason: str = Field(min_length=1, max_length=64)
 

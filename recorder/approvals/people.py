@@ -66,6 +66,7 @@ def commitment(salt: bytes, person: Person) -> str:
 
 
 def duties_of(settings: ApprovalSettings, agent: str) -> Duties:
+    """Who answers for an agent, as the settings say; nobody for an agent they do not name."""
     duty = settings.duty_of(agent)
     if duty is None:
         return Duties(agent, None, None)

@@ -30,6 +30,7 @@ _AES256_CBC = bytes.fromhex("060960864801650304012a")
 
 
 def is_encrypted(pem: bytes) -> bool:
+    """Whether a key file wants a passphrase."""
     return pem.lstrip().startswith(_ENCRYPTED)
 
 

@@ -119,8 +119,10 @@ CODES: Final[dict[str, tuple[int, str]]] = {
 
 
 def stage_of(code: str) -> int:
+    """The stage that a code belongs to."""
     return CODES[code][0]
 
 
 def meaning_of(code: str) -> str:
+    """What a code means, in a sentence."""
     return CODES[code][1]

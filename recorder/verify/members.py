@@ -108,6 +108,7 @@ class Members:
 
 
 def place_of(error: ContainerError) -> Place:
+    """Where a container is not strict."""
     return Place(error.member, detail=error.detail, at=error.at)
 
 

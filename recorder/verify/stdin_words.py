@@ -12,6 +12,7 @@ from recorder import canonical, public_key
 
 
 def canon(lines: BinaryIO, answers: BinaryIO) -> int:
+    """Answer for every line whether it is canonical JSON: `ok`, or the code of what is wrong."""
     for line in lines:
         try:
             canonical.check(line.removesuffix(b"\n"))
@@ -23,6 +24,7 @@ def canon(lines: BinaryIO, answers: BinaryIO) -> int:
 
 
 def crypto(lines: BinaryIO, answers: BinaryIO) -> int:
+    """Answer for every line whether its signature is `good` or `bad`."""
     for line in lines:
         answers.write(b"good\n" if _is_good(line.decode("latin-1").split()) else b"bad\n")
     return 0

@@ -35,5 +35,6 @@ def limit_of(seconds: int) -> str:
 
 
 def timestamp(seconds: int) -> str:
+    """Seconds of the epoch as records write a time."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     return f"{moment.isoformat()[:19]}.000000Z"

@@ -55,6 +55,7 @@ def continue_list(known: Followed | None, member: bytes) -> Followed | Refusal:
 
 
 def format_body(origin: str, member: bytes) -> bytes:
+    """A list of key changes as it is sent to a witness: the origin on its line, then the member."""
     return origin.encode() + b"\n" + member
 
 

@@ -66,6 +66,8 @@ class Asked(DeclaredEndpoint):
 
 
 class ZendeskBatch(Started):
+    """A bulk import of Zendesk (`create_many`, `update_many`, ...)."""
+
     job_at = "/job_status/id"
 
 
@@ -93,6 +95,8 @@ class ZendeskStatus(Asked):
 
 
 class KlaviyoBulk(Started):
+    """A bulk import of Klaviyo, whose answer is a JSON:API resource."""
+
     job_at = "/data/id"
 
 

@@ -44,12 +44,15 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Example:
+    """A plain request. media: of its body, "" for any."""
+
     method: str
     path: str
     media: str
 
 
 def paths_of(rule: MatchRule) -> tuple[Language, ...]:
+    """The languages of the paths that a rule is about; any path where it names none."""
     return tuple(_language(path) for path in rule.paths or _ANYWHERE)
 
 

@@ -63,6 +63,7 @@ def question_of(exchange: Exchange, approvals: CompiledApprovals, payload: bytes
 
 
 def kind_of(exchange: Exchange) -> str:
+    """`read` or `write`, by the method alone."""
     return "read" if exchange.request.method.upper() in READ_METHODS else "write"
 
 

@@ -73,6 +73,7 @@ class Prices:
 
 
 def shipped_prices() -> Path:
+    """The table that counts where a policy names none."""
     return policies_folder() / "rules" / "prices.yaml"
 
 

@@ -68,6 +68,7 @@ def is_password_in_url(text: str) -> bool:
 
 
 def is_connection_password(text: str) -> bool:
+    """Whether the password of a connection string is a real one, not an example, a default or a template."""
     return not is_filler(text) and text.lower() not in _PUBLIC and "(" not in text
 
 

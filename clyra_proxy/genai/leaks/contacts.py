@@ -94,6 +94,7 @@ def _suffixes() -> PublicSuffixList:
 
 
 def is_public_address(value: str) -> bool:
+    """Whether a text is an IP address that is routed in the Internet."""
     try:
         return ipaddress.ip_address(value).is_global
     except ValueError:

@@ -46,6 +46,7 @@ def is_known_example(value: str) -> bool:
 
 
 def digest(value: str) -> str:
+    """How a well-known value is listed: the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:16]
 
 

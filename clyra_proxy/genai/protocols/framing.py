@@ -35,6 +35,8 @@ class Frame:
 
 
 class Framing(Protocol):
+    """Cuts a body into the frames of its protocol, whatever pieces it comes in."""
+
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The frames that `data` completes. Raises UnreadableError when the framing is broken."""
         ...

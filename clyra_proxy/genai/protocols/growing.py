@@ -4,6 +4,8 @@ from __future__ import annotations
 
 
 class Growing:
+    """A text that comes in pieces; adding one costs the piece, not the text."""
+
     __slots__ = ("_pieces",)
 
     def __init__(self, text: str = "") -> None:

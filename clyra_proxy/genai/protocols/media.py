@@ -64,6 +64,7 @@ def decode_text(data: bytes) -> str | None:
 
 
 def text_of_base64(text: str) -> str | None:
+    """The text that base64 holds; None when it holds none."""
     data = decode_base64(text)
     return None if data is None else decode_text(data)
 
@@ -79,4 +80,5 @@ def read_data_url(url: str) -> tuple[str, str, str | None]:
 
 
 def is_data_url(url: str) -> bool:
+    """Whether an address carries its content in itself (RFC 2397)."""
     return url[:5].lower() == "data:"

@@ -95,6 +95,7 @@ class AssembledStream:
 
 
 def sse_reader(protocol: str, assembler: Assembler, read: Callable[[Any], Conversation]) -> AssembledStream:
+    """The reader of a stream of server-sent events. read: makes a conversation of what was assembled."""
     return AssembledStream(protocol, EventFraming(), assembler, read)
 
 
@@ -108,10 +109,12 @@ def unreadable_event(
 
 
 def is_event_stream(media: str) -> bool:
+    """Whether a media type is that of server-sent events."""
     return media.partition(";")[0].strip().lower() == "text/event-stream"
 
 
 def is_json_lines(media: str) -> bool:
+    """Whether a media type is one of JSON documents line by line."""
     return media.partition(";")[0].strip().lower() in (
         "application/x-ndjson",
         "application/jsonl",

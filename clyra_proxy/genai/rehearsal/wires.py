@@ -53,6 +53,7 @@ def trials(case: Case) -> list[Trial]:
 
 
 def protocols() -> tuple[str, ...]:
+    """Names of the protocols that an attack can be sent in."""
     return tuple(_PROTOCOLS)
 
 

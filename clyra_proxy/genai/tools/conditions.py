@@ -66,6 +66,7 @@ class Condition:
 
 
 def all_apply(conditions: Iterable[Condition], arguments: Any) -> bool:
+    """Whether every condition holds for the arguments of a call."""
     return all(condition.applies_to(arguments) for condition in conditions)
 
 

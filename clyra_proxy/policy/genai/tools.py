@@ -16,6 +16,8 @@ type Scalar = str | int | float | bool | None
 
 
 class Permission(StrEnum):
+    """What a rule, or the default, says of a call."""
+
     ALLOW = "allow"
     DENY = "deny"
 
@@ -59,6 +61,8 @@ class Suspect(StrEnum):
 
 
 class ToolKind(StrEnum):
+    """What is called."""
+
     FUNCTION = "function"
     MCP_TOOL = "mcp_tool"
     MCP_RESOURCE = "mcp_resource"

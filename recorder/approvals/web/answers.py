@@ -63,6 +63,7 @@ def content_policy(form_targets: Sequence[str] = ()) -> str:
 
 
 def page(html: str, status: int = 200, headers: Sequence[str] = (), form_targets: Sequence[str] = ()) -> Answer:
+    """A page of HTML under a content security policy. form_targets: where its forms may lead."""
     return Answer(status, None, body=html.encode(), headers=(content_policy(form_targets), *headers))
 
 
@@ -78,4 +79,5 @@ def redirect(to: str, headers: Sequence[str] = ()) -> Answer:
 
 
 def file(body: bytes, media: str) -> Answer:
+    """A file of the page."""
     return Answer(200, None, body=body, media=media, headers=(content_policy(),))

@@ -167,6 +167,7 @@ def _choices(row: sqlite3.Row, csrf: str, providers: Sequence[Provider], has_pas
 
 
 def enrolment(person: str, token: str) -> str:
+    """The page on which a person registers an authenticator."""
     body = (
         f'<div class="card"><p>Register an authenticator for <strong>{escape(person)}</strong>. '
         "It must check that it is you: by fingerprint, face or PIN.</p>"
@@ -176,4 +177,5 @@ def enrolment(person: str, token: str) -> str:
 
 
 def message(title: str, text: str, back_to: str = "/") -> str:
+    """A page that says one thing."""
     return frame(title, f'<p>{escape(text)}</p><p><a href="{escape(back_to)}">Go on</a></p>')

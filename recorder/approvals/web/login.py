@@ -82,6 +82,7 @@ async def passkey_login(visit: Visit) -> Answer:
 
 
 async def log_out(visit: Visit) -> Answer:
+    """End the session."""
     visit.own_change(visit.form())
     return redirect("/login", (visit.site.sessions.end(visit.request.headers),))
 
@@ -94,6 +95,7 @@ async def show_enrolment(visit: Visit) -> Answer:
 
 
 async def enrolment_options(visit: Visit) -> Answer:
+    """What the browser asks the authenticator for (WebAuthn, creation options)."""
     office, token = visit.site.office, visit.parts[1]
     person, handle, challenge, known = await office.run(lambda: office.credentials.begin(token))
     return told(passkeys.creation_options(person, visit.site.rp_id, handle, challenge, known))

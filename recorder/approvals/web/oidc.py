@@ -172,6 +172,7 @@ class OpenIdClient:
 
 
 def new_verifier() -> str:
+    """A code verifier of 64 characters (RFC 7636, 4.1)."""
     return secrets.token_urlsafe(48)
 
 
