@@ -1,12 +1,15 @@
 """The inspector of leaks: every text of a conversation, scanned; every leak, a signal with its edits.
 
 Rule: texts that the protocol takes apart string by string (arguments, JSON results) are also read with the name of the
-member that holds them, because `hunter2` is a password only under `password`. Links are judged where a model or a tool
-call makes them, beside what the conversation held before. A placeholder of the same session is undone in answers.
+member that holds them, because `hunter2` is a password only under `password`. A credential that an API asks for in a
+member of its own (`authorization` of a server that the provider shall call) is where it belongs. Links are judged where
+a model or a tool call makes them, beside what the conversation held before. A placeholder of the same session is undone
+in answers.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +33,8 @@ from clyra_proxy.verdict.model import Action
 _MAKES_LINKS = frozenset({Provenance.ASSISTANT, Provenance.ARGUMENTS, Provenance.UNKNOWN})
 _REFUSED_ACROSS = frozenset({Family.SECRET, Family.CANARY})
 _PLAIN = PlainRedaction()
+_CREDENTIAL = re.compile(r"/(?:tools/\d+/(?:authorization|headers/[^/]+)|mcp_servers/\d+/authorization_token)\Z")
+"""Members for credentials: OpenAI's tools of type `mcp`, Anthropic's MCP connector."""
 
 
 class LeakInspector:
@@ -88,9 +93,12 @@ class LeakInspector:
 
     def _leaks(self, segment: Segment, around: Surroundings | None) -> list[Leak]:
         links = segment.provenance in _MAKES_LINKS and not segment.history
-        return self._scanner.scan(segment.text, links=links, around=around) or self._scanner.scan_named(
+        found = self._scanner.scan(segment.text, links=links, around=around) or self._scanner.scan_named(
             segment.text, segment.path
         )
+        if found and _CREDENTIAL.search(segment.path):
+            return [leak for leak in found if leak.family is not Family.SECRET]
+        return found
 
     def judge_call(self, call: ToolCall, inspection: Inspection) -> Iterator[Signal]:
         """Leaks in the arguments of a streamed call, before it leaves."""

@@ -132,6 +132,8 @@ def _read_file(draft: Draft, part: dict[str, Any], provenance: Provenance, path:
     held, place = (file, f"{path}/file") if isinstance(file, dict) else (part, path)
     media = held.get("mimeType") or held.get("mediaType")
     name = held.get("name") or held.get("filename")
+    for member in ("name", "filename"):
+        draft.label(held.get(member), f"{place}/{member}", block=block)
     data = next((key for key in ("bytes", "raw", "fileWithBytes") if isinstance(held.get(key), str)), "")
     address = next((key for key in ("uri", "url", "fileWithUri") if isinstance(held.get(key), str)), "")
     if data:

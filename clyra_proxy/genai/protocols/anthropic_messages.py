@@ -20,7 +20,11 @@ from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableErro
 from clyra_proxy.genai.protocols.streams import complete_texts, event_object, refuse_words
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
 
-_READ = frozenset({"messages", "system", "tools", "model", "output_config", "output_format"})
+_READ = frozenset({
+    "messages", "system", "tools", "model", "output_config", "output_format", "anthropic_version", "anthropic_beta",
+})  # fmt: skip
+
+_READ_OF_ANSWER = frozenset({"id", "type", "role", "model", "content", "usage", "stop_reason", "error"})
 
 
 class MessagesReading(EventReading):
@@ -83,6 +87,7 @@ def read_message_answer(draft: Draft, value: Any) -> None:
         draft.error = True
         draft.texts(value["error"], Provenance.UNKNOWN, "/error")
     read_blocks(draft, value.get("content"), Provenance.ASSISTANT, "/content", "", CallNames())
+    draft.others(value, _READ_OF_ANSWER, Provenance.UNKNOWN, ROOT)
 
 
 def _structured(draft: Draft, value: dict[str, Any]) -> dict[str, Any] | None:

@@ -92,6 +92,7 @@ def read_converse_answer(draft: Draft, value: Any) -> None:
         draft.usage = Usage(whole(usage.get("inputTokens")), whole(usage.get("outputTokens")))
     draft.finish_reason = word(value.get("stopReason"))
     read_blocks(draft, message.get("content"), Provenance.ASSISTANT, "/output/message/content", "", CallNames())
+    draft.texts(value.get("additionalModelResponseFields"), Provenance.UNKNOWN, "/additionalModelResponseFields")
     if "error" in value:
         draft.error = True
         draft.texts(value["error"], Provenance.UNKNOWN, "/error")

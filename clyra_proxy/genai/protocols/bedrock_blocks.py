@@ -12,10 +12,12 @@ from typing import Any
 from clyra_proxy.genai.model import Provenance
 from clyra_proxy.genai.protocols.chat_parts import read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
+from clyra_proxy.genai.protocols.json_text import ROOT
 from clyra_proxy.genai.protocols.reading import UnreadableError
 from clyra_proxy.genai.protocols.streams import objects
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
 
+_READ = frozenset({"messages", "system", "toolConfig", "promptVariables", "additionalModelRequestFields"})
 _SILENT = frozenset({"cachePoint", "type"})
 
 
@@ -82,6 +84,7 @@ def _read_settings(draft: Draft, value: dict[str, Any]) -> None:
     draft.texts(variables, Provenance.USER, "/promptVariables")
     more = value.get("additionalModelRequestFields")
     draft.texts(more, Provenance.UNKNOWN, "/additionalModelRequestFields")
+    draft.others(value, _READ, Provenance.UNKNOWN, ROOT)
 
 
 def _tool_use(draft: Draft, held: dict[str, Any], _: Provenance, path: str, block: str, names: CallNames) -> None:

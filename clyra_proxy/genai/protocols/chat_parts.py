@@ -11,6 +11,8 @@ from typing import Any
 
 from clyra_proxy.genai.model import Provenance
 from clyra_proxy.genai.protocols.draft import Draft, word
+from clyra_proxy.genai.protocols.json_text import ROOT
+from clyra_proxy.genai.protocols.streams import objects
 from clyra_proxy.genai.protocols.turns import CallNames
 
 ROLES = {
@@ -30,6 +32,11 @@ _SPOKEN = ("refusal", "reasoning_content", "reasoning", "thinking", "tool_plan")
 _READ = frozenset({
     "role", "content", "name", "tool_name", "tool_call_id", "tool_calls", "function_call", "audio", "annotations",
     "images", "citations", *_SPOKEN,
+})  # fmt: skip
+_FOUND = ("citations", "search_results", "related_questions")
+_BESIDE = frozenset({
+    "id", "object", "created", "model", "choices", "usage", "error", "system_fingerprint", "service_tier",
+    "obfuscation", *_FOUND,
 })  # fmt: skip
 _URL_KINDS = {
     "image_url": "image",
@@ -62,6 +69,7 @@ def read_message(
     if isinstance(audio, dict):
         draft.text(audio.get("transcript"), provenance, f"{path}/audio/transcript", block=f"{block}/audio")
         draft.unread("audio")
+    read_citations(draft, message.get("citations"), provenance, f"{path}/citations", block)
     read_calls(draft, message, path, block, names)
     draft.others(message, _READ, provenance, path)
 
@@ -111,6 +119,13 @@ def read_part(
         draft.strange(part, provenance, path, kind, block=block)
 
 
+def read_beside(draft: Draft, value: dict[str, Any]) -> None:
+    """Add what an answer brings beside its choices: what a search found (Perplexity), and members nobody knows."""
+    for member in _FOUND:
+        draft.texts(value.get(member), Provenance.DOCUMENT, f"/{member}", block=member)
+    draft.others(value, _BESIDE, Provenance.UNKNOWN, ROOT)
+
+
 def read_document(draft: Draft, document: object, path: str, *, block: str = "") -> None:
     """Add a document a client hands over (Cohere, vLLM): text, or an object of texts with an id."""
     label = document.get("id") if isinstance(document, dict) else ""
@@ -120,6 +135,19 @@ def read_document(draft: Draft, document: object, path: str, *, block: str = "")
 def read_annotations(draft: Draft, annotations: object, path: str, block: str) -> None:
     """Add titles, addresses and quotations that an answer cites: words of the pages cited."""
     draft.texts(annotations, Provenance.DOCUMENT, path, block=block)
+
+
+def read_citations(draft: Draft, citations: object, provenance: Provenance, path: str, block: str) -> None:
+    """Add Cohere's citations."""
+    for at, citation in objects(citations):
+        read_citation(draft, citation, provenance, f"{path}/{at}", f"{block}/citations")
+
+
+def read_citation(draft: Draft, citation: object, provenance: Provenance, path: str, block: str) -> None:
+    """Add one of Cohere's citations: what the message says once more, and words of the sources."""
+    if isinstance(citation, dict):
+        draft.text(citation.get("text"), provenance, f"{path}/text", block=block)
+        draft.texts(citation.get("sources"), Provenance.DOCUMENT, f"{path}/sources", block=block)
 
 
 def read_calls(draft: Draft, message: dict[str, Any], path: str, block: str, names: CallNames) -> None:
@@ -155,6 +183,8 @@ def _label(
 def _read_url(draft: Draft, part: dict[str, Any], kind: str, provenance: Provenance, path: str) -> None:
     held = part.get(kind)
     place, url = (f"{path}/{kind}/url", held.get("url")) if isinstance(held, dict) else (f"{path}/{kind}", held)
+    for member in ("document_name", "filename"):
+        draft.label(part.get(member), f"{path}/{member}")
     label = part.get("document_name") or part.get("filename")
     foreign = Provenance.DOCUMENT if isinstance(url, str) and url[:5].lower() == "data:" else provenance
     draft.link(url, foreign, place, _URL_KINDS[kind], name=label)
@@ -169,6 +199,7 @@ def _read_audio(draft: Draft, held: object, provenance: Provenance, path: str) -
 def _read_file(draft: Draft, file: dict[str, Any], path: str) -> None:
     """A file by content (a data URL or bare base64), by address or by id."""
     name, data = file.get("filename"), file.get("file_data")
+    draft.label(name, f"{path}/filename")
     if isinstance(data, str) and data[:5].lower() != "data:":
         draft.attachment("", data, Provenance.DOCUMENT, f"{path}/file_data", name=name)
     elif isinstance(data, str):

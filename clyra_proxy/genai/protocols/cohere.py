@@ -2,7 +2,8 @@
 
 Source: Cohere API reference "Chat (v1)", "Chat (v2)", "Chat with streaming". Version 2 has OpenAI's messages with parts
 of its own (`thinking`, `document`) and `citations`; version 1 has `message`, `chat_history`, `preamble` and
-`tool_results`. An answer's copy of the conversation (`chat_history`) is not read again.
+`tool_results`. Of an answer's copy of the conversation (`chat_history`) only what the model said is read: it has the
+answer once more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from clyra_proxy.genai.protocols.chat_parts import read_document, read_message
 from clyra_proxy.genai.protocols.cohere_stream import ChatV1Assembler, ChatV2Assembler
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.framing import LineFraming
-from clyra_proxy.genai.protocols.json_text import parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
 from clyra_proxy.genai.protocols.openai_chat import read_messages, read_tool
 from clyra_proxy.genai.protocols.reading import StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import AssembledStream, is_event_stream, is_json_lines, objects, sse_reader
@@ -23,6 +24,9 @@ from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
 
 _V1_ROLES = {"user": Provenance.USER, "chatbot": Provenance.ASSISTANT, "system": Provenance.SYSTEM,
              "tool": Provenance.TOOL_RESULT}  # fmt: skip
+
+_V1_READ = frozenset({"message", "preamble", "tools", "documents", "chat_history", "tool_results", "model"})
+_V2_READ = frozenset({"messages", "documents", "tools", "model", "response_format"})
 
 
 class CohereReading:
@@ -41,6 +45,7 @@ class CohereReading:
                 read_tool(draft, tool, f"/tools/{at}")
             _read_documents(draft, value)
             read_messages(draft, value["messages"])
+            draft.others(value, _V2_READ, Provenance.UNKNOWN, ROOT)
         elif isinstance(value.get("message"), str):
             read_chat_v1(draft, value)
         else:
@@ -90,6 +95,7 @@ def read_chat_v1(draft: Draft, value: dict[str, Any]) -> None:
     draft.history = False
     _read_results(draft, value.get("tool_results"), "/tool_results")
     draft.text(value.get("message"), Provenance.USER, "/message", block=f"message/{len(history)}")
+    draft.others(value, _V1_READ, Provenance.UNKNOWN, ROOT)
 
 
 def _read_documents(draft: Draft, value: dict[str, Any]) -> None:
@@ -102,7 +108,6 @@ def _read_v2_answer(draft: Draft, value: dict[str, Any]) -> None:
     message = value["message"]
     read_message(draft, message, Provenance.ASSISTANT, "/message", "choice/0", CallNames())
     draft.echo(value.get("logprobs"), "/logprobs", "")
-    draft.texts(_cited(message.get("citations")), Provenance.DOCUMENT, "", block="choice/0/citations")
     draft.finish_reason = word(value.get("finish_reason"))
     draft.usage = _tokens(value.get("usage"))
     _read_failure(draft, value)
@@ -114,6 +119,11 @@ def _read_v1_answer(draft: Draft, value: dict[str, Any]) -> None:
     _read_v1_calls(draft, value.get("tool_calls"), "/tool_calls", "choice/0")
     for member in ("documents", "search_results"):
         draft.texts(value.get(member), Provenance.DOCUMENT, f"/{member}")
+    for member in ("citations", "search_queries"):
+        draft.texts(value.get(member), Provenance.ASSISTANT, f"/{member}")
+    for at, turn in objects(value.get("chat_history")):
+        if _V1_ROLES.get(word(turn.get("role")).lower()) is Provenance.ASSISTANT:
+            draft.text(turn.get("message"), Provenance.ASSISTANT, f"/chat_history/{at}/message")
     draft.finish_reason = word(value.get("finish_reason"))
     draft.usage = _tokens(value.get("meta"))
     _read_failure(draft, value)
@@ -135,12 +145,8 @@ def _read_results(draft: Draft, results: object, path: str) -> None:
     for at, result in objects(results):
         call = result.get("call")
         name = word(call.get("name")) if isinstance(call, dict) else ""
+        draft.texts(call, Provenance.ARGUMENTS, f"{path}/{at}/call", name=name)
         draft.texts(result.get("outputs"), Provenance.TOOL_RESULT, f"{path}/{at}/outputs", name=name)
-
-
-def _cited(citations: object) -> list[Any]:
-    """What citations bring of their sources; their own text repeats the answer's."""
-    return [citation.get("sources") for _, citation in objects(citations)]
 
 
 def _tokens(held: object) -> Usage:

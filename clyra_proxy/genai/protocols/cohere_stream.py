@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clyra_proxy.genai.protocols.draft import word
+from clyra_proxy.genai.model import Direction, Provenance
+from clyra_proxy.genai.protocols.chat_parts import read_citation
+from clyra_proxy.genai.protocols.draft import Draft, word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, dump, leaves, parse_embedded
 from clyra_proxy.genai.protocols.logprobs import repeated
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind
-from clyra_proxy.genai.protocols.streams import event_object, objects, refuse_words
+from clyra_proxy.genai.protocols.streams import complete_texts, event_object, objects, refuse_words
 
 _TEXT = "choice/0"
 
@@ -47,6 +49,7 @@ class ChatV2Assembler:
             return [Delta(DeltaKind.BLOCK_END, f"{_TEXT}/call/{self._place(event)}")]
         if kind == "citation-start":
             self._citations.append(message.get("citations"))
+            return self._cited(message.get("citations"))
         elif kind == "message-end":
             self._end = _path(event, "delta")
             return [Delta(DeltaKind.BLOCK_END, _TEXT), Delta(DeltaKind.FINISH)]
@@ -65,6 +68,12 @@ class ChatV2Assembler:
         if self._citations:
             message["citations"] = self._citations
         return {**self._end, "message": message}
+
+    def _cited(self, citation: object) -> Sequence[Delta]:
+        """A citation stands whole in its event: words of the message once more, and what it brings of its sources."""
+        draft = Draft("", Direction.RESPONSE)
+        read_citation(draft, citation, Provenance.ASSISTANT, "/delta/message/citations", "")
+        return list(complete_texts(draft, f"copy/{len(self._citations)}"))
 
     def _content(self, event: dict[str, Any], content: dict[str, Any]) -> Sequence[Delta]:
         at = _index(event)
@@ -154,7 +163,8 @@ class ChatV1Assembler:
         copies: list[Delta] = []
         if isinstance(response, dict):
             self._final = response
-            for path, text in leaves({"response": {"text": response.get("text")}}, ROOT):
+            said = {key: held for key, held in response.items() if key in ("text", "citations", "chat_history")}
+            for path, text in leaves({"response": said}, ROOT):
                 copies += [Delta(DeltaKind.TEXT, f"copy{path}", text, path), Delta(DeltaKind.BLOCK_END, f"copy{path}")]
         return [*copies, Delta(DeltaKind.BLOCK_END, _TEXT), Delta(DeltaKind.FINISH)]
 

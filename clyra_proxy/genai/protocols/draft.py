@@ -30,6 +30,7 @@ MOST_PARTS = 50_000
 """Texts, tools and calls in one conversation."""
 
 _LONGEST_WORD = 40  # a longer string without a blank may be an order in disguise
+_SHORTEST_KEY, _LONGEST_KEY = 16, 4096
 _LONGEST_UNREAD = 64
 
 
@@ -67,12 +68,17 @@ class Draft:
         for place, text in leaves(value, path):
             self.text(text, provenance, place, name=name, block=block)
 
+    def label(self, value: object, path: str, *, block: str = "") -> None:
+        """Add the name of an attachment, which models are shown, if it says more than a name does."""
+        if isinstance(value, str) and (is_prose(value) or may_be_key(value)):
+            self.text(value, Provenance.DOCUMENT, path, block=block)
+
     def others(self, value: Mapping[str, Any], known: Collection[str], provenance: Provenance, path: str) -> None:
-        """Add the sentences in members that have no reader of their own. A long word there is an identifier."""
+        """Add what members without a reader of their own say: sentences, and words that could be a key."""
         for member, held in value.items():
             if member not in known and not isinstance(held, (int, float, bool)):
                 for place, text in leaves(held, pointer(path, member)):
-                    if is_prose(text) and any(character.isspace() for character in text):
+                    if is_telling(text):
                         self.text(text, provenance, place, block=f"other/{member[:_LONGEST_WORD]}")
 
     def unread(self, word: str) -> None:
@@ -95,6 +101,8 @@ class Draft:
         word = name if isinstance(name, str) else ""
         made = ToolCall(word, arguments, raw, _identifier(id), kind, path, block, self.history)
         self.calls.append(made)
+        if is_telling(word):
+            self.text(word, Provenance.ARGUMENTS, "", name=word)
         if arguments is None:
             self.text(raw, Provenance.ARGUMENTS, path, name=word, block=block)
         else:
@@ -126,10 +134,10 @@ class Draft:
     def declaration(self, declared: object, path: str, name: str) -> None:
         """Add the prose in a declaration: descriptions wherever they stand, defaults, examples, long names."""
         for place, text in leaves(declared, path):
-            if is_prose(text) or place.endswith("/description"):
+            if is_prose(text) or may_be_key(text) or place.endswith("/description"):
                 self.text(text, Provenance.TOOL_DESCRIPTION, place, name=name)
         for key in keys(declared):
-            if is_prose(key):
+            if is_prose(key) or may_be_key(key):
                 self.text(key, Provenance.TOOL_DESCRIPTION, "", name=name)
 
     def attachment(
@@ -207,6 +215,17 @@ class Draft:
 def is_prose(text: str) -> bool:
     """Whether a string of a declaration can say something to a model: words, or one suspiciously long word."""
     return len(text) > _LONGEST_WORD or " " in text or "\n" in text or "\t" in text or not text.isascii()
+
+
+def may_be_key(text: str) -> bool:
+    """Whether one word is as long and as mixed as keys are. Most identifiers of declarations have no digit."""
+    return _SHORTEST_KEY <= len(text) <= _LONGEST_KEY and text.isascii() and any(map(str.isdigit, text))
+
+
+def is_telling(text: str) -> bool:
+    """Whether a string of a member that nobody knows is worth a look: a sentence, or a word that could be a key. Other
+    words there, however long, are identifiers."""
+    return (is_prose(text) and any(map(str.isspace, text))) or may_be_key(text)
 
 
 def is_plain(name: str) -> bool:

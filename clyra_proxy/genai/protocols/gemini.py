@@ -16,7 +16,7 @@ from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.framing import ArrayFraming
 from clyra_proxy.genai.protocols.gemini_parts import pick, read_content, read_contents, read_part, read_tools, several
 from clyra_proxy.genai.protocols.growing import Growing
-from clyra_proxy.genai.protocols.json_text import dump, parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, dump, parse_object
 from clyra_proxy.genai.protocols.logprobs import repeated
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import (
@@ -29,6 +29,16 @@ from clyra_proxy.genai.protocols.streams import (
 )
 
 STREAMING = "streamGenerateContent"
+_READ = frozenset({
+    "contents", "content", "systemInstruction", "system_instruction", "tools", "generationConfig", "generation_config",
+    "generateContentRequest", "generate_content_request", "requests", "request", "cachedContent", "cached_content",
+    "model",
+})  # fmt: skip
+_SCHEMAS = frozenset({"responseSchema", "response_schema", "responseJsonSchema", "response_json_schema"})
+_READ_OF_CANDIDATE = frozenset({
+    "content", "index", "groundingMetadata", "grounding_metadata", "citationMetadata", "citation_metadata",
+    "urlContextMetadata", "url_context_metadata", "logprobsResult", "logprobs_result",
+})  # fmt: skip
 _ANSWERS = ("candidates", "promptFeedback", "usageMetadata", "error")
 
 
@@ -93,12 +103,14 @@ def read_request(draft: Draft, value: dict[str, Any], path: str) -> bool:
         read_contents(draft, turns, place)
     if pick(value, path, "cachedContent")[0]:
         draft.unread("cached_content")
-    settings, _ = pick(value, path, "generationConfig")
+    settings, place = pick(value, path, "generationConfig")
     if isinstance(settings, dict):
+        draft.others(settings, _SCHEMAS, Provenance.UNKNOWN, place)
         draft.max_output_tokens = whole(pick(settings, "", "maxOutputTokens")[0])
         schemas = [pick(settings, "", name)[0] for name in ("responseSchema", "responseJsonSchema")]
         draft.structured = next((schema for schema in schemas if isinstance(schema, dict)), None)
         draft.declaration(draft.structured, "", "")
+    draft.others(value, _READ, Provenance.UNKNOWN, path or ROOT)
     draft.model = draft.model or word(value.get("model"))
     return known
 
@@ -114,9 +126,11 @@ def read_candidates(draft: Draft, value: Any) -> None:
         read_content(draft, candidate.get("content"), Provenance.ASSISTANT, f"{path}/{at}/content", block)
         read_sources(draft, candidate, f"{path}/{at}", block)
         draft.echo(*pick(candidate, f"{path}/{at}", "logprobsResult"), f"{path}/{at}")
+        draft.others(candidate, _READ_OF_CANDIDATE, Provenance.UNKNOWN, f"{path}/{at}")
         draft.finish_reason = draft.finish_reason or word(pick(candidate, "", "finishReason")[0])
-    feedback, _ = pick(value, "", "promptFeedback")
+    feedback, place = pick(value, "", "promptFeedback")
     if isinstance(feedback, dict):
+        draft.others(feedback, (), Provenance.UNKNOWN, place)
         draft.finish_reason = draft.finish_reason or word(pick(feedback, "", "blockReason")[0])
     draft.model = word(pick(value, "", "modelVersion")[0]) or draft.model
     usage, _ = pick(value, "", "usageMetadata")

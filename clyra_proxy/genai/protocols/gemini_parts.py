@@ -102,13 +102,16 @@ def _text(draft: Draft, held: Any, provenance: Provenance, path: str, block: str
 def _inline(draft: Draft, held: Any, provenance: Provenance, path: str, block: str) -> None:
     if isinstance(held, dict):
         media, _ = pick(held, path, "mimeType")
-        name, _ = pick(held, path, "displayName")
+        name, place = pick(held, path, "displayName")
+        draft.label(name, place, block=block)
         draft.attachment(media, held.get("data"), provenance, f"{path}/data", name=name, block=block)
 
 
 def _file(draft: Draft, held: Any, provenance: Provenance, path: str, block: str) -> None:
     if isinstance(held, dict):
         media, _ = pick(held, path, "mimeType")
+        name, place = pick(held, path, "displayName")
+        draft.label(name, place, block=block)
         address, place = pick(held, path, "fileUri")
         draft.link(address, provenance, place, kind_of(word(media)))
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, ToolCall
 from clyra_proxy.genai.protocols.answers import read_error, read_unannounced
 from clyra_proxy.genai.protocols.draft import Draft, word
 from clyra_proxy.genai.protocols.framing import EventFraming, Frame
-from clyra_proxy.genai.protocols.json_text import parse_json, pointer
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_json, pointer
 from clyra_proxy.genai.protocols.mcp_results import read_client_result, read_content, read_messages, read_result
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamEvent, StreamReader, UnreadableError
 from clyra_proxy.genai.protocols.streams import OTHER, is_event_stream, unreadable_event, without_paths
@@ -92,6 +93,8 @@ class McpReading:
 
     def _ask(self, draft: Draft, method: str, message: dict[str, Any], path: str, block: str) -> None:
         params = message.get("params")
+        if method in _CALLS and not isinstance(params, (dict, NoneType)):
+            raise UnreadableError("unknown_shape")  # a call by position: nobody can say what is its name
         held: dict[str, Any] = params if isinstance(params, dict) else {}
         if method in _CALLS:
             kind, member = _CALLS[method]
@@ -189,14 +192,17 @@ class McpStream:
 def _read_rest(
     draft: Draft, held: dict[str, Any], path: str, block: str, known: Iterable[str], provenance: Provenance
 ) -> None:
-    """Add the strings of members that have no reader of their own. `_meta` tokens and cursors are no prose."""
+    """Add the strings of members that have no reader of their own; of `_meta`, tokens and cursors only what says
+    something."""
     for member, value in held.items():
         if member in known:
             continue
         place = pointer(path, member)
         if member == "content":
             read_content(draft, value, provenance, place, "", block)
-        elif member not in ("_meta", "cursor", "protocolVersion", "requestId", "progressToken"):
+        elif member in ("_meta", "cursor", "protocolVersion", "requestId", "progressToken"):
+            draft.others({member: value}, (), provenance, path or ROOT)
+        else:
             draft.texts(value, provenance, place, block=block)
 
 

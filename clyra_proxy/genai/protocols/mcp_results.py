@@ -12,7 +12,7 @@ from typing import Any
 
 from clyra_proxy.genai.model import Provenance
 from clyra_proxy.genai.protocols.draft import Draft, is_prose, word
-from clyra_proxy.genai.protocols.json_text import leaves, pointer
+from clyra_proxy.genai.protocols.json_text import ROOT, leaves, pointer
 
 _QUIET = frozenset({"nextCursor", "protocolVersion", "role", "stopReason", "model", "action", "isError", "mimeType"})
 
@@ -95,6 +95,7 @@ def _read_resource(draft: Draft, item: object, path: str, block: str) -> None:
             item.get("mimeType"), item.get("blob"), Provenance.DOCUMENT, f"{path}/blob", name=name, block=block
         )
     draft.text(item.get("text"), Provenance.DOCUMENT, f"{path}/text", name=uri, block=block)
+    draft.others(item, ("blob", "text", "mimeType"), Provenance.DOCUMENT, path or ROOT)
 
 
 def _declared(kind: str, schema: str) -> Callable[[Draft, Any, str, str, str], None]:

@@ -15,7 +15,7 @@ from clyra_proxy.genai.protocols.chat_parts import read_message
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.framing import LineFraming
 from clyra_proxy.genai.protocols.growing import Growing
-from clyra_proxy.genai.protocols.json_text import dump, parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, dump, parse_object
 from clyra_proxy.genai.protocols.logprobs import repeated
 from clyra_proxy.genai.protocols.openai_chat import read_messages, read_tool
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, StreamReader, UnreadableError
@@ -24,6 +24,8 @@ from clyra_proxy.genai.protocols.turns import CallNames
 
 _PROMPTS = {"system": Provenance.SYSTEM, "template": Provenance.SYSTEM, "prompt": Provenance.USER,
             "suffix": Provenance.USER, "input": Provenance.UNKNOWN}  # fmt: skip
+
+_READ = frozenset({"messages", "format", "tools", "model", "name", "images", "context", *_PROMPTS})
 
 
 class OllamaReading:
@@ -47,6 +49,7 @@ class OllamaReading:
             read_tool(draft, tool, f"/tools/{at}")
         for member, provenance in _PROMPTS.items():
             draft.texts(value.get(member), provenance, f"/{member}", block=f"prompt/{member}")
+        draft.others(value, _READ, Provenance.UNKNOWN, ROOT)
         _read_images(draft, value, "")
         if isinstance(messages, list):
             read_messages(draft, messages)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
-from clyra_proxy.genai.protocols.chat_parts import read_content, read_document, read_message, read_role
+from clyra_proxy.genai.protocols.chat_parts import read_beside, read_content, read_document, read_message, read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.event_reading import EventReading
 from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
@@ -100,6 +100,7 @@ def read_completion(draft: Draft, value: Any) -> None:
         draft.error = True
         draft.texts(value["error"], Provenance.UNKNOWN, "/error")
     draft.usage = read_usage(value.get("usage"))
+    read_beside(draft, value)
     for at, choice in objects(value["choices"]):
         number = choice.get("index")
         block = f"choice/{number if isinstance(number, int) else at}"

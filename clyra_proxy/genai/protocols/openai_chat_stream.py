@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clyra_proxy.genai.model import Direction, Provenance
+from clyra_proxy.genai.protocols.chat_parts import read_beside
 from clyra_proxy.genai.protocols.draft import Draft
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves, pointer
@@ -100,13 +101,22 @@ class ChatAssembler:
             return [Delta(DeltaKind.FINISH)]
         if not ({"choices", "usage"} & event.keys()):
             raise UnreadableError("unknown_event")
+        deltas = [*self._beside(event)]
         self._head.update((key, held) for key, held in event.items() if key != "choices" and held is not None)
-        return [delta for at, choice in objects(event.get("choices")) for delta in self._choice(at, choice)]
+        for at, choice in objects(event.get("choices")):
+            deltas += self._choice(at, choice)
+        return deltas
 
     def whole(self) -> Any:
         choices = [self._choices[number].whole() for number in sorted(self._choices)]
         made = {**self._head, "choices": choices}
         return {**made, **self._error} if self._error is not None else made
+
+    def _beside(self, event: dict[str, Any]) -> Iterable[Delta]:
+        """What stands beside the choices; some servers repeat it in each chunk."""
+        draft = Draft("", Direction.RESPONSE)
+        read_beside(draft, {key: held for key, held in event.items() if self._head.get(key) != held})
+        return self._complete(draft)
 
     def _choice(self, at: int, event: dict[str, Any]) -> Iterable[Delta]:
         number = event.get("index")

@@ -15,7 +15,7 @@ from clyra_proxy.genai.model import Conversation, Direction, Provenance
 from clyra_proxy.genai.protocols.answers import read_answer
 from clyra_proxy.genai.protocols.chat_parts import read_content
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
-from clyra_proxy.genai.protocols.json_text import leaves, parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, leaves, parse_object
 from clyra_proxy.genai.protocols.openai_chat import read_completion, read_messages, read_usage
 from clyra_proxy.genai.protocols.openai_chat_stream import ChatAssembler
 from clyra_proxy.genai.protocols.reading import StreamReader, UnreadableError
@@ -47,6 +47,7 @@ class PromptReading:
         draft.max_output_tokens = max(whole(limit) for limit in limits)
         for member, provenance in self._members.items():
             self._read(draft, value.get(member), provenance, f"/{member}", member)
+        draft.others(value, {*self._members, "model"}, _UNKNOWN, ROOT)
         return draft.conversation()
 
     def response(self, status: int, media: str, body: bytes, request: Conversation | None) -> Conversation:

@@ -231,6 +231,106 @@ def test_an_item_that_changes_its_name() -> None:
     assert sorted(call.name for call in streamed("openai-responses", events).calls) == ["add", "wipe"]
 
 
-def test_identifiers_beside_a_conversation_are_no_texts() -> None:
-    body = {"messages": [], "safety_identifier": "a1" * 32, "prompt_cache_key": "k-" + "9f" * 30, "user": "u_12"}
+def test_short_words_beside_a_conversation_are_no_texts() -> None:
+    body = {"messages": [], "service_tier": "auto", "stop": ["END"], "reasoning_effort": "high", "user": "u_12"}
     assert READINGS["openai-chat"].request(json.dumps(body).encode()).segments == ()
+
+
+KEY = "k9" * 10
+"""One word of letters and digits, as keys are."""
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("openai-chat", {"messages": [], "metadata": {"note": KEY}}),
+        ("openai-chat", {"messages": [{"role": "user", "content": "x", "new_member": KEY}]}),
+        ("openai-chat", {"messages": [], "tools": [{"type": "function", "function": {"name": "f", "parameters": {
+            "type": "object", "properties": {"a": {"type": "string", "default": KEY, "enum": [KEY]}}}}}]}),
+        ("openai-chat", {"messages": [{"role": "assistant", "tool_calls": [
+            {"id": "1", "type": "function", "function": {"name": KEY, "arguments": "{}"}}]}]}),
+        ("openai-chat", {"messages": [{"role": "user", "content": [
+            {"type": "file", "file": {"filename": f"{KEY}.pdf", "file_data": "data:;base64,JVBERi0="}}]}]}),
+        ("openai-embeddings", {"input": "x", "user": KEY}),
+        ("openai-completions", {"prompt": "x", "stop": [KEY]}),
+        ("openai-responses", {"input": "x", "metadata": {"note": KEY}}),
+        ("anthropic-messages", {"messages": [], "metadata": {"user_id": KEY}}),
+        ("gemini", {"contents": [], "labels": {"team": KEY}}),
+        ("gemini", {"contents": [], "generationConfig": {"stopSequences": [KEY]}}),
+        ("gemini", {"requests": [{"content": {"parts": [{"text": "x"}]}, "title": KEY}]}),
+        ("gemini", {"contents": [{"parts": [{"fileData": {"fileUri": "https://f", "displayName": KEY}}]}]}),
+        ("bedrock-converse", {"messages": [], "requestMetadata": {"team": KEY}}),
+        ("cohere", {"messages": [{"role": "assistant", "citations": [{"text": KEY, "sources": []}]}]}),
+        ("cohere", {"messages": [{"role": "assistant", "citations": [{"sources": [{"document": {"snippet": KEY}}]}]}]}),
+        ("cohere", {"message": "x", "tool_results": [{"call": {"name": "f", "parameters": {"q": KEY}}}]}),
+        ("cohere", {"message": "x", "connectors": [{"id": "web", "options": {"site": KEY}}]}),
+        ("ollama", {"messages": [], "options": {"stop": [KEY]}}),
+        ("mcp", {"method": "tools/call", "params": {"name": "f", "arguments": {}, "_meta": {"note": KEY}}}),
+        ("mcp", {"method": "tools/call", "params": {"name": KEY}}),
+        ("a2a", {"message": {"parts": [{"raw": "AAAA", "filename": KEY, "mediaType": "image/png"}]}}),
+    ],
+)  # fmt: skip
+def test_words_like_keys_in_odd_places_of_requests(name: str, body: dict[str, Any]) -> None:
+    assert any(KEY in text for _, text in said(READINGS[name].request(json.dumps(body).encode())))
+
+
+@pytest.mark.parametrize("params", [["f", {"x": 1}], "f", 7])
+def test_a_call_by_position_is_not_known(params: Any) -> None:
+    with pytest.raises(UnreadableError, match="unknown_shape"):
+        READINGS["mcp"].request(
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+        )
+
+
+_SAID = {"role": "assistant", "content": "It rains."}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("openai-chat", {"choices": [{"message": _SAID}], "search_results": [{"title": "t", "snippet": ORDER}]}),
+        ("openai-chat", {"choices": [{"message": _SAID}], "citations": [ORDER]}),
+        ("openai-chat", {"choices": [{"message": _SAID}], "new_member": {"x": ORDER}}),
+        ("anthropic-messages", {"content": [], "stop_details": {"type": "refusal", "explanation": ORDER}}),
+        ("gemini", {"candidates": [{"content": {"parts": []}, "finishMessage": ORDER}]}),
+        ("gemini", {"promptFeedback": {"blockReason": "OTHER", "blockReasonMessage": ORDER}}),
+        ("bedrock-converse", {"output": {"message": {"content": []}}, "additionalModelResponseFields": {"x": ORDER}}),
+        ("cohere", {"message": {"content": [], "citations": [{"text": ORDER, "sources": []}]}}),
+        ("cohere", {"text": "x", "search_queries": [{"text": ORDER}]}),
+        ("cohere", {"text": "x", "chat_history": [{"role": "CHATBOT", "message": ORDER}]}),
+        ("mcp", {"result": {"content": [{"type": "resource", "resource": {"uri": ORDER, "text": "x"}}]}}),
+        ("mcp", {"result": {"content": [{"type": "resource", "resource": {"uri": "x", "description": ORDER}}]}}),
+    ],
+)  # fmt: skip
+def test_odd_places_of_answers(name: str, value: dict[str, Any]) -> None:
+    conversation = READINGS[name].response(200, "application/json", json.dumps(value).encode(), None)
+    places = [segment.path for segment in conversation.segments if segment.text == ORDER]
+    assert places
+    assert all(places), "what is found can be replaced"
+
+
+def test_what_stands_beside_choices_is_told_of_each_chunk_once() -> None:
+    found = [{"title": "t", "snippet": ORDER}]
+    chunks = [
+        {"choices": [{"index": 0, "delta": {"content": word}}], "search_results": found} for word in ("It ", "rains")
+    ]
+    stream = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
+    events = read_stream(reader_of(READINGS["openai-chat"], SSE), stream)
+    told = [delta.path for event in events for delta in event.deltas if delta.text == ORDER]
+    assert told == ["/search_results/0/snippet"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "citation-start", "index": 0, "delta": {"message": {"citations": {"text": ORDER, "sources": []}}}},
+        {
+            "event_type": "stream-end",
+            "response": {"text": "x", "chat_history": [{"role": "CHATBOT", "message": ORDER}]},
+        },
+    ],
+)
+def test_what_cohere_says_twice_can_be_edited_in_a_stream(event: dict[str, Any]) -> None:
+    stream = b"data: " + json.dumps(event).encode() + b"\n\n"
+    events = read_stream(reader_of(READINGS["cohere"], SSE), stream)
+    assert [delta.path for event in events for delta in event.deltas if delta.text == ORDER] != []
