@@ -21,12 +21,13 @@ type ColumnKey = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What a statement reads and writes. target: the table written. aliases: name -> table. outer: of the statement
-    around a subquery. ctes: name -> query."""
+    around a subquery. ctes: name -> query. linked: an outer join says which rows belong together."""
 
     target: TableName
     aliases: Mapping[str, TableName] = field(default_factory=dict)
     ctes: Mapping[str, exp.Expr] = field(default_factory=dict)
     outer: Sources | None = None
+    linked: bool = False
 
     @property
     def many(self) -> bool:
@@ -40,6 +41,12 @@ class Sources:
         if found is None and self.outer is not None:
             return self.outer.table_of(alias)
         return found or (alias,)
+
+    def only_others(self, columns: Iterable[ColumnKey]) -> bool:
+        """Whether columns, of which there is one, are all said to be of sources beside the table written."""
+        if not self.target or self.outer is not None or self.linked:
+            return False
+        return not any(not alias or is_same(self.table_of(alias), self.target) for alias, _ in columns)
 
     def inside(self, query: exp.Expr) -> Sources:
         """The sources of a subquery of a statement with these."""
@@ -73,6 +80,11 @@ def source_pairs(node: object) -> Iterable[tuple[str, TableName]]:
         yield (alias or "?", name)
         for join in node.args.get("joins") or ():
             yield from source_pairs(join.this)
+
+
+def own_joins(node: exp.Expr) -> Iterable[exp.Join]:
+    """The joins of a statement that stand in no query inside of it."""
+    return (join for join in node.find_all(exp.Join) if join.find_ancestor(exp.Query) is None)
 
 
 def _behind(node: exp.Expr) -> TableName:

@@ -49,6 +49,8 @@ def command_facts(statement: Statement, dialect: str, judge: Callable[[Statement
     verb = words[0] if words else ""
     if verb in ("EXPLAIN", "DESCRIBE", "DESC"):
         yield from _explained(statement, dialect, judge)
+    elif verb == "REPLACE" and words[1:2] == ("TABLE",):
+        yield Fact("sql.definition", "replace", (UNKNOWN,))
     elif verb == "REPLACE" and words[1:2] != ("",):
         yield from _replacing(statement, dialect, judge)
     elif verb == "SET":

@@ -52,6 +52,12 @@ def _number(node: exp.Expr) -> float | None:
 
 def of_pattern(node: exp.Expr) -> Strength:
     """LIKE and its relatives, with a column on the left."""
+    if isinstance(node.expression, exp.Any | exp.All):
+        listed = _listed(node.expression)
+        found = [of_pattern(type(node)(this=node.this.copy(), expression=one.copy())) for one in listed]
+        if not found:
+            return Strength.RANGE
+        return min(found) if isinstance(node.expression, exp.Any) else max(found)
     text = _text(node.expression)
     if text is None:
         return Strength.RANGE
@@ -60,6 +66,12 @@ def of_pattern(node: exp.Expr) -> Strength:
             return Strength.WEAK if text else Strength.KEYED
         return Strength.RANGE if {"%", "_"} & set(text) else Strength.KEYED
     return Strength.WEAK if text in _ANYTHING or not text.strip("%_.*^$") else Strength.RANGE
+
+
+def _listed(quantified: exp.Expr) -> list[exp.Expr]:
+    """The patterns of ANY and ALL, where they are written out."""
+    inner = quantified.this.unnest()
+    return inner.expressions if isinstance(inner, exp.Tuple | exp.Array) else []
 
 
 def _text(pattern: exp.Expr) -> str | None:

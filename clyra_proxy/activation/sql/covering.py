@@ -44,6 +44,24 @@ def gives_all_of(
     return bool(strength(query.args.get("where"), sources.inside(query)) <= weak)
 
 
+def ends_with_table(
+    node: exp.Expr, sources: Sources, strength: Callable[[exp.Expr | None, Sources], Any], weak: Any
+) -> bool:
+    """Whether a range begins at the least value of the table itself, or ends at its greatest: `>= (SELECT min(id)`."""
+    if isinstance(node, exp.Between):
+        least, greatest = node.args["low"], node.args["high"]
+    elif isinstance(node, exp.GT | exp.GTE):
+        least, greatest = node.expression, node.this
+    else:
+        least, greatest = node.this, node.expression
+    return any(
+        isinstance(bound, exp.Subquery)
+        and any(one.find(end) is not None for one in bound.unnest().expressions)
+        and gives_all_of(bound, sources, strength, weak)
+        for bound, end in ((least, exp.Min), (greatest, exp.Max))
+    )
+
+
 def gives_few(query: exp.Expr) -> bool:
     """Whether a query plainly gives few rows back: it reads no table, has a LIMIT, or a constant for a predicate."""
     query = query.unnest() if isinstance(query, exp.Subquery) else query

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from clyra_proxy.activation.sql import outside
-from clyra_proxy.activation.sql.columns import Sources, source_pairs, sources_in
+from clyra_proxy.activation.sql.columns import Sources, own_joins, source_pairs, sources_in
 from clyra_proxy.activation.sql.commands import command_facts, permission_words
 from clyra_proxy.activation.sql.constants import Strength
+from clyra_proxy.activation.sql.covering import gives_all_of
 from clyra_proxy.activation.sql.definitions import definition_facts
 from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.names import UNKNOWN, TableName, is_same, name_of
@@ -112,6 +113,15 @@ def _of_insert(node: exp.Expr, root: exp.Expr, statement: Statement) -> Iterator
     elif (where := node.args.get("where")) is not None:  # `REPLACE WHERE` takes out what it replaces
         sources = sources_of(node, node.this, root)
         yield Fact("sql.mass_write", "replace", (sources.target,), strength=strength_of(where, sources))
+    elif (conflict := node.args.get("conflict")) is not None and conflict.expressions:
+        yield from _of_upsert(node, root)
+
+
+def _of_upsert(node: exp.Expr, root: exp.Expr) -> Iterator[Fact]:
+    """`INSERT ... SELECT ... ON CONFLICT DO UPDATE`, which changes every row when it reads the table it writes."""
+    sources, query = sources_of(node, node.this, root), node.expression
+    if isinstance(query, exp.Query) and gives_all_of(query, sources, strength_of, Strength.WEAK):
+        yield Fact("sql.mass_write", "upsert", (sources.target,), strength=Strength.WEAK)
 
 
 def sources_of(node: exp.Expr, target: exp.Expr, root: exp.Expr) -> Sources:
@@ -127,7 +137,8 @@ def sources_of(node: exp.Expr, target: exp.Expr, root: exp.Expr) -> Sources:
             for one in source:
                 pairs.extend(source_pairs(one))
     ctes = {cte.alias.casefold(): cte.this for cte in root.find_all(exp.CTE)}
-    return Sources(_resolved(node, target, pairs), _without_self(pairs, ctes), ctes)
+    linked = any(join.side and join.args.get("on") for join in own_joins(node))
+    return Sources(_resolved(node, target, pairs), _without_self(pairs, ctes), ctes, linked=linked)
 
 
 def _resolved(node: exp.Expr, target: exp.Expr, pairs: list[tuple[str, TableName]]) -> TableName:
@@ -187,8 +198,8 @@ def _limit_of(node: exp.Expr) -> int:
 def _of_joins(node: exp.Expr, sources: Sources) -> Strength:
     """How much inner joins of the target hold back, as `UPDATE t JOIN s ON ...` does."""
     found = Strength.ALWAYS
-    for join in node.find_all(exp.Join):
-        if join.find_ancestor(exp.Query) is not None or join.side or join.kind.upper() in ("CROSS", "OUTER"):
+    for join in own_joins(node):
+        if join.side or join.kind.upper() in ("CROSS", "OUTER"):
             continue
         on = join.args.get("on")
         if on is not None:

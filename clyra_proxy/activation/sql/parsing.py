@@ -18,6 +18,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from clyra_proxy.activation.sql.tokens import OpaqueError, refuse_run_together, with_plain_placeholders
+from clyra_proxy.activation.sql.words import words
 
 logging.getLogger("sqlglot").setLevel(
     logging.ERROR
@@ -31,9 +32,13 @@ SEVERAL = ("postgres", "snowflake", "mysql", "tsql", "bigquery", "databricks")
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 _PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE})
-_COMMANDS = frozenset({TokenType.COMMAND, TokenType.EXECUTE, TokenType.SHOW, TokenType.FETCH, TokenType.RENAME})
+_COMMANDS = frozenset(
+    {TokenType.COMMAND, TokenType.EXECUTE, TokenType.SHOW, TokenType.FETCH, TokenType.RENAME, TokenType.REPLACE}
+)
 _WITHOUT_SEPARATOR = frozenset({"tsql", "fabric"})
-_ONLY_READ = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS", "RELEASE", "FETCH", "CLOSE", "MOVE", "EXPLAIN"})
+_ONLY_READ = words("SHOW DESCRIBE DESC LIST LS RELEASE FETCH CLOSE MOVE EXPLAIN UNLISTEN")
+_MODES = words("ISOLATION READ NOT DEFERRABLE LEVEL REPEATABLE SERIALIZABLE COMMITTED UNCOMMITTED ONLY WRITE , WORK")
+"""What may follow BEGIN where it begins a transaction and no block."""
 _CHAIN = 32
 _MYSQL = frozenset({"mysql", "singlestore", "doris", "starrocks"})
 _EXECUTED = ("/*!", "/*M!")
@@ -94,7 +99,8 @@ def _tree(tokens: Sequence[Token], spelled: Sequence[Token], dialect: str, text:
     try:
         trees = parser.parse(list(tokens), text)
     except _FAILURES:
-        if (first := spelled[0].text.upper()) in _ONLY_READ:
+        first, *rest = (token.text.upper() for token in spelled)
+        if first in _ONLY_READ or (first == "BEGIN" and _MODES.issuperset(rest)):
             return exp.Command(this=first)
         trees = parser.parse(with_plain_placeholders(tokens), text)
     if len(trees) != 1 or trees[0] is None:

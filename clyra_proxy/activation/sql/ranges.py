@@ -20,7 +20,7 @@ _LAST = date(2200, 1, 1)
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?(?![0-9])")
 _KEY = re.compile(r"(?:^|_)(?:id|pk|oid|ctid|rowid|uuid|guid|seq)$|[a-z](?:Id|ID)$", re.IGNORECASE)
 _NEVER_NEGATIVE = (exp.Length, exp.Abs, exp.StrPosition, exp.ArraySize, exp.Count, exp.Greatest)
-_SAME = (exp.Paren, exp.Cast, exp.TryCast, exp.Coalesce, exp.Add, exp.Neg)
+_SAME = (exp.Paren, exp.Cast, exp.TryCast, exp.Coalesce, exp.If, exp.Is, exp.Add, exp.Neg)
 
 
 def is_key(name: str) -> bool:

@@ -20,6 +20,10 @@ _WRAPPERS = (
 _CONSTANT_EFFECT = (exp.Case, exp.If, exp.Mod, exp.BitwiseAnd, exp.BitwiseOr, exp.Nullif, exp.Mul, exp.Left, exp.Right)
 
 
+_OF_THE_TABLE = frozenset({"tableoid"})
+"""Columns that have one value for all rows."""
+
+
 def is_key_name(name: str) -> bool:
     """Whether a column that stands alone as a predicate is a number or a key, which is true of nearly all rows."""
     name = name.casefold()
@@ -52,7 +56,7 @@ def of_value(side: exp.Expr, sources: Sources) -> Strength:
     if may_be_constant(side, sources) or holds_predicate(side):
         return Strength.WEAK
     if isinstance(side, exp.Column):
-        return Strength.KEYED
+        return Strength.WEAK if side.name.casefold() in _OF_THE_TABLE else Strength.KEYED
     nodes = (part for part in side.walk() if not isinstance(part, exp.Column | exp.Identifier | exp.Literal))
     plain = (exp.DataType, exp.DataTypeParam, exp.Var, exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.Null)
     return Strength.KEYED if all(isinstance(part, (*_WRAPPERS, *plain)) for part in nodes) else Strength.RANGE

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from clyra_proxy.activation.sql.columns import Sources, columns_of, overlap, sources_in
 from clyra_proxy.activation.sql.constants import PATTERNS, Strength, of_constant, of_pattern
-from clyra_proxy.activation.sql.covering import gives_all_of, gives_few
+from clyra_proxy.activation.sql.covering import ends_with_table, gives_all_of, gives_few
 from clyra_proxy.activation.sql.ranges import leaves_nearly_all
 from clyra_proxy.activation.sql.sides import holds_predicate, is_key_name, may_be_constant, of_value, says_nothing
 
@@ -140,8 +140,11 @@ def _of_one(node: exp.Expr, sources: Sources) -> Strength:
         return _of_exists(node, sources)
     if isinstance(node, exp.In):
         return _of_in(node, sources)
-    if not columns_of(node, sources):
+    columns = columns_of(node, sources)
+    if not columns:
         return of_constant(node)
+    if sources.only_others(columns):
+        return Strength.WEAK  # without a join it leaves all rows of the table, or none
     if isinstance(node, exp.EQ | exp.NullSafeEQ) or (
         isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null | exp.Boolean)
     ):
@@ -151,10 +154,10 @@ def _of_one(node: exp.Expr, sources: Sources) -> Strength:
     if isinstance(node, exp.Between):
         bounds = (node.args["low"], node.args["high"])
         same = any(overlap(node.this, bound, sources) for bound in bounds)
-        return Strength.WEAK if same or leaves_nearly_all(node) else Strength.RANGE
+        return Strength.WEAK if same or _leaves_nearly_all(node, sources) else Strength.RANGE
     if isinstance(node, PATTERNS):
         return Strength.WEAK if overlap(node.this, node.expression, sources) else of_pattern(node)
-    if isinstance(node, (exp.Case, exp.If, exp.Coalesce, exp.Xor, *_ARITHMETIC)):
+    if isinstance(node, (exp.Case, exp.If, exp.Nvl2, exp.Coalesce, exp.Xor, *_ARITHMETIC)):
         return Strength.WEAK
     if isinstance(node, exp.Is) and holds_predicate(node.this):
         return Strength.WEAK
@@ -174,7 +177,11 @@ def _of_comparison(node: exp.Expr, sources: Sources) -> Strength:
         return Strength.RANGE if mine and theirs and apart and sources.many and not same else Strength.WEAK
     if same == "across" and isinstance(node, exp.GT | exp.LT):
         return Strength.RANGE
-    return Strength.WEAK if same or leaves_nearly_all(node) else Strength.RANGE
+    return Strength.WEAK if same or _leaves_nearly_all(node, sources) else Strength.RANGE
+
+
+def _leaves_nearly_all(node: exp.Expr, sources: Sources) -> bool:
+    return leaves_nearly_all(node) or ends_with_table(node, sources, strength_of, Strength.WEAK)
 
 
 def _of_equality(node: exp.Expr, sources: Sources) -> Strength:
