@@ -23,6 +23,9 @@ from recorder.merkle import Frontier
 
 _APPLICATION_ID = 0x436C7972  # "Clyr"
 _VERSION = 3
+LONGEST_WAL = 2048
+"""Pages of the write-ahead log past which a commit moves what `WalFolding` left, so that the log begins anew: one that is
+written over again syncs twice as fast as one that grows."""
 _TABLES = """
 CREATE TABLE records(seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, line BLOB NOT NULL);
 CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), origin TEXT NOT NULL, size INTEGER NOT NULL,
@@ -91,6 +94,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA journal_size_limit=67108864")
         connection.execute("PRAGMA cache_size=-16384")
+        connection.execute(f"PRAGMA wal_autocheckpoint={LONGEST_WAL}")
         _create_tables(connection)
     except sqlite3.OperationalError as error:
         raise StoreFullError(f"Cannot open the log {path}.", f"SQLite says: {error}.", "Free disk space.") from None

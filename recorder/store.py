@@ -29,6 +29,7 @@ from recorder.log_signer import LogSigner
 from recorder.merkle import Frontier
 from recorder.seal import remember
 from recorder.tip import Tip
+from recorder.wal_folding import WalFolding
 
 ANCHOR_RECORDS = 10_000
 ANCHOR_SECONDS = 60.0
@@ -73,6 +74,7 @@ class Store:
         self._lock = database.ExclusiveLock(layout.lock)
         try:
             self._connection = database.open_for_writing(layout.database)
+            self._folding = WalFolding(layout.database)
             self._load()
             self._tip = Tip(layout.tip)
             publics = self._signer.publics()
@@ -182,6 +184,7 @@ class Store:
         if self._shut:
             return
         self._shut = True
+        self._folding.close()
         self._connection.close()
         self._tip.close()
         self._lock.release()
@@ -227,6 +230,7 @@ class Store:
             entry = rotation.Entry(chain.size - 1, change.envelope, change.possession)
             keyring.keep_change(run, entry, chain.size, signed)
         run.execute("COMMIT")
+        self._folding.committed()
         self.chain, self.root, self.note = chain, root, signed
         if anchored:
             admission.intents.saved()

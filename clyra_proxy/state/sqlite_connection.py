@@ -18,6 +18,8 @@ from clyra_proxy.state.sweep import MAX_PAGES
 
 BUSY_MS = 2000
 """How long a statement waits for other processes."""
+LONGEST_WAL = 8192
+"""Pages of the write-ahead log past which `WalFolding` lets it begin anew; SQLite itself at twice as many."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (key TEXT, slot INTEGER, amount INTEGER NOT NULL, ends REAL NOT NULL,
@@ -35,6 +37,7 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             run.execute("PRAGMA journal_mode = WAL")
             run.execute("PRAGMA synchronous = NORMAL")
+            run.execute(f"PRAGMA wal_autocheckpoint = {2 * LONGEST_WAL}")
             run.execute("PRAGMA temp_store = MEMORY")
             run.execute(f"PRAGMA max_page_count = {MAX_PAGES}")
             for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):

@@ -3,8 +3,10 @@
 Guarantees: a reader never waits for a writer (WAL); the file is 0600 and never followed through a symbolic link. A
 process has one connection behind a lock: threads queue in memory instead of polling the file; a forked child opens its
 own and never touches its parent's. What one thread writes inside of `writing` is one transaction: if any part of it
-failed, nothing of it stands. Losing power may lose the last moments, never the file (https://sqlite.org/wal.html,
-synchronous=NORMAL). `prompt` tells whether writing has been a matter of microseconds lately.
+failed, nothing of it stands. What was written is moved to its place by a thread of its own (`recorder.wal_folding`),
+since who writes may be an event loop. Losing power may lose the last moments, never the file
+(https://sqlite.org/wal.html, synchronous=NORMAL). `prompt` tells whether writing has been a matter of microseconds
+lately.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from pathlib import Path
 from time import monotonic
 from types import TracebackType
 
-from clyra_proxy.state.sqlite_connection import BUSY_MS, connect
+from clyra_proxy.state.sqlite_connection import BUSY_MS, LONGEST_WAL, connect
 from clyra_proxy.state.sqlite_waiting import begin, let_wait
 from clyra_proxy.state.store import StateError
 from clyra_proxy.state.sweep import Sweeper
+from recorder.wal_folding import WalFolding
 
 SLOW_S = 0.05
 """Waiting longer than this for a transaction to begin or end is slow."""
@@ -39,7 +42,18 @@ class _Session:
     busy_ms: how long SQLite itself waits for other processes.
     """
 
-    __slots__ = ("broken", "busy_ms", "connection", "depth", "lock", "pid", "slow_until", "sweeper", "writes")
+    __slots__ = (
+        "broken",
+        "busy_ms",
+        "connection",
+        "depth",
+        "folding",
+        "lock",
+        "pid",
+        "slow_until",
+        "sweeper",
+        "writes",
+    )
 
     def __init__(self, path: Path) -> None:
         self.pid = os.getpid()
@@ -50,6 +64,11 @@ class _Session:
         self.connection = connect(path)
         self.busy_ms = BUSY_MS
         self.sweeper = Sweeper(self.connection)
+        self.folding = WalFolding(path, LONGEST_WAL)
+
+    def close(self) -> None:
+        self.folding.close()
+        self.connection.close()
 
 
 class StateFile:
@@ -84,6 +103,7 @@ class StateFile:
                 else:
                     _timed(session, partial(begin, statement=statement, values=values))
                     session.writes += 1
+                    session.folding.committed()
             except BaseException as error:
                 session.broken = session.depth > 0
                 if isinstance(error, _TOLD):
@@ -99,7 +119,7 @@ class StateFile:
         session, self._session = self._session, None
         if session is not None and session.pid == os.getpid():
             with session.lock:
-                session.connection.close()
+                session.close()
 
     def session(self) -> _Session:
         """That of this process. Raises sqlite3.Error or OSError."""
@@ -195,6 +215,7 @@ class _Writing:
                 if self._now and session.writes % _BATCH == 0:
                     session.sweeper.step(self._now)
                 _timed(session, _commit)
+                session.folding.committed()
                 return
         except BaseException:
             _undo(session)
