@@ -50,7 +50,10 @@ class PayloadCheck:
 
 
 class PayloadSession:
-    """See the module. payload: the whole decoded body after its end, None before and when it was too large."""
+    """See the module. payload: the whole decoded body after its end, None before and when it was too large.
+
+    The exchange knows its session and never the other way round: a cycle would keep its body until the collector runs.
+    """
 
     check_id = CHECK_ID
     resumable = True
@@ -59,7 +62,7 @@ class PayloadSession:
         self.mode = mode
         self.named = named
         self.coverage = Coverage(Seen.FULL)
-        self._exchange = exchange
+        self._route = exchange.route
         self._parts: list[bytes] | None = []
         self._size = 0
 
@@ -79,7 +82,7 @@ class PayloadSession:
         if self.named:
             detail: dict[str, str | int] = {"why": "too_large", "limit": LARGEST}
             finding = RULES["approval.required"].finding(
-                self._exchange.route, Phase.REQUEST_BODY, check=CHECK_ID, action=Action.BLOCK, detail=detail
+                self._route, Phase.REQUEST_BODY, check=CHECK_ID, action=Action.BLOCK, detail=detail
             )
             if finding is not None:
                 raise Violation(finding)

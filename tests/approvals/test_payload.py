@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from clyra_proxy.approvals.classification import compile_approvals
@@ -34,6 +37,19 @@ def test_what_a_check_reads_is_kept(key: str) -> None:
     assert session is not None
     assert (session.feed(b"ab"), session.feed(b"c"), session.finish()) == (0, 0, EVERYTHING)
     assert payload_of(made) == b"abc"
+
+
+def test_a_kept_payload_goes_with_its_exchange_and_waits_for_no_collector() -> None:
+    made = read_by("activation")
+    session = CHECK.open(made, Phase.REQUEST_BODY)
+    made.extensions["owned"] = owned = type("Owned", (), {})()
+    gone = weakref.ref(owned)
+    gc.disable()
+    try:
+        del made, session, owned
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 CALL = b'{"method":"tools/call","params":{"name":"pay"}}'
