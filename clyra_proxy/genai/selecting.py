@@ -6,13 +6,13 @@ Matching takes time linear in the name.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
 from clyra_proxy.genai.inspection import Inspection
+from clyra_proxy.genai.normal_forms import normal_form
 from clyra_proxy.policy.genai.selecting import Selection
 
 
@@ -72,4 +72,4 @@ def _expression(pattern: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return normal_form("NFKC", text).casefold()

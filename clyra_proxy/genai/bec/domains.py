@@ -8,7 +8,6 @@ known domain is nobody's business here.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +17,7 @@ from publicsuffixlist import PublicSuffixList
 from rapidfuzz.distance import OSA
 
 from clyra_proxy.genai.bec.packs import load_lists
+from clyra_proxy.genai.normal_forms import normal_form
 
 SHORTEST_COMPARED = 5
 """Names shorter than this are like too many others to compare by edits."""
@@ -93,7 +93,7 @@ def _is_wrapped(name: str, wanted: str) -> bool:
 
 def _latin(name: str) -> str:
     """Transliterated, marks dropped."""
-    return anyascii(unicodedata.normalize("NFKC", name)).lower()
+    return anyascii(normal_form("NFKC", name)).lower()
 
 
 def _picture(name: str) -> str:

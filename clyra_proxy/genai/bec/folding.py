@@ -7,9 +7,9 @@ with or without accents, vowel signs or typographic marks. Linear in the text.
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 
+from clyra_proxy.genai.normal_forms import normal_form
 from clyra_proxy.genai.references import unescaped
 
 _MARKS = (
@@ -36,9 +36,12 @@ _DROPPED = dict.fromkeys((*_MARKS, *_INVISIBLE, *_SURROGATES))
 SHORT_RUN = 24
 """Characters; longer runs are seldom seen twice, so they are not remembered."""
 
+_LONGEST_RUN = 4096
+"""Characters that are folded in one piece, so that other threads get their turn between two."""
+
 _LINES = ("<br", "<p", "</p", "<div", "</div", "<li", "<tr", "</tr", "<h", "</h")
 
-_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_FOREIGN = re.compile(rf"[^\x00-\x7f]{{1,{_LONGEST_RUN}}}")
 
 
 _TAG = re.compile(r"(?<!<)</?[A-Za-z][^<>]{0,2000}>(?!>)")
@@ -69,8 +72,8 @@ def _fold_piece(piece: str) -> str:
 
 
 def _folded(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFKC", decomposed.translate(_DROPPED)).translate(_ONE_FORM)
+    decomposed = normal_form("NFKD", text.casefold())
+    return normal_form("NFKC", decomposed.translate(_DROPPED)).translate(_ONE_FORM)
 
 
 _WORD = re.compile(r"[^\W_]+")

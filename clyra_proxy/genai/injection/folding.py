@@ -8,12 +8,12 @@ whether there is anything to look at is asked of bytes, so that ordinary text co
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 import ahocorasick_rs
 
 from clyra_proxy.genai.injection.lookalikes import LEET, folding, translated
+from clyra_proxy.genai.normal_forms import normal_form
 
 _TOKEN = re.compile(r"([A-Za-z0-9@$+!|€]+)")
 _LEET_PAIR = re.compile(r"[A-Za-z][0-9@$+!|€]|[0-9@$+|€][A-Za-z]")
@@ -44,7 +44,7 @@ def without_lookalikes(text: str, foreign: frozenset[str] | None = None) -> str:
 
     foreign: the characters of the text that are not ASCII, where they are known.
     """
-    apart = unicodedata.normalize("NFKD", text)
+    apart = normal_form("NFKD", text)
     return translated(apart, folding(), foreign if apart == text else None)
 
 

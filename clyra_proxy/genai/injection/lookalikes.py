@@ -8,10 +8,10 @@ https://www.unicode.org/reports/tr39/#Confusable_Detection, with a table of our 
 
 from __future__ import annotations
 
-import sys
-import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
+
+from clyra_proxy.genai.normal_forms import combining_marks
 
 _TWINS = {
     "a": "аɑαᴀАΑᎪⲁⲀ⍺ӑɐ",
@@ -70,12 +70,6 @@ def folding() -> Translation:
             table[first + index] = letter
     table[0x2800] = " "
     return Translation(table)
-
-
-@lru_cache(maxsize=1)
-def combining_marks() -> str:
-    """Every character of a non-zero combining class."""
-    return "".join(chr(code) for code in range(0x300, min(0x1F000, sys.maxunicode)) if unicodedata.combining(chr(code)))
 
 
 def foreign_characters(text: str) -> frozenset[str]:

@@ -3,18 +3,17 @@
 Guarantee: linear time on any text. The plain text is what a reader sees and a model reads: NFKC, without invisible
 characters, quotes and dashes in ASCII, written-out line breaks (`\\n`) as blanks. What was hidden in characters that
 show nothing (tags U+E0000, variation selectors, zero-width bits, reversed runs) comes back apart, because nobody
-hides innocent sentences. Runs of combining marks are cut before NFKC, whose reordering is quadratic in their length.
+hides innocent sentences.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 
-from clyra_proxy.genai.injection.lookalikes import QUOTES, combining_marks, foreign_characters, translated
+from clyra_proxy.genai.injection.lookalikes import QUOTES, foreign_characters, translated
+from clyra_proxy.genai.normal_forms import normal_form
 
 _TAGS = re.compile("[\U000e0020-\U000e007e]{6,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")
@@ -27,8 +26,6 @@ _INVISIBLE = re.compile(
 _CONTROLS = bytes([*range(0x09), *range(0x0E, 0x20), 0x7F])
 _BROKEN = re.compile("[A-Za-z][\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+[A-Za-z]")
 _OFTEN = 3
-_MARKS = 4
-_FOREIGN_RUN = re.compile(f"[^\x00-\x7f]{{{_MARKS + 1},}}")
 _SYMBOLS = 4096
 
 
@@ -61,10 +58,7 @@ def normalise(text: str) -> Normal:
             hidden = _hidden_in(text)
             broken = len(list(islice(_BROKEN.finditer(text), _OFTEN))) == _OFTEN
             text = _INVISIBLE.sub("", text)
-        marks = list(filter(unicodedata.combining, foreign))
-        if sum(map(text.count, marks)) > _MARKS:
-            text = _few_marks(text)
-        text = translated(unicodedata.normalize("NFKC", text), QUOTES)
+        text = translated(normal_form("NFKC", text), QUOTES)
     if "\\" in text:
         text = text.replace("\\n", " \n").replace("\\r", "  ").replace("\\t", "  ")
     return Normal(_printed(text), hidden, broken)
@@ -78,22 +72,12 @@ def _printed(text: str) -> str:
 
 
 def whole_characters(text: str) -> str:
-    """Surrogates in pairs made one character, single ones dropped; the one sign that NFKC makes 18 of, blank."""
+    """Surrogates in pairs made one character, single ones dropped."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-    return text.replace("\ufdfa", " ")
-
-
-@lru_cache(maxsize=1)
-def _mark_runs() -> re.Pattern[str]:
-    marks = re.escape(combining_marks())
-    return re.compile(f"([{marks}]{{{_MARKS}}})[{marks}]+")
-
-
-def _few_marks(text: str) -> str:
-    return _FOREIGN_RUN.sub(lambda match: _mark_runs().sub(r"\1", match[0]), text)
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    return text
 
 
 def _hidden_in(text: str) -> tuple[Hidden, ...]:

@@ -8,10 +8,10 @@ RFC 3986, RFC 5322.
 from __future__ import annotations
 
 import posixpath
-import unicodedata
 from urllib.parse import unquote
 
 from clyra_proxy.egress.hosts import InvalidHostError, split_authority
+from clyra_proxy.genai.normal_forms import normal_form
 
 _LONGEST = 8192
 _UNCLEAR = frozenset(' \\"<>{}|^`')
@@ -85,7 +85,7 @@ def _readings(text: str) -> set[str]:
     for _ in range(_ROUNDS):
         text = unquote(text)
         readings.add(text)
-    return readings | {unicodedata.normalize("NFKC", reading) for reading in readings}
+    return readings | {normal_form("NFKC", reading) for reading in readings}
 
 
 def _resolved(uri: str) -> str:
