@@ -24,6 +24,8 @@ LONGEST_VALUE = 200
 MOST_LINES = 32
 CAUTION = ("caution", "a key stands twice in one object: the destination may read either value")
 _DEEPEST = 8
+_SCANNED = 4096
+"""Characters of a value in which a secret is looked for; fewer are shown."""
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "apikey", "authorization", "credential", "privatekey")
 _TEXTS = {True: "true", False: "false", None: "null"}
 
@@ -128,7 +130,8 @@ def _is_secret(pointer: str, text: str) -> bool:
     if any(word in name for word in _SECRET_WORDS):
         return True
     scanner = _scanner()
-    found = [*scanner.scan(text[:4096]), *scanner.scan_named(text[:4096], pointer)]
+    head = text[:_SCANNED]
+    found = [*scanner.scan(head), *scanner.scan_named(head, pointer)]
     return any(leak.family is Family.SECRET for leak in found)
 
 

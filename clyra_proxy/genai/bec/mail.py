@@ -33,6 +33,8 @@ _HEADERS = {
     "الموضوع": "subject", "onderwerp": "subject", "temat": "subject", "konu": "subject",
     "date": "", "cc": "", "sent": "", "gesendet": "", "datum": "", "envoyé": "", "enviado": "", "message-id": "",
 }  # fmt: skip
+_LONGEST_PARTY = 600  # characters of a name with its address
+_LONGEST_HEAD, _MOST_HEADER_LINES = 4000, 20  # characters and lines in which a text may have headers
 _ADDRESS = re.compile(r"([^\s@<>\"'(),;:\[\]]{1,64})@([^\s@<>\"'(),;:\[\]]{1,253})")
 _NAMED = re.compile(r"^\s*\"?([^<\"]{0,200}?)\"?\s*<([^<>]{0,320})>")
 
@@ -61,7 +63,7 @@ class Mail:
 
 def parse_party(text: str) -> Party:
     """`"Jane Doe" <jane@globex.com>`, `jane@globex.com (Jane)` or a bare name."""
-    text = text[:600]
+    text = text[:_LONGEST_PARTY]
     if named := _NAMED.match(text):
         inner = _ADDRESS.search(named[2])
         return Party(named[1].strip(), inner[0].lower() if inner else "")
@@ -156,7 +158,7 @@ def _of_list(value: list[Any]) -> Mail | None:
 def _with_headers(text: str) -> Mail:
     """A text with header lines in its first lines, or without."""
     mail = Mail(text=text)
-    for line in text[:4000].lstrip().splitlines()[:20]:
+    for line in text[:_LONGEST_HEAD].lstrip().splitlines()[:_MOST_HEADER_LINES]:
         name, colon, value = line.partition(":")
         if not colon:
             name, colon, value = line.partition("：")

@@ -34,6 +34,9 @@ _BODY = Pattern(r"[A-Za-z0-9+/=]{20,}")
 _INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~.+-/"
 _TRAILING = b".,;:!?*|&\"'`"
 _WEIGHT = 100
+_LONGEST_NAMED = 1100  # bytes from a word to the end of the key it tells
+_LONGEST_FOOT = 100  # bytes of the line that ends a block
+_LOOKED_AT = 400  # bytes of a block that must look like a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ class VendorScanner:
     def named(self, data: bytes) -> Iterator[Leak]:
         """Keys that a word before them tells: none without a match of `signs`."""
         for start, end in self._names.spans(data):
-            span = self._gap.at(data, end, min(end + 1100, len(data)), 1)
+            span = self._gap.at(data, end, min(end + _LONGEST_NAMED, len(data)), 1)
             if span is None:
                 continue
             found = _named(self._named[data[start:end].lower()], data[span[0] : span[1]])
@@ -183,9 +186,9 @@ def _block(rule: SecretFormat, data: bytes, head: tuple[int, int]) -> Iterator[L
     if stop < 0:
         end = min(len(data), head[1] + _LONGEST_BLOCK)
     else:
-        line = data.find(b"\n", stop, stop + 120)
-        dashes = data.find(b"-----", stop + 8, stop + 100)
-        end = dashes + 5 if dashes > 0 else line if line > 0 else min(stop + 100, len(data))
-    body = _BODY.search(data, head[1], min(end, head[1] + 400))
+        line = data.find(b"\n", stop, stop + _LONGEST_FOOT + 20)
+        dashes = data.find(b"-----", stop + 8, stop + _LONGEST_FOOT)
+        end = dashes + 5 if dashes > 0 else line if line > 0 else min(stop + _LONGEST_FOOT, len(data))
+    body = _BODY.search(data, head[1], min(end, head[1] + _LOOKED_AT))
     if body is not None and kinds(data[slice(*body)].decode("latin-1").replace("+", "")) >= 3:
         yield Leak(Family.SECRET, "secret", rule.id, head[0], end, weight=_WEIGHT + 50)
