@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clyra_proxy.genai.normal_forms import normal_form
+
 type Hashes = NDArray[np.uint64]
 
 TABLE_SIZE = 0x20000
@@ -52,7 +54,7 @@ def _folded(character: str) -> int:
     if character.isdecimal():
         return 48
     lowered = character.lower()
-    parts = [part for part in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(part)]
+    parts = [part for part in normal_form("NFKD", lowered) if not unicodedata.combining(part)]
     if 0xAC00 <= ord(character) <= 0xD7A3 or not parts:  # Hangul syllables stay whole
         return ord(character)
     if len(parts) != 1:

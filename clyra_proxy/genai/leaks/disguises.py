@@ -15,6 +15,7 @@ from itertools import islice
 
 from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.leaks.mapped import Mapped, Replaced, rewrite
+from clyra_proxy.genai.normal_forms import normal_form
 
 _MOST_ASKED = 256  # invisible characters of a window whose neighbours are looked at
 # Look-alikes of Latin letters in other scripts, that NFKC leaves.
@@ -90,7 +91,7 @@ def _plain(character: str) -> str:
     kind = unicodedata.category(character)
     if kind in ("Cf", "Mn", "Me", "Cc") or character in "\u115f\u1160\u3164\uffa0\u2800":
         return ""
-    plain = _LOOK_ALIKES.get(character) or unicodedata.normalize("NFKC", character)
+    plain = _LOOK_ALIKES.get(character) or normal_form("NFKC", character)
     return plain if plain.isascii() else character
 
 

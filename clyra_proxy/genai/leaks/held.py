@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 
 from clyra_proxy.genai.byte_patterns import Pattern, as_bytes
 from clyra_proxy.genai.leaks.pack import load_packs
+from clyra_proxy.genai.normal_forms import normal_form
 
 _TAIL = 2048  # characters looked at for what goes over blanks
 # Scripts without blanks between words: their characters end a word. (Full-width forms and look-alikes do not.)
@@ -116,7 +117,7 @@ def _may_disguise(character: str) -> bool:
     """Invisible, a digit, or a letter in the shape of a plain one."""
     if character < "\x80" or unicodedata.category(character)[0] in "PZS":
         return False
-    return not character.isalpha() or unicodedata.normalize("NFKC", character) != character
+    return not character.isalpha() or normal_form("NFKC", character) != character
 
 
 def _word_start(text: str, at: int) -> int:
