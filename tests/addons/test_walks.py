@@ -6,6 +6,7 @@ import ast
 import asyncio
 import re
 import sys
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 BODY = b'{"rows":[' + b",".join(b'{"id":%d}' % number for number in range(20_000)) + b"]}"
 FEWER_THAN = 10
+OUTSIDE_THE_DOMAIN = {"cli", "demo", "engine"}
+"""Rooms that may know the engine: it itself, and what starts it."""
 
 type Step = tuple[int, str, str]
 
@@ -66,6 +69,16 @@ def test_every_file_that_is_named_exists(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/]+)/`", TEXT))))
 def test_every_folder_that_is_named_exists(name: str) -> None:
     assert (ROOT / name).is_dir() or (ROOT / "clyra_proxy" / name).is_dir()
+
+
+def test_every_room_is_named_and_has_its_place_in_the_import_contracts() -> None:
+    rooms = {path.parent.name for path in (ROOT / "clyra_proxy").glob("*/__init__.py")}
+    named = {name.rpartition("/")[2] for name in re.findall(r"`([\w/]+)/`", TEXT)}
+    assert not rooms - named
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (domain,) = [set(one["source_modules"]) for one in contracts if "the domain" in one["name"]]
+    modules = {path.stem for path in (ROOT / "clyra_proxy").glob("[a-z]*.py")}
+    assert domain == {f"clyra_proxy.{name}" for name in (rooms | modules) - OUTSIDE_THE_DOMAIN}
 
 
 @pytest.mark.parametrize("steps", [BACK, CHUNK], ids=["back", "chunk"])
