@@ -15,6 +15,7 @@ from mitmproxy.http import HTTPFlow
 from addons.exchanges import exchange_of
 from addons.gate import judge
 from clyra_proxy.activation.wire.ending import settle
+from clyra_proxy.activation.wire.settling import Settling
 from clyra_proxy.activation.wire.state import ActivationState, state_of
 from clyra_proxy.activation.wire.steps import begin_answer, begin_request
 from clyra_proxy.exchange import Exchange
@@ -34,6 +35,7 @@ class ActivationGateway:
 
     def __init__(self, runtime: Runtime) -> None:
         self._room = runtime.scanning
+        self._settling = Settling()
 
     def request(self, flow: HTTPFlow) -> Awaitable[None] | None:
         """The request's body is here whole, and nothing of it has left."""
@@ -52,7 +54,7 @@ class ActivationGateway:
     def clyra_done(self, flow: HTTPFlow) -> None:
         exchange, state = _ours(flow)
         if exchange is not None and state is not None:
-            settle(exchange, state, self._room)
+            settle(exchange, state, self._room, self._settling)
 
 
 def _then_judge(exchange: Exchange, rest: Awaitable[None] | None) -> Awaitable[None] | None:

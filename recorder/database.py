@@ -24,8 +24,8 @@ from recorder.merkle import Frontier
 _APPLICATION_ID = 0x436C7972  # "Clyr"
 _VERSION = 3
 LONGEST_WAL = 2048
-"""Pages of the write-ahead log past which a commit moves what `WalFolding` left, so that the log begins anew: one that is
-written over again syncs twice as fast as one that grows."""
+"""Pages of the write-ahead log past which a commit moves what `WalFolding` left, so that the log begins anew: one that
+is written over again syncs twice as fast as one that grows."""
 _TABLES = """
 CREATE TABLE records(seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, line BLOB NOT NULL);
 CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), origin TEXT NOT NULL, size INTEGER NOT NULL,

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
+from functools import partial
 
 from clyra_proxy.activation.model import Answer
 from clyra_proxy.activation.wire.evidence import note_reply
+from clyra_proxy.activation.wire.settling import Settling, settle_together
 from clyra_proxy.activation.wire.state import KEY, ActivationState
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.wire.scanning import ScanningRoom
-from clyra_proxy.state.store import StateError
-
-log = logging.getLogger("clyra.activation")
 
 SMALL = 64 * 1024
 """Bytes of a body that are looked at on the event loop: some hundred rows, a millisecond or two."""
 
 
-def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> None:
-    """Once per exchange, whatever its end."""
+def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom, settling: Settling) -> None:
+    """Once per exchange, whatever its end. settling: of those that need no thread."""
     exchange.extensions.pop(KEY, None)
     inspection, compiled = state.inspection, state.compiled
-    if inspection is None:
+    if inspection is None or compiled.state is None:
         return
     denial, response = exchange.denial, exchange.response
     forwarded = state.forwarded if denial is None or response is not None else frozenset[int]()
@@ -34,16 +32,11 @@ def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom) -> No
     else:
         status, body = 0, b""
 
-    def work() -> None:
-        try:
-            compiled.settle(inspection, forwarded, status, body)
-        except StateError as error:
-            log.error("A write could not be settled: %s.", type(error).__name__)  # noqa: TRY400 - what expires is forgotten
-
+    work = partial(compiled.settle, inspection, forwarded, status, body)
     if compiled.prompt and len(body) <= SMALL:
-        work()
+        settling.add(compiled.state, work)
     else:
-        room.start(work)
+        room.start(partial(settle_together, compiled.state, [work]))
 
 
 def answer_of(exchange: Exchange, state: ActivationState) -> Answer | None:

@@ -17,6 +17,7 @@ from clyra_proxy.activation.model import Answer
 from clyra_proxy.activation.profiles import compile_catalogue
 from clyra_proxy.activation.wire.check import ActivationCheck
 from clyra_proxy.activation.wire.ending import settle
+from clyra_proxy.activation.wire.settling import Settling
 from clyra_proxy.activation.wire.state import ActivationState, state_of
 from clyra_proxy.activation.wire.steps import judge_answer, judge_request
 from clyra_proxy.evidence.event import ROWS
@@ -121,6 +122,18 @@ def judged(
 def rows_in(body: bytes | None) -> list[str]:
     assert body is not None
     return [one["id"] for one in json.loads(body)["inputs"]]
+
+
+def ended(room: ScanningRoom, *writes: tuple[Exchange, ActivationState]) -> None:
+    """The end of exchanges in one turn of the event loop."""
+
+    async def turn() -> None:
+        settling = Settling()
+        for made, state in writes:
+            settle(made, state, room, settling)
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
 
 
 def answered(made: Exchange, state: ActivationState, room: ScanningRoom, status: int, document: Any) -> None:
@@ -244,7 +257,7 @@ def test_the_end_says_what_was_forwarded_and_answered(room: ScanningRoom) -> Non
     inspector = Refuses()
     made, state, _ = judged(batch(False, True), room, inspector)
     answered(made, state, room, 200, {"status": "COMPLETE", "results": [{"id": "1"}]})
-    settle(made, state, room)
+    ended(room, (made, state))
     room.close()
     assert inspector.settled is not None
     forwarded, status, body = inspector.settled
