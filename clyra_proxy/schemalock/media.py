@@ -33,6 +33,9 @@ _KINDS = {
     "application/x-jsonl": Kind.NDJSON,
     "application/jsonlines": Kind.NDJSON,
     "application/x-json-stream": Kind.NDJSON,
+    "application/stream+json": Kind.NDJSON,  # Cohere, Spring; no structured syntax suffix in spite of its look
+    "application/x-ldjson": Kind.NDJSON,
+    "application/ldjson": Kind.NDJSON,
     "text/event-stream": Kind.EVENTS,
     "multipart/form-data": Kind.MULTIPART,
     "application/x-www-form-urlencoded": Kind.FORM,

@@ -14,11 +14,10 @@ import orjson
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.protocols.aws_events import MEDIA_TYPE as AMAZON_EVENTS
 from clyra_proxy.genai.protocols.aws_events import write_message
+from clyra_proxy.genai.protocols.streams import is_json_lines
 from clyra_proxy.verdict import shapes
 from clyra_proxy.verdict.protocol import Protocol, is_rest
 from clyra_proxy.verdict.refusal import Refusal
-
-_LINES = ("application/x-ndjson", "application/jsonl", "application/stream+json")
 
 
 def closing_event(protocol: Protocol, refusal: Refusal, exchange: Exchange, request_id: object) -> bytes:
@@ -28,7 +27,7 @@ def closing_event(protocol: Protocol, refusal: Refusal, exchange: Exchange, requ
     path = exchange.request.path.partition("?")[0]
     if media == "text/event-stream":
         return _server_sent(protocol, refusal, exchange, request_id, path)
-    if media in _LINES:
+    if is_json_lines(media):
         return orjson.dumps(_line(protocol, refusal)) + b"\n"
     if media == AMAZON_EVENTS:
         return _amazon(refusal)

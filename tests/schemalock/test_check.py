@@ -60,6 +60,8 @@ GOOD = [
     ("application/vnd.api+json; charset=UTF-8", b'{"id":1}', "full"),
     ("application/x-ndjson", b'{"id":1}\n{"id":2}\n', "streamed"),
     ("application/jsonl", b'{"id":1}\n', "streamed"),
+    ("application/stream+json", b'{"id":1}\n{"id":2}\n', "streamed"),
+    ("application/x-ldjson", b'{"id":1}\n{"id":2}\n', "streamed"),
     ("text/event-stream", b'data: {"id":1}\n\n', "streamed"),
     ("text/csv", b"id\n1\n", "streamed"),
     ("application/x-www-form-urlencoded", b"id=1", "full"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from types import NoneType
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, ToolCall
@@ -93,8 +92,8 @@ class McpReading:
 
     def _ask(self, draft: Draft, method: str, message: dict[str, Any], path: str, block: str) -> None:
         params = message.get("params")
-        if method in _CALLS and not isinstance(params, (dict, NoneType)):
-            raise UnreadableError("unknown_shape")  # a call by position: nobody can say what is its name
+        if method in _CALLS and not _is_named(params, _CALLS[method][1]):
+            raise UnreadableError("unknown_shape")  # a call by position, or of something that is no name
         held: dict[str, Any] = params if isinstance(params, dict) else {}
         if method in _CALLS:
             kind, member = _CALLS[method]
@@ -204,6 +203,10 @@ def _read_rest(
             draft.others({member: value}, (), provenance, path or ROOT)
         else:
             draft.texts(value, provenance, place, block=block)
+
+
+def _is_named(params: object, member: str) -> bool:
+    return isinstance(params, dict) and isinstance(params.get(member), str)
 
 
 def _member(value: Any, name: str) -> Any:

@@ -17,6 +17,7 @@ from clyra_proxy.genai.protocols.framing import EventFraming, Frame, Framing
 from clyra_proxy.genai.protocols.json_text import ROOT, leaves, parse_json
 from clyra_proxy.genai.protocols.reading import FOREIGN, Delta, DeltaKind, Envelope, StreamEvent, UnreadableError
 from clyra_proxy.genai.protocols.salvage import salvage
+from clyra_proxy.schemalock.media import Kind, parse_media
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _FOREIGN = frozenset({Provenance.DOCUMENT, Provenance.TOOL_RESULT})
@@ -115,11 +116,7 @@ def is_event_stream(media: str) -> bool:
 
 def is_json_lines(media: str) -> bool:
     """Whether a media type is one of JSON documents line by line."""
-    return media.partition(";")[0].strip().lower() in (
-        "application/x-ndjson",
-        "application/jsonl",
-        "application/stream+json",
-    )
+    return parse_media(media).kind is Kind.NDJSON
 
 
 def without_paths(conversation: Conversation, *, stream: bool) -> Conversation:

@@ -1,12 +1,13 @@
 """Which calls are allowed, and with what arguments: the rules of a policy, compiled.
 
-Guarantees: the first rule that matches decides; a name is denied in whatever case it is written and allowed only as it
-is written; arguments that are no JSON object satisfy no condition, and no `when` lets a call slip past a rule that
-denies.
+Guarantees: the first rule that matches decides; a name is denied in whatever case it is written, with blanks around it
+or characters in it that nobody sees, and allowed only as it is written; arguments that are no JSON object satisfy no
+condition, and no `when` lets a call slip past a rule that denies.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,11 @@ from clyra_proxy.policy.genai.tools import Permission, ToolRule, Tools
 RESOURCE = "mcp_resource"
 DEFAULT = "default"
 """Name of the rule that decides when none matches."""
+
+
+def _seen(name: str) -> str:
+    """A name as a lenient server may read it: without what is invisible, and without blanks around it."""
+    return "".join(char for char in name if unicodedata.category(char) not in ("Cf", "Cc")).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class _Rule:
         if (self._kinds and kind not in self._kinds) or not self._selector.covers(inspection):
             return False
         if kind != RESOURCE:
-            return self._names.match(name)
+            return self._names.match(name) or (self.denies and self._names.match(_seen(name)))
         return (any if self.denies else all)(map(self._names.match, addresses_of(name)))
 
     def applies(self, call: ToolCall) -> bool:

@@ -274,8 +274,8 @@ def test_words_like_keys_in_odd_places_of_requests(name: str, body: dict[str, An
     assert any(KEY in text for _, text in said(READINGS[name].request(json.dumps(body).encode())))
 
 
-@pytest.mark.parametrize("params", [["f", {"x": 1}], "f", 7])
-def test_a_call_by_position_is_not_known(params: Any) -> None:
+@pytest.mark.parametrize("params", [["f", {"x": 1}], "f", 7, None, {"arguments": {}}, {"name": ["f"]}, {"name": 7}])
+def test_a_call_without_a_name_is_not_known(params: Any) -> None:
     with pytest.raises(UnreadableError, match="unknown_shape"):
         READINGS["mcp"].request(
             json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
