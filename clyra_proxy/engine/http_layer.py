@@ -11,7 +11,6 @@ from __future__ import annotations
 from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, tunnel
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.layers.http import (
     DropStream,
     GetHttpConnection,
@@ -31,6 +30,7 @@ from clyra_proxy.engine.http1_server import GuardedHttp1Server
 from clyra_proxy.engine.http2 import GuardedHttp2Client, GuardedHttp2Server
 from clyra_proxy.engine.http_events import Credit, Cut, Farewell
 from clyra_proxy.engine.http_stream import GuardedHttpStream
+from clyra_proxy.engine.upstream_tls import UpstreamTls
 
 
 class UpstreamHttp(layer.Layer):
@@ -161,7 +161,7 @@ class GuardedHttpLayer(HttpLayer):
         stack = tunnel.LayerStack()
         if event.tls:
             context.server.sni = self._server_name(event)
-            stack /= tls.ServerTLSLayer(context)
+            stack /= UpstreamTls(context)
         upstream = UpstreamHttp(context)
         stack /= upstream
         self.connections[context.server] = stack[0]

@@ -47,10 +47,10 @@ class EngineSettings:
     http2: offer HTTP/2 to clients and upstreams. keep_host_header: reverse mode passes the client's Host on.
     upstream_trust: PEM file of roots for upstream certificates (None: certifi's). upstream_insecure: test use only.
     client_certificate: ask TLS clients for a certificate; it is accepted unread, the identify addon must verify it.
-    header_timeout_s: for a TLS handshake or a request head to arrive once it began. idle_timeout_s: silence allowed
-    on a connection. connect_timeout_s: for one upstream address. hook_timeout_s: budget of an async hook.
-    drain_bytes / drain_s: how much of a refused request body is still read before the connection is cut.
-    head_bytes: largest request or response head. parked_bytes: how many body bytes may wait inside one client
+    header_timeout_s: for a TLS handshake or a request head to arrive once it began. idle_timeout_s: silence allowed on
+    a connection. connect_timeout_s: for one upstream address, and for the TLS handshake with it. hook_timeout_s: budget
+    of an async hook. drain_bytes / drain_s: how much of a refused request body is still read before the connection is
+    cut. head_bytes: largest request or response head. parked_bytes: how many body bytes may wait inside one client
     connection before reading stops. http10_buffer_bytes: largest response buffered for an HTTP/1.0 client.
     websocket_message_bytes: largest WebSocket message, all fragments together.
     """

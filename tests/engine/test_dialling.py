@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -110,6 +111,27 @@ def test_connection_refused_is_502_and_may_be_tried_again(engine: Start, house: 
         assert client.request("GET", f"http://127.0.0.1:{port}/", "x").status == 502
         with Upstream(port=port):
             assert client.request("GET", f"http://127.0.0.1:{port}/", "x").status == 200
+
+
+def test_a_tls_handshake_that_does_not_come_costs_what_a_connection_may(engine: Start, house: House, tls: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        running = engine(house, connect_timeout_s=0.3)
+        target = ("localhost", silent.getsockname()[1])
+        with Http1Client(dial(target, proxy=running.address, tls=tls("http/1.1"))) as client:
+            assert client.request("GET", "/json", "localhost").status == 502
+        assert running.quiet()
+    assert [exchange.error for exchange in house.exchanges] == ["no TLS handshake within 0.3 s"]
+
+
+def test_a_tls_connection_outlives_the_time_for_its_handshake(
+    engine: Start, house: House, upstream: Upstream, tls: Any
+) -> None:
+    running = engine(house, connect_timeout_s=0.5)
+    with Http1Client(dial(("localhost", upstream.tls_port), proxy=running.address, tls=tls("http/1.1"))) as client:
+        assert client.request("GET", "/json", "localhost").status == 200
+        time.sleep(0.8)
+        assert client.request("GET", "/json", "localhost").status == 200
+    assert len(upstream.journal.connections) == 1
 
 
 def test_names_stay_for_tls(engine: Start, house: House, upstream: Upstream, tls: Any) -> None:
