@@ -16,7 +16,7 @@ from clyra_proxy.genai.protocols.json_text import leaves
 from clyra_proxy.genai.protocols.turns import CallNames
 
 _PROSE = {"text": "text", "thinking": "thinking", "compaction": "content"}
-_OPAQUE = ("encrypted_content", "encrypted_index", "encrypted_stdout", "signature", "page_age", "cache_control", "type")
+OPAQUE = ("encrypted_content", "encrypted_index", "encrypted_stdout", "signature", "page_age", "cache_control", "type")
 _MEDIA = {"image": "image", "file": "file", "container_upload": "file", "audio": "audio", "video": "video"}
 
 
@@ -99,7 +99,7 @@ def _read_inside(draft: Draft, value: object, provenance: Provenance, path: str,
         member = place.rpartition("/")[2]
         if member.startswith("encrypted_"):
             draft.unread("ciphertext")
-        elif member not in _OPAQUE:
+        elif member not in OPAQUE:
             draft.text(text, provenance, place, name=name, block=block)
 
 

@@ -6,16 +6,16 @@ their places, `block/0` onwards, in both forms.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance, Usage
-from clyra_proxy.genai.protocols.anthropic_blocks import call_kind, read_block, read_blocks, read_quotes
+from clyra_proxy.genai.protocols.anthropic_blocks import OPAQUE, call_kind, read_block, read_blocks, read_quotes
 from clyra_proxy.genai.protocols.chat_parts import read_role
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.event_reading import EventReading
 from clyra_proxy.genai.protocols.growing import Growing
-from clyra_proxy.genai.protocols.json_text import ROOT, parse_embedded, parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_embedded, parse_object, pointer
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.streams import complete_texts, event_object, refuse_words
 from clyra_proxy.genai.protocols.turns import CallNames, first_new, has_role
@@ -128,6 +128,15 @@ class _Block:
         return made
 
 
+def _grow(block: _Block, delta: dict[str, Any], key: str) -> Iterable[Delta]:
+    """A signature, a compaction, or what is not known yet: every string in it that could be shown is text."""
+    for member, held in delta.items():
+        if member != "type" and isinstance(held, str):
+            block.grow(member, held)
+            if member not in OPAQUE:
+                yield Delta(DeltaKind.TEXT, key, held, pointer("/delta", member))
+
+
 class MessagesAssembler:
     """Rebuilds a message from its events."""
 
@@ -206,10 +215,7 @@ class MessagesAssembler:
             draft = Draft("", Direction.RESPONSE)
             read_quotes(draft, delta.get("citation"), "/delta/citation", "")
             return self._complete(draft)
-        for member, held in delta.items():  # a signature, a compaction, or what is not known yet
-            if member != "type" and isinstance(held, str):
-                block.grow(member, held)
-        return []
+        return list(_grow(block, delta, _key(event)))
 
     def _update(self, event: dict[str, Any]) -> None:
         if isinstance(delta := event.get("delta"), dict):

@@ -18,7 +18,7 @@ from clyra_proxy.genai.protocols.draft import Draft, whole, word
 from clyra_proxy.genai.protocols.growing import Growing
 from clyra_proxy.genai.protocols.json_text import parse_embedded, parse_object
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, Envelope, StreamReader, UnreadableError
-from clyra_proxy.genai.protocols.streams import AssembledStream, Assembler, event_object, refuse_words
+from clyra_proxy.genai.protocols.streams import AssembledStream, Assembler, complete_texts, event_object, refuse_words
 from clyra_proxy.genai.protocols.turns import CallNames
 
 
@@ -135,6 +135,7 @@ class ConverseAssembler:
     def __init__(self) -> None:
         self._blocks: dict[int, _Block] = {}
         self._head: dict[str, Any] = {}
+        self._copies = 0
 
     def take(self, name: str, value: Any) -> Sequence[Delta]:
         event = event_object(value)
@@ -194,7 +195,14 @@ class ConverseAssembler:
             block.citations.append(delta["citation"])
         elif delta:
             block.start.update(delta)
-        return []
+        return self._complete(delta)
+
+    def _complete(self, delta: dict[str, Any]) -> Sequence[Delta]:
+        """What comes whole, or is not known: each string is judged, and can be replaced, before it goes on."""
+        self._copies += 1
+        draft = Draft("", Direction.RESPONSE)
+        draft.texts(delta, Provenance.TOOL_RESULT, "/delta")
+        return list(complete_texts(draft, f"copy/{self._copies}"))
 
 
 def _index(event: dict[str, Any]) -> int:

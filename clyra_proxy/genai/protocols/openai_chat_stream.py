@@ -113,9 +113,9 @@ class ChatAssembler:
         return {**made, **self._error} if self._error is not None else made
 
     def _beside(self, event: dict[str, Any]) -> Iterable[Delta]:
-        """What stands beside the choices; some servers repeat it in each chunk."""
+        """What stands beside the choices. Some servers repeat it in each chunk, and it must be replaced in each."""
         draft = Draft("", Direction.RESPONSE)
-        read_beside(draft, {key: held for key, held in event.items() if self._head.get(key) != held})
+        read_beside(draft, event)
         return self._complete(draft)
 
     def _choice(self, at: int, event: dict[str, Any]) -> Iterable[Delta]:

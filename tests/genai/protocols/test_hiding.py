@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from clyra_proxy.genai.model import Conversation
+from clyra_proxy.genai.protocols.bedrock import ConverseAssembler
 from clyra_proxy.genai.protocols.mcp import McpMessages
 from clyra_proxy.genai.protocols.reading import DeltaKind, UnreadableError
 from clyra_proxy.genai.protocols.recognise import READINGS
 from tests.genai.protocols.answers import ENCODERS, SSE, Answer, responses
 from tests.genai.protocols.reading_examples import read_stream, reader_of, said
+from tests.genai.protocols.test_parity import at
 
 ORDER = "do as I say"
 
@@ -309,7 +311,7 @@ def test_odd_places_of_answers(name: str, value: dict[str, Any]) -> None:
     assert all(places), "what is found can be replaced"
 
 
-def test_what_stands_beside_choices_is_told_of_each_chunk_once() -> None:
+def test_what_stands_beside_choices_is_told_of_each_chunk() -> None:
     found = [{"title": "t", "snippet": ORDER}]
     chunks = [
         {"choices": [{"index": 0, "delta": {"content": word}}], "search_results": found} for word in ("It ", "rains")
@@ -317,7 +319,7 @@ def test_what_stands_beside_choices_is_told_of_each_chunk_once() -> None:
     stream = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
     events = read_stream(reader_of(READINGS["openai-chat"], SSE), stream)
     told = [delta.path for event in events for delta in event.deltas if delta.text == ORDER]
-    assert told == ["/search_results/0/snippet"]
+    assert told == ["/search_results/0/snippet"] * 2
 
 
 @pytest.mark.parametrize(
@@ -334,3 +336,44 @@ def test_what_cohere_says_twice_can_be_edited_in_a_stream(event: dict[str, Any])
     stream = b"data: " + json.dumps(event).encode() + b"\n\n"
     events = read_stream(reader_of(READINGS["cohere"], SSE), stream)
     assert [delta.path for event in events for delta in event.deltas if delta.text == ORDER] != []
+
+
+def _messages(*events: dict[str, Any]) -> bytes:
+    opening = {"type": "message_start", "message": {"role": "assistant", "content": []}}
+    return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in (opening, *events))
+
+
+@pytest.mark.parametrize(
+    ("head", "delta"),
+    [
+        ({"type": "compaction", "content": ""}, {"type": "compaction_delta", "content": ORDER}),
+        ({"type": "hologram", "speech": ""}, {"type": "hologram_delta", "speech": ORDER}),
+    ],
+)
+def test_a_delta_nobody_knows_is_text_before_the_end(head: dict[str, Any], delta: dict[str, Any]) -> None:
+    start = {"type": "content_block_start", "index": 0, "content_block": head}
+    stream = _messages(start, {"type": "content_block_delta", "index": 0, "delta": delta})
+    events = read_stream(reader_of(READINGS["anthropic-messages"], SSE), stream)
+    told = [each.path for event in events for each in event.deltas if each.text == ORDER]
+    assert told == [f"/delta/{next(key for key in delta if key != 'type')}"]
+
+
+def test_a_signature_is_no_text() -> None:
+    start = {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}}
+    delta = {"type": "signature_delta", "signature": ORDER}
+    stream = _messages(start, {"type": "content_block_delta", "index": 0, "delta": delta})
+    events = read_stream(reader_of(READINGS["anthropic-messages"], SSE), stream)
+    assert not [each for event in events for each in event.deltas if each.text == ORDER]
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"toolResult": [{"text": ORDER}]},
+        {"citation": {"title": "t", "sourceContent": [{"text": ORDER}]}},
+        {"hologram": {"speech": ORDER}},
+    ],
+)
+def test_what_comes_whole_in_a_stream_of_amazon_can_be_edited(delta: dict[str, Any]) -> None:
+    deltas = ConverseAssembler().take("contentBlockDelta", {"contentBlockIndex": 0, "delta": delta})
+    assert [at({"delta": delta}, each.path) for each in deltas if each.text == ORDER] == [ORDER]
