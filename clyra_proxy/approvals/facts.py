@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from clyra_proxy.activation.model import Batch, Operation
+from clyra_proxy.approvals.bodies import operations_in
 from clyra_proxy.exchange import RequestHead
 from clyra_proxy.genai.protocols.call_shape import tools_called
 from clyra_proxy.policy.deleting import says_delete
@@ -44,10 +45,15 @@ def facts_of_batches(batches: Iterable[Batch], tools: Sequence[str] = ()) -> Act
 
 
 def completed(facts: ActionFacts, request: RequestHead, payload: bytes) -> ActionFacts:
-    """`facts` with what the request itself says: tools of an MCP message, and that it deletes, by whatever name the
-    server may take its method (DELETE, RFC 9110, 9.3.5) or by what its path calls it, where no rows were read."""
-    if not facts.operations and ("DELETE" in methods_of(request) or says_delete(request)):
-        facts = replace(facts, operations=frozenset({Operation.DELETE.value}))
+    """`facts` with what the request itself says: tools of an MCP message, and what it does, where no rows were read.
+
+    That it deletes is told by whatever name the server may take its method (DELETE, RFC 9110, 9.3.5) or by what its
+    path calls it; what else it does, by what its body names.
+    """
+    if not facts.operations:
+        deletes = "DELETE" in methods_of(request) or says_delete(request)
+        said = operations_in(request, payload) | ({Operation.DELETE} if deletes else set())
+        facts = replace(facts, operations=frozenset(one.value for one in said))
     return with_tools(facts, payload)
 
 

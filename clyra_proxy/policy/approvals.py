@@ -81,7 +81,7 @@ class ActionRule(Section):
     operations: list[Operation] = Field(
         default_factory=list,
         description="What rows of a write or SQL statements do; where neither is known, HTTP DELETE is `delete`, and "
-        "so is what a path calls so (`POST /users/delete`; see docs/approvals-howto.md).",
+        "so is what a path or a body calls so (`POST /users/delete`, GraphQL; see docs/approvals-howto.md).",
     )
     targets: list[Glob] = Field(default_factory=list, description="Objects or tables that are written; `*` as above.")
     agents: list[Glob] = Field(default_factory=list, description="Agents that ask; `*` as above.")

@@ -28,7 +28,7 @@ _LONGEST = 256
 
 def says_delete(request: RequestHead) -> bool:
     """Whether a server may take the request for one that deletes, by its name in any reading of its line."""
-    return not methods_of(request) <= _SAFE and any(map(_deletes, _names(request)))
+    return not methods_of(request) <= _SAFE and any(map(names_deleting, _names(request)))
 
 
 def _names(request: RequestHead) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _last_names(path: str) -> Iterator[str]:
         yield before[-1]
 
 
-def _deletes(name: str) -> bool:
+def names_deleting(name: str) -> bool:
     """Whether a name is one of deleting. After a colon stands the method; what is before it, the resource."""
     if len(name) > _LONGEST:
         return False

@@ -7,11 +7,13 @@ wrong guess is on the careful side: what is not found to be a batch is still jud
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from clyra_proxy.activation.model import Operation
 from clyra_proxy.activation.profiles.json_body import Tokens
+from clyra_proxy.policy.deleting import names_deleting
 
 NAMES = frozenset(
     [
@@ -87,9 +89,16 @@ _VERBS: tuple[tuple[Operation, frozenset[str]], ...] = (
     ),
     (Operation.INSERT, frozenset(["insert", "inserts", "create", "add", "new", "append"])),
 )
+_VERBS_OF_PUT = tuple(pair for pair in _VERBS if pair[0] is not Operation.SEND)
+"""Where `/users/7/email` is a place and no message."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _METHODS = {"PUT": Operation.UPSERT, "PATCH": Operation.UPDATE, "DELETE": Operation.DELETE, "POST": Operation.INSERT}
 ROW_WORDS = frozenset({"op", "_op", "operation", "action", "_action", "__op", "change_type", "_change_type"})
 """Members of a row that may say what is done to it."""
+
+
+_LETTERS = {"d": Operation.DELETE, "u": Operation.UPDATE, "c": Operation.INSERT, "i": Operation.INSERT}
+"""How change data capture writes them (Debezium)."""
 
 
 def containers(document: Any) -> tuple[Tokens, ...]:
@@ -124,13 +133,23 @@ def operation_of(method: str, segments: tuple[str, ...]) -> Operation:
     """What a call does, by the words of its path, from the end, else by its method."""
     if method in ("DELETE", "PATCH"):
         return _METHODS[method]
+    verbs = _VERBS if method == "POST" else _VERBS_OF_PUT
     for segment in reversed(segments[-3:]):
-        words = segment.casefold().replace("-", "_").replace(".", "_").replace(":", "_")
-        parts = {words.replace("_", ""), *words.split("_")}
-        for operation, verbs in _VERBS:
-            if parts & verbs:
+        words = [word.lower() for word in _WORD.findall(segment[:256])]
+        parts = {"".join(words), *words}
+        for operation, known in verbs:
+            if parts & known:
                 return operation
     return _METHODS.get(method, Operation.UNKNOWN)
+
+
+def named_operation(name: str) -> Operation:
+    """What is called so does (`deleteUser`, `users.update`, `bulk_create`); UNKNOWN when no word says."""
+    if names_deleting(name):
+        return Operation.DELETE
+    words = [word.lower() for word in _WORD.findall(name[:256])]
+    ends = {"".join(words), *words[:1], *words[-1:]}
+    return next((operation for operation, verbs in _VERBS if ends & verbs), Operation.UNKNOWN)
 
 
 def say_nothing(values: Iterable[Any]) -> bool:
@@ -139,14 +158,17 @@ def say_nothing(values: Iterable[Any]) -> bool:
 
 
 def row_operation(value: Any, otherwise: Operation) -> Operation:
-    """What a row says is done to it, in one word of few."""
-    if isinstance(value, dict):
-        for name in ROW_WORDS & value.keys():
-            word = value[name]
-            if isinstance(word, str):
-                folded = word.casefold()
-                return next((operation for operation, verbs in _VERBS if folded in verbs), otherwise)
-    return otherwise
+    """What a row says is done to it; of several words the gravest."""
+    if not isinstance(value, dict):
+        return otherwise
+    said = (value[name] for name in ROW_WORDS & value.keys())
+    return gravest([_LETTERS.get(word) or named_operation(word) for word in said if isinstance(word, str)], otherwise)
+
+
+def gravest(found: Iterable[Operation], otherwise: Operation) -> Operation:
+    """The one of several things done that is hardest to take back."""
+    known = set(found)
+    return next((operation for operation, _ in _VERBS if operation in known), otherwise)
 
 
 def target_of(segments: tuple[str, ...]) -> str:

@@ -18,10 +18,12 @@ from clyra_proxy.activation.profiles.answers import document_of, reply_of
 from clyra_proxy.activation.profiles.declaration import Media
 from clyra_proxy.activation.profiles.elements import Element, find_elements
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
+from clyra_proxy.activation.profiles.graphql_rows import graphql_rows
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, dump, look
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.replacing import put
 from clyra_proxy.exchange import RequestHead
+from clyra_proxy.policy.deleting import names_deleting
 from clyra_proxy.schemalock.media import Kind, parse_media
 
 REJECTED = "clyra-rejected-rows"
@@ -66,13 +68,20 @@ class GenericEndpoint(DeclaredEndpoint):
         return find_elements(document, detection.containers(document), ())
 
     def operation(self) -> Operation:
-        return detection.operation_of(self.call.method, self.call.segments)
+        otherwise = detection.operation_of(self.call.method, self.call.segments)
+        called = look(self.sent.document, ("method",))  # JSON-RPC; elsewhere it may be any field
+        if isinstance(called, str) and names_deleting(called):
+            return Operation.DELETE
+        return detection.row_operation(self.sent.document, otherwise)
 
     def target(self) -> str:
         return detection.target_of(self.call.segments)
 
     def read(self, head: RequestHead, body: bytes) -> Batch:
         batch = super().read(head, body)
+        if (rows := graphql_rows(self.sent.document, batch.rows)) is not None:
+            self.writes = bool(rows)
+            return replace(batch, rows=rows)
         elements = self.sent.elements
         if self.call.method == "POST" and detection.say_nothing(elements):
             return batch

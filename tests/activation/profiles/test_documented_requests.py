@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles import compile_catalogue, recognise
 from tests.activation.profiles.support import destination_of, endpoint_of, head_of, json_answer, rejection
 
@@ -264,3 +265,32 @@ def test_a_user_without_an_address_is_told_by_its_id() -> None:
     merged = endpoint.merged(answer, batch, [rejection(1)])
     assert merged is not None
     assert json.loads(merged.body)["failedUpdates"] == {"invalidDataEmails": [], "invalidDataUserIds": ["u"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ({"query": "mutation { contactDelete(id: 1) { id } }"}, ["delete"]),
+        ({"query": "mutation M($i: I) { contactCreate(i: $i) { id } }", "variables": {"i": {"ssn": 1}}}, ["insert"]),
+        ({"query": "mutation { contactCreate { id } userDelete(id: 1) { id } }"}, ["delete"]),
+        ([{"query": "{ a }"}, {"query": "mutation { editIt { id } }"}], ["update"]),
+        ({"query": "{ contacts { id } }"}, []),
+        ({"query": "shoes", "id": 1}, ["insert"]),
+        ({"action": "delete", "records": [{"id": 1}, {"id": 2}]}, ["delete", "delete"]),
+        ({"method": "users.remove", "params": {"id": 1}}, ["delete"]),
+        ([{"op": "c", "id": 1}, {"op": "d", "id": 2}, {"op": "u", "action": "delete"}], ["insert", "delete", "delete"]),
+    ],
+)
+def test_what_a_body_says_to_an_api_that_nobody_described(body: Any, rows: list[str]) -> None:
+    line = "POST https://api.example.test/graphql"
+    head = head_of(line)
+    endpoint = endpoint_of(line, head, "generic-json", CATALOGUE)
+    batch = endpoint.read(head, json.dumps(body).encode())
+    assert ([row.operation.value for row in batch.rows], endpoint.writes) == (rows, bool(rows))
+
+
+def test_a_mutation_that_cannot_be_read_is_opaque() -> None:
+    line = "POST https://api.example.test/graphql"
+    head = head_of(line)
+    with pytest.raises(UnreadableError, match="opaque"):
+        endpoint_of(line, head, "generic-json", CATALOGUE).read(head, b'{"query":"mutation { deleteIt("}')
