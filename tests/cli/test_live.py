@@ -48,10 +48,10 @@ def newest(proxy, *arguments):
 
 
 def test_a_call_through_run_is_allowed_recorded_and_shown(proxy, upstream):
-    count = len(proxy.verdicts())
+    proxy.begin_anew()
     done = call(proxy, f"{upstream.tls_url}/hello?secret=1")
     assert done.returncode == 0, done.stderr
-    proxy.wait_for_verdicts(count + 1)
+    proxy.wait_for_verdicts(1, where=lambda line: line["http_request"]["url"]["path"] == "/hello")
     event = newest(proxy, "--agent", "shop")
     ours = event["unmapped"]["clyra"]
     assert (ours["decision"], ours["agent"], ours["run"]) == ("allow", "shop", "r1")
@@ -69,8 +69,7 @@ def test_a_bad_body_is_stopped_and_the_verdict_explains_it(proxy, upstream):
     identifier = next(
         line.split(":")[1].strip() for line in done.stdout.splitlines() if "clyra-verdict" in line.lower()
     )
-    count = len(proxy.verdicts())
-    proxy.wait_for_verdicts(count, 1)
+    assert proxy.wait_for_verdicts(1, where=lambda line: line["metadata"]["uid"] == identifier)
     told = proxy.clyra("explain", identifier, "--policy", str(proxy.policy))
     assert told.returncode == 0, told.stderr
     for word in ("block", "schema_violation", "request_body at /id", "local/items", f"{proxy.policy}:", "schema.json"):
@@ -81,12 +80,15 @@ def test_a_bad_body_is_stopped_and_the_verdict_explains_it(proxy, upstream):
     assert identifier in line
 
 
-def test_status_is_ready_and_names_the_policy(proxy):
+def test_status_is_ready_and_names_the_policy(proxy, upstream):
+    proxy.begin_anew()
+    call(proxy, f"{upstream.tls_url}/status")
+    (line, *_) = proxy.wait_for_verdicts(1)
     done = proxy.clyra("status", "--json")
     facts = json.loads(done.stdout)
     assert done.returncode == 0
     assert facts["ready"] is True
-    assert facts["policy"]["sha256"] == proxy.verdicts()[-1]["unmapped"]["clyra"]["policy_sha256"]
+    assert facts["policy"]["sha256"] == line["unmapped"]["clyra"]["policy_sha256"]
     assert facts["recorder"]["reachable"] is True
     assert facts["recorder"]["size"] > 0
     assert proxy.clyra("status").stdout.startswith("ready")

@@ -65,12 +65,12 @@ def judged_twice(tmp_path_factory: pytest.TempPathFactory, authority: Authority)
 
 def _ask(proxy: RunningProxy, method: str, url: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
     """(status, what the log says under `unmapped.clyra`)."""
-    before = len(proxy.verdicts())
+    proxy.begin_anew()
     with httpx.Client(proxy=proxy.url, verify=proxy.trust(), trust_env=False, timeout=60) as client:
         kind = {"content-type": "application/json"} if body else {}
         answer = client.request(method, url, content=body or None, headers=kind)
-    line = proxy.wait_for_verdicts(before + 1)[before]["unmapped"]["clyra"]
-    return answer.status_code, line
+    (line,) = proxy.wait_for_verdicts(1, where=lambda it: it["http_request"]["http_method"] == method)
+    return answer.status_code, ours(line)
 
 
 CASES: dict[str, tuple[str, bytes, int, str, str, list[str]]] = {

@@ -66,23 +66,23 @@ BAD = {
 def test_the_first_bad_event_ends_the_stream(
     listening: RunningProxy, upstream: Upstream, event: bytes, pointer: str
 ) -> None:
-    before = len(listening.verdicts())
+    listening.begin_anew()
     status, arrived, whole = listen(listening, upstream, "/events", (*GOOD[:4], event, CHUNK_EVENT))
     if status == 502:  # nothing had been sent yet
         assert json.loads(arrived)["rule"] == "schema.row"
     else:
         assert (status, whole) == (200, False)
         assert b"".join(GOOD[:4]).startswith(arrived)
-    line = listening.wait_for_verdicts(before + 1)[-1]["unmapped"]["clyra"]
+    line = listening.wait_for_verdicts(1)[-1]["unmapped"]["clyra"]
     assert (line["decision"], line["rule"]) == ("block", "schema.row")
     detail = line["findings"][0]["detail"]
     assert (detail["row"], detail["schema_pointer"]) == (4, pointer)
 
 
 def test_in_shadow_a_bad_event_passes_and_is_noted(listening: RunningProxy, upstream: Upstream) -> None:
-    before = len(listening.verdicts())
+    listening.begin_anew()
     events = (CHUNK_EVENT, b"event: text\ndata: 1\n\n", TEXT_EVENT)
     assert listen(listening, upstream, "/shadow", events) == (200, b"".join(events), True)
-    line = listening.wait_for_verdicts(before + 1)[-1]["unmapped"]["clyra"]
+    line = listening.wait_for_verdicts(1)[-1]["unmapped"]["clyra"]
     assert (line["decision"], line["would_action"]) == ("allow", "block")
     assert [finding["rule"] for finding in line["findings"]] == ["schema.row"]

@@ -62,7 +62,7 @@ class RunningProxy:
     address: Address
     health: str
     policy: Path
-    earlier: int = 0
+    begun_ms: int = 0
 
     @classmethod
     def start(
@@ -131,19 +131,22 @@ class RunningProxy:
         return [line for line in lines if line.get("actor", {}).get("app_name") != "clyra-selftest"]
 
     def wait_for_verdicts(
-        self, count: int, seconds: float = 10.0, where: Callable[[dict[str, Any]], bool] = lambda line: True
+        self, count: int, seconds: float = 60.0, where: Callable[[dict[str, Any]], bool] = lambda line: True
     ) -> list[dict[str, Any]]:
-        """Lines since `begin_anew` for which `where` holds, once there are `count` of them or the time is over."""
+        """Lines of exchanges since `begin_anew` for which `where` holds, once there are `count` or the time is over."""
         deadline = time.monotonic() + seconds
         while True:
-            found = [line for line in self.verdicts()[self.earlier :] if where(line)]
+            found = [line for line in self.verdicts() if line["time"] >= self.begun_ms and where(line)]
             if len(found) >= count or time.monotonic() >= deadline:
                 return found
             time.sleep(0.05)
 
     def begin_anew(self) -> None:
-        """Let verdicts of tests before this one not be counted for it."""
-        self.earlier = len(self.verdicts())
+        """Let verdicts on exchanges before this moment not be counted, whenever they are written.
+
+        A line is written some time after its exchange ended, in any order, but carries when it started.
+        """
+        self.begun_ms = int(time.time() * 1000)
 
 
 def _is_ready(home: Home, pid: int) -> bool:
