@@ -83,8 +83,20 @@ class NationalScanner:
 
 def _judge(each: _National, text: str, data: bytes, start: int) -> Iterator[Leak]:
     span = each.pattern.at(data, start, min(start + _LONGEST, len(data)))
-    if span is not None and is_bounded(data, *span) and each.valid(text[start : span[1]]):
+    if span is None or not is_bounded(data, *span) or (each.strong and _is_of_a_row(data, *span)):
+        return
+    if each.valid(text[start : span[1]]):
         yield Leak(Family.PII, "national_id", each.id, *span, weight=_WEIGHT + 5 * each.strong)
+
+
+def _is_of_a_row(data: bytes, start: int, end: int) -> bool:
+    """Part of a longer row of digits in fours: a card, an account, a table of numbers."""
+    if data[end - 5 : end - 4] != b" " or not data[end - 4 : end].isdigit():
+        return False
+    before, after = data[max(0, start - 5) : start], data[end : end + 5]
+    ahead = after[:1] == b" " and after[1:].isdigit() and len(after) == 5 and not data[end + 5 : end + 6].isalnum()
+    behind = before[-1:] == b" " and before[:-1].isdigit() and len(before) == 5
+    return ahead or behind
 
 
 def _load(countries: tuple[str, ...]) -> tuple[_National, ...]:

@@ -41,6 +41,9 @@ def kinds(text: str) -> list[tuple[str, str]]:
         ("personnummer 811228-9874", "national_id"),
         ("756.9217.0769.85", "national_id"),
         ("Aadhaar 2341 2341 2346", "national_id"),
+        ("id 2341 2341 2346, room 4011", "national_id"),
+        ("rijksregisternummer 85.07.30 033 28", "national_id"),
+        ("INSZ 85073003328", "national_id"),
         ("11010519491231002X", "national_id"),
         ("971013-9019902", "national_id"),
         ("RUT 12.345.678-5", "national_id"),
@@ -73,6 +76,7 @@ def test_is_found(text: str, kind: str) -> None:
         "noreply@acme.com", "support@acme.io", "user@example.com", "192.168.1.1", "ISBN 978-3-16-148410-0",
         "call function 1234567", "birth of a nation 1915", "3.141592653589793", '{"user_id": 4539578763621486}',
         "12/05/2020 - 13/06/2021", "timestamp=4242424242424242", "PESEL 44051401358", "a = b@c", "company 123456782",
+        "5678 2341 2341 2346", "2341 2341 2346 5678", "ES10 1673 2341 2341 2346 6426", "INSZ 85073003329",
         "L898902C36UTO7408122F1204150ZE184226B<<<<<10", "the passport office", "0000 0000 0000 0000",
     ],
 )  # fmt: skip
