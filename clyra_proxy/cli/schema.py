@@ -16,8 +16,9 @@ from clyra_proxy.cli import schema_learning
 from clyra_proxy.cli.options import JsonOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
 from clyra_proxy.cli.schema_policy import is_policy, policy_catalogue
+from clyra_proxy.errors import UsageError
 from clyra_proxy.schemalock import lock as schema_lock
-from clyra_proxy.schemalock.catalogue import Catalogue, open_catalogue
+from clyra_proxy.schemalock.catalogue import Catalogue, Named, open_catalogue
 from clyra_proxy.schemalock.diff import Answer, Compatibility, Mode
 from clyra_proxy.schemalock.diff_catalogues import RouteVerdict, compare_catalogues, overall
 from clyra_proxy.schemalock.explain import StreamabilityReport
@@ -57,8 +58,7 @@ def explain(
     catalogue = policy_catalogue(file) if is_policy(file) else open_catalogue(file, backtracking=backtracking)
     reports = [
         explain_schema(one.schema, name=one.name or str(file), where=one.where, backtracking=backtracking)
-        for one in catalogue.schemas
-        if route in one.name
+        for one in _of_route(catalogue, route)
     ]
     if as_json:
         print_json(
@@ -72,6 +72,19 @@ def explain(
         typer.echo(f"{streaming} of {len(reports)} stream; {len(catalogue.quarantined)} quarantined")
     if catalogue.quarantined:
         raise typer.Exit(1)
+
+
+def _of_route(catalogue: Catalogue, text: str) -> list[Named]:
+    """The schemas of the routes whose names contain `text`. Raises UsageError where none does."""
+    chosen = [one for one in catalogue.schemas if text in one.name]
+    if text and not chosen:
+        known = ", ".join(sorted(f"'{one.name}'" for one in catalogue.schemas if one.name)[:8])
+        raise UsageError(
+            f"No route's name contains '{text}'.",
+            "It is compared as it stands, with capitals and blanks." if known else "The file names no routes.",
+            f"Routes: {known}." if known else "Leave --route out.",
+        )
+    return chosen
 
 
 def _tell(report: StreamabilityReport) -> None:
@@ -160,7 +173,7 @@ def _compact(one: Compatibility) -> str:
 def show(file: FileArgument, route: RouteOption = "", as_json: JsonOption = False) -> None:
     """Print the routes and schemas of a file; for a lock, also how sure it is of each."""
     catalogue = open_catalogue(file)
-    chosen = [one for one in catalogue.schemas if route in one.name]
+    chosen = _of_route(catalogue, route)
     locked = schema_lock.load_lock(file).by_key.values() if catalogue.kind == "lock" else ()
     facts = {str(one.key): one for one in locked}
     if as_json:

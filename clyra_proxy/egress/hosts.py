@@ -54,6 +54,10 @@ def normalise_pattern(pattern: str) -> str:
     """A host as written in policy: a host, `*.name`, or `*`. Raises InvalidHostError."""
     if pattern == "*":
         return pattern
+    if "/" in pattern or pattern.count(":") == 1:
+        raise InvalidHostError(
+            f"`{pattern}` is more than a host: leave out scheme, port and path (`ports` takes ports)"
+        )
     if not pattern.startswith("*."):
         return normalise_host(pattern)
     name = normalise_host(pattern[2:])

@@ -74,7 +74,11 @@ def parse(text: str, name: str) -> Source:
     except RecursionError as error:
         raise PolicyError(f"{name}: the document is nested too deeply.", todo="A policy needs ten levels.") from error
     if not isinstance(data, dict):
-        raise PolicyError(f"{name}:1: the policy is not a mapping.", "A policy is `section: settings`.")
+        raise PolicyError(
+            f"{name}:1: the policy is not a mapping.",
+            "A policy is `section: settings`.",
+            "Start from the one that `clyra init` writes.",
+        )
     return Source(name, text, data, reader.lines)
 
 

@@ -70,6 +70,12 @@ def test_off_and_no_are_words_not_booleans() -> None:
         ("listen: {upstream: 'https://a.example'}", "`upstream` belongs to `mode: reverse`"),
         ("destinations: {a: {hosts: []}}", "destinations.a.hosts: "),
         ("destinations: {a: {hosts: ['a b']}}", "`a b` is not a host name"),
+        (
+            "destinations: {a: {hosts: ['https://a.example/v1']}}",
+            "is more than a host: leave out scheme, port and path",
+        ),
+        ("destinations: {a: {hosts: ['a.example:443']}}", "`a.example:443` is more than a host"),
+        ("destinations: {a: {hosts: ['a.example/v1']}}", "`a.example/v1` is more than a host"),
         ("destinations: {a: {hosts: ['*.10.0.0.1']}}", "puts a wildcard before an address"),
         ("destinations: {a: {hosts: [x], ports: [0]}}", "destinations.a.ports[0]: "),
         ("destinations: {a: {hosts: [x], only_rules: true}}", "would refuse every request"),

@@ -219,8 +219,10 @@ def test_explain_fails_for_quarantined_operations(capsys: pytest.CaptureFixture[
         (("accept", "abc"), 1, "cannot be read"),
         (("explain", "hostile.json"), 1, "never fetched"),
         (("explain", "list.json"), 1, "holds no schema"),
+        (("explain", "one.json", "--route", "POST /a"), 64, "Leave --route out"),
+        (("show", "api.json", "--route", "POST /b"), 64, "'POST /a request application/json'"),
         (("diff", "hostile.json", "hostile.json"), 1, "never fetched"),
-        (("diff", "one.json"), 64, "Missing argument"),
+        (("diff", "other.json"), 64, "Missing argument"),
         (("diff", "a", "b", "--mode", "sideways"), 64, "sideways"),
     ],
 )
@@ -230,6 +232,8 @@ def test_errors_say_what_why_and_what_to_do(
     write("bad.ndjson", '{"a":1}\nnot json\n')
     write("hostile.json", {"$ref": "http://localhost:1/x"})
     write("list.json", [1])
+    write("one.json", {"type": "object"})
+    write("api.json", api({"type": "object"}, {"type": "array"}))
     got, _, err = call(capsys, *arguments)
     assert got == code
     assert says in err
