@@ -1,8 +1,9 @@
 """What runs looked like, field by field, kept so that later runs can be compared with them.
 
 Rules: each worker writes down what it saw of a run under its own key, so that none overwrites another's; a run that was
-found bad while limits were enforced is not learned from. A worker may lose at most `UNWRITTEN` rows of a run, or a
-twentieth of them, when it dies: this is statistics, not a count. Runs are remembered for `KEPT_S`.
+found bad while limits were enforced is not learned from. A run is written down after its first `SMALLEST` rows, each
+time it has doubled, and every `UNWRITTEN` rows or twentieth of it later: small runs are learned from too, and a worker
+that dies loses no more than that: this is statistics, not a count. Runs are remembered for `KEPT_S`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import orjson
 from clyra_proxy.activation.rows.sketches import FieldSketch
 from clyra_proxy.state.store import LONGEST_VALUE, StateStore
 
-UNWRITTEN = 200
+SMALLEST, UNWRITTEN = 20, 200
 _PART = 20
 KEPT_S = 31 * 86_400
 FIELDS = 64
@@ -51,7 +52,8 @@ class RunProfile:
     @property
     def due(self) -> bool:
         """Whether so much was seen since it was written down that it should be again."""
-        return self.seen - self.written >= max(UNWRITTEN, self.written // _PART)
+        fresh = self.seen - self.written
+        return fresh >= SMALLEST and fresh >= min(self.written, max(UNWRITTEN, self.written // _PART))
 
     def sketch(self, name: str) -> FieldSketch | None:
         """The sketch to add to; None past `FIELDS` fields."""

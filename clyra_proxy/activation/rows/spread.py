@@ -25,6 +25,9 @@ EVERY = 100
 SAMPLE = 32
 """Values of a field in one batch that are sketched, or a third of a large one; emptiness is counted over all."""
 
+THIN = 200
+"""Up to this many rows of a run every value is sketched, because a small run has no others."""
+
 _PART = 3
 _SHARE = 0.5  # of a batch, where neither policy nor earlier runs say what is ordinary
 
@@ -82,7 +85,7 @@ class Spread:
                 sketch.rows += len(values)
                 sketch.empties += empty
                 if sketched and name not in keys:
-                    sketch.add(_sample(values, empty), self._seed)
+                    sketch.add(_sample(values, empty, whole=profile.seen <= THIN), self._seed)
                 if empty and self._nulls is not None and group.operation in _OVERWRITES and self._watched.match(name):
                     yield from self._judge_empties(name, values, shape, empty, profile)
 
@@ -133,9 +136,11 @@ def _key_fields(shape: Shape) -> frozenset[str]:
     return frozenset(name for name, value in first.values.items() if first.key and str(value) == first.key)
 
 
-def _sample(values: tuple[Any, ...], empty: int) -> tuple[Any, ...]:
-    """Some values that are something, spread over the batch."""
+def _sample(values: tuple[Any, ...], empty: int, *, whole: bool) -> tuple[Any, ...]:
+    """Some values that are something, spread over the batch, or all of them."""
     if empty:
         values = tuple(value for value in values if not is_empty(value))
+    if whole:
+        return values
     size = max(SAMPLE, len(values) // _PART)
     return values if len(values) <= size else values[:: -(-len(values) // size)]

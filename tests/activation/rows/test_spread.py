@@ -244,6 +244,27 @@ def test_people_are_no_alarm() -> None:
             assert rules(judge.inspect(written(rows, run=f"r{number}", exchange=f"{number}{part}"))) == []
 
 
+@pytest.mark.parametrize(("size", "batches"), [(50, 1), (10, 4), (100, 1)])
+def test_small_runs_are_learned_from_by_every_worker(size: int, batches: int) -> None:
+    state = MemoryState()
+    workers = [inspector(limits("default: {nulls: {}, idempotency: {enabled: false}}"), state) for _ in range(2)]
+    source = random.Random(7)
+    for number in range(4):
+        run(workers[number % 2], source, number, batches, size, phone=lambda source: "1")
+    for worker in workers:
+        asked = written(
+            [{"id": f"x{n}", "phone": None if n % 2 else "1"} for n in range(40)], run="r9", now=NOW + 9 * DAY
+        )
+        assert rules(worker.inspect(asked)) == ["rows.null_overwrite"]
+
+
+def test_a_jump_is_seen_after_runs_of_a_hundred_rows() -> None:
+    judge, source = inspector(limits(WATCHED)), random.Random(3)
+    for number in range(4):
+        assert "rows.distribution" not in run(judge, source, number, 1)
+    assert "rows.distribution" in run(judge, source, 9, 1, plan=lambda source: "enterprise")
+
+
 def test_only_what_policy_or_earlier_runs_say_keeps_empty_rows_back() -> None:
     rows = [{"id": str(n), "a": None} for n in range(50)]
     (found,) = inspector(limits("rules: [{name: r, nulls: {}}]")).inspect(written(rows))
