@@ -76,7 +76,12 @@ class Labels:
     def __init__(self, own: Iterable[LabelRule]) -> None:
         self._shipped = _shipped()
         self._own = tuple(
-            _Own(Names(rule.tools, fold=True), tuple(map(Condition, rule.when)), tuple(rule.labels)) for rule in own
+            _Own(
+                Names(rule.tools, fold=True),
+                tuple(Condition(each, selects=True) for each in rule.when),
+                tuple(rule.labels),
+            )
+            for rule in own
         )
 
     def of(self, call: ToolCall) -> frozenset[str]:

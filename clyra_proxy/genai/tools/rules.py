@@ -46,7 +46,7 @@ class _Rule:
         self._selector = Selector(settings)
         self._names = Names(settings.tools, fold=self.denies)
         self._kinds = frozenset(str(kind) for kind in settings.kinds)
-        self._when = tuple(map(Condition, settings.when))
+        self._when = tuple(Condition(each, selects=self.denies) for each in settings.when)
         self._conditions = tuple(map(Condition, settings.arguments))
 
     @property

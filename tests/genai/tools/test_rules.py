@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -83,6 +84,39 @@ def test_when_narrows_a_rule() -> None:
     assert rules(inspector(text).inspect(asked(call("pay", amount=1000)))) == [("tools.denied", "mcp_tool")]
     unreadable = ToolCall("pay", None, raw="{", kind="mcp_tool")
     assert ("tools.denied", "mcp_tool") in rules(inspector(text).inspect(asked(unreadable)))
+
+
+@pytest.mark.parametrize(
+    ("when", "value", "denied"),
+    [
+        ({"min": 1000}, "1000", True),
+        ({"min": 1000}, " 1e3 ", True),
+        ({"min": 1000}, "1,000.00", True),
+        ({"min": 1000}, "999.99", False),
+        ({"min": 1000}, "a thousand", True),
+        ({"min": 1000}, {"value": 5000}, True),
+        ({"min": 1000}, [1, 5000], True),
+        ({"max": 0}, "-5", True),
+        ({"max": 0}, "5", False),
+        ({"equals": True}, "True", True),
+        ({"equals": True}, "no", False),
+        ({"equals": 7}, "7.0", True),
+        ({"equals": "production"}, " Production\n", True),
+        ({"equals": "production"}, "pre-production", False),
+        ({"one_of": ["drop", "truncate"]}, "DROP", True),
+        ({"none_of": ["admin"]}, "admin", False),
+    ],
+)
+def test_what_selects_a_denied_call_is_read_leniently(when: dict[str, Any], value: Any, denied: bool) -> None:
+    rule = {"name": "r", "action": "deny", "when": [{"path": "/a", **when}]}
+    found = rules(inspector(yaml.safe_dump({"rules": [rule]})).inspect(asked(call("pay", a=value))))
+    assert (("tools.denied", "mcp_tool") in found) is denied
+
+
+def test_an_allowed_call_needs_a_number_where_one_is_asked_for() -> None:
+    only = inspector("{default: deny, rules: [{name: r, when: [{path: /a, max: 10}]}]}")
+    assert rules(only.inspect(asked(call("pay", a=5)))) == []
+    assert rules(only.inspect(asked(call("pay", a="5")))) == [("tools.denied", "mcp_tool")]
 
 
 def condition(**given: Any) -> Condition:
