@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from clyra_proxy.genai.expected import expects_conversations
 from clyra_proxy.policy.compiler import CompiledPolicy
+from clyra_proxy.processors import roam
 
 HANDOVER_S = 0.0005
 """How long this thread keeps the interpreter while the event loop waits for it; Python's own is ten times that."""
@@ -33,9 +34,12 @@ def load_ahead(policy: CompiledPolicy) -> threading.Thread | None:
     conversations = expects_conversations(policy.document)
     if not conversations and policy.approvals.idle:
         return None
-    job = threading.Thread(
-        target=_load, args=(policy,), kwargs={"conversations": conversations}, name="load ahead", daemon=True
-    )
+
+    def load() -> None:
+        roam()
+        _load(policy, conversations=conversations)
+
+    job = threading.Thread(target=load, name="load ahead", daemon=True)
     job.start()
     return job
 

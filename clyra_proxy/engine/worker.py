@@ -27,6 +27,7 @@ from clyra_proxy.engine.launch import WorkerConfig
 from clyra_proxy.engine.loading_ahead import is_loading
 from clyra_proxy.engine.worker_engine import WorkerEngine
 from clyra_proxy.errors import ClyraError
+from clyra_proxy.processors import keep_to_own
 from clyra_proxy.watchdog import WATCHDOG
 
 BEAT_S = 0.5
@@ -63,6 +64,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must be able to say it
             return self._fail(error)
         spare_the_collector()
+        keep_to_own(config.slot, len(config.sockets))
         self._channel.send({"event": "ready", **report})
         engine.load_ahead()
         beating = asyncio.create_task(self._beat(engine), name="heartbeat")

@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from clyra_proxy.processors import roam
+
 THREADS = max(2, min(4, os.cpu_count() or 2))
 MOST_WAITING = 256
 
@@ -28,7 +30,7 @@ class ScanningRoom:
     """One worker's threads."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="scan")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="scan", initializer=roam)
         self._waiting = 0
 
     async def run[Result](self, look: Callable[[], Result], budget_s: float) -> Result:
