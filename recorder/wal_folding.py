@@ -14,21 +14,23 @@ import threading
 from pathlib import Path
 
 EVERY = 64
-"""Commits from one move to the next: some hundred pages."""
+"""Commits from one move to the next, where nothing else is said: some hundred pages."""
 _PATIENCE_S = 0.005
 """How long writers are kept out while readers are waited for. If they do not make way, another move will try again."""
 
 
 class WalFolding:
-    """One per process that writes. path: the database. Told by one thread at a time.
+    """One per process that writes. path: the database. every: commits from one move to the next. Told by one thread at
+    a time.
 
     longest: pages of the log past which writers are kept out for the short rest of a move, so that the log can begin
     anew. Several processes that write need that: hardly ever do all of them pause. A single one needs it not (None):
     what SQLite is left to do within its commits is little then.
     """
 
-    def __init__(self, path: Path, longest: int | None = None) -> None:
+    def __init__(self, path: Path, longest: int | None = None, every: int = EVERY) -> None:
         self._path = path
+        self._every = every
         self._longest = longest
         self._commits = 0
         self._wanted = threading.Event()
@@ -39,7 +41,7 @@ class WalFolding:
     def committed(self) -> None:
         """Something was committed: now and then that is reason to move what there is. Never waits, never raises."""
         self._commits += 1
-        if self._commits % EVERY:
+        if self._commits % self._every:
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="wal-folding", daemon=True)

@@ -32,6 +32,7 @@ SLOW_S = 0.05
 DISTRUST = 20
 """A file is not taken for prompt for this many times as long as it was slow: so much less is an event loop held."""
 _BATCH = 64  # writes between two steps of the sweep
+_FOLDED = 512  # and between two moves of what was written to its place
 _LEFT_TO_THE_PARENT: list[object] = []  # sessions from before a fork: closing one here would take part in its locks
 
 
@@ -64,7 +65,7 @@ class _Session:
         self.connection = connect(path)
         self.busy_ms = BUSY_MS
         self.sweeper = Sweeper(self.connection)
-        self.folding = WalFolding(path, LONGEST_WAL)
+        self.folding = WalFolding(path, LONGEST_WAL, _FOLDED)
 
     def close(self) -> None:
         self.folding.close()
@@ -214,7 +215,7 @@ class _Writing:
                 session.writes += 1
                 if self._now and session.writes % _BATCH == 0:
                     session.sweeper.step(self._now)
-                _timed(session, _commit)
+                _timed(session, lambda one: one.connection.execute("COMMIT"))
                 session.folding.committed()
                 return
         except BaseException:
@@ -237,7 +238,7 @@ def _told(error: BaseException) -> StateError:
     return StateError(f"the state file cannot be used: {type(error).__name__}: {error}")
 
 
-def _timed(session: _Session, step: Callable[[_Session], None]) -> None:
+def _timed(session: _Session, step: Callable[[_Session], object]) -> None:
     """Do what may wait for other processes or for the disk."""
     started = monotonic()
     try:
@@ -246,7 +247,3 @@ def _timed(session: _Session, step: Callable[[_Session], None]) -> None:
         ended = monotonic()
         if ended - started > SLOW_S:
             session.slow_until = ended + DISTRUST * (ended - started)
-
-
-def _commit(session: _Session) -> None:
-    session.connection.execute("COMMIT")
