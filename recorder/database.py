@@ -64,7 +64,14 @@ class ExclusiveLock:
     """An advisory lock on a file, held for the life of the process. Two writers on one log would fork it."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreCorruptError(
+                f"There is no log in {path.parent} that can be opened.",
+                f"The system says: {error.strerror}.",
+                "Run `clyra-recorder init`, or check --home.",
+            ) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

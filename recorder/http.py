@@ -31,6 +31,7 @@ _REASONS = {
     405: "Method Not Allowed",
     409: "Conflict",
     413: "Content Too Large",
+    500: "Internal Server Error",
     503: "Service Unavailable",
     507: "Insufficient Storage",
 }

@@ -240,10 +240,13 @@ class Service:
         try:
             found = await order(request.body)
             response = found if isinstance(found, Response) else Response(200, found)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             response = problem(400, str(error))
         except RecorderError as error:
             response = problem(409, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, who asked must hear of it, or would wait for ever
+            log.error("The order %s failed with %s.", request.path, type(error).__name__)  # noqa: TRY400 - no content
+            response = problem(500, f"the order failed: {type(error).__name__}")
         connection.reply_from_elsewhere(response)
 
     async def _seal(self, body: bytes) -> dict[str, object]:

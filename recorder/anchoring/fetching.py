@@ -57,7 +57,7 @@ def _row(path: Path, location: str, origin: str, size: int | None) -> Receipt:
         found = json.loads(path.read_bytes()[:_MAX_ROW])
     except OSError as error:
         raise AnchorError(f"Cannot read {path}.", f"The system says: {error.strerror}.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AnchorError(f"{path} is not JSON.") from None
     row = found[0] if isinstance(found, list) and found else found
     if not isinstance(row, dict):

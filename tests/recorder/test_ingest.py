@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -17,7 +18,17 @@ import pytest
 
 from recorder import signature
 from recorder.admission import parse_batch
-from recorder.interface import RECORDS_MEDIA, RECORDS_PATH, SEAL_PATH, STATUS_PATH
+from recorder.interface import (
+    APPROVAL_DESK_PATH,
+    APPROVALS_PATH,
+    ERASURES_PATH,
+    KEYS_PATH,
+    RECORDS_MEDIA,
+    RECORDS_PATH,
+    SEAL_PATH,
+    SNAPSHOTS_PATH,
+    STATUS_PATH,
+)
 from recorder.layout import Layout
 from recorder.local import get_status, request_seal
 from recorder.service import Service
@@ -320,3 +331,31 @@ def test_nonces_are_remembered_until_they_expire_and_no_longer() -> None:
         with pytest.raises(signature.SignatureRefused, match="already"):
             check(text, b"b", 1_000_000 + moment)
         assert len(replays.seen) <= 3
+
+
+@pytest.mark.parametrize("path", [KEYS_PATH, APPROVALS_PATH, ERASURES_PATH, SNAPSHOTS_PATH, APPROVAL_DESK_PATH])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"null",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"op": []}',
+        b'{"op": "list", "limit": {}}',
+        b'{"op": "answer", "id": {}, "nonce": []}',
+        b'{"basis": [], "key_id": {}}',
+    ],
+    ids=lambda body: body[:16].decode("latin-1"),
+)
+def test_an_order_that_makes_no_sense_is_answered(recorder: RecorderProcess, path: str, body: bytes) -> None:
+    before = get_status(recorder.layout.socket)["size"]
+    with contextlib.closing(UnixHttp(recorder.layout.socket)) as connection:
+        connection.request("POST", path, body)
+        answer = connection.getresponse()
+        document = json.loads(answer.read())
+    assert 400 <= answer.status <= 500
+    assert document["title"]
+    assert get_status(recorder.layout.socket)["size"] == before
