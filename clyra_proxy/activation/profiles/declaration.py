@@ -56,6 +56,16 @@ class Attributed(Section):
     run: list[Pointer] = Field(default_factory=list)
 
 
+class Into(Section):
+    """The table that the result of a statement is written to, where the request names it beside the statement."""
+
+    at: Pointer
+    names: list[str] = Field(description="Its members, from the outermost; the last is the table.")
+    how: Pointer = Field(description="What is done with what the table holds.")
+    appends: list[str] = Field(default_factory=list)
+    replaces: list[str] = Field(default_factory=list)
+
+
 class Refused(Section):
     """The answer had the destination refused everything. body: a template; text: a plain one instead."""
 
@@ -138,6 +148,7 @@ class EndpointShape(Section):
     statements: list[Pointer] = Field(default_factory=list, description="SQL texts.")
     bound: Pointer | None = Field(None, description="Values of a statement's placeholders by number; lists are rows.")
     language: Condition | None = Field(None, description="For statements: what must hold, else it is a program.")
+    into: Into | None = Field(None, description="Where the request says what table the result is written to.")
     tag: Pointer | None = Field(None, description="Where a query tag goes.")
     query_id: Pointer | None = Field(None, description="Where the answer names the query.")
     idempotency: list[Place] = Field(default_factory=list, description="Pointers or `?parameter`.")

@@ -35,6 +35,12 @@ _INSERT = re2.compile(
 )
 
 
+def _named_otherwise(document: Any, place: tuple[str, ...]) -> bool:
+    """Whether a member has that name in another case, which the API takes for the same."""
+    around = look(document, place[:-1])
+    return isinstance(around, dict) and place[-1].casefold() in (name.casefold() for name in around)
+
+
 class StatementEndpoint(DeclaredEndpoint):
     """A call that runs SQL."""
 
@@ -47,7 +53,7 @@ class StatementEndpoint(DeclaredEndpoint):
         language = self.shape.language
         if language is not None and not holds(language, self.sent.document):
             raise unreadable(Unreadable.OPAQUE)
-        statements = tuple(self._statements())
+        statements = tuple(map(self._with_target, self._statements()))
         dialect = self.compiled.destination.dialect
         batch = self._batch(head, statements=statements, dialect=dialect)
         if (lists := self._bound()) and len(statements) == 1:
@@ -67,6 +73,21 @@ class StatementEndpoint(DeclaredEndpoint):
         if not found:
             raise unreadable(Unreadable.NO_ROWS)
         return found
+
+    def _with_target(self, statement: str) -> str:
+        """The statement, with the table that the request has its result written to. Raises UnreadableError."""
+        shape = self.shape.into
+        given = look(self.sent.document, tokens_of(shape.at)) if shape is not None else MISSING
+        if shape is None or given is MISSING or given is None:
+            return statement
+        parts = [text_of(look(given, (name,))) for name in shape.names]
+        if not parts[-1] or any(mark in "".join(parts) for mark in "`\\"):
+            raise unreadable(Unreadable.WRONG_TYPE)
+        name = ".".join(f"`{part}`" for part in parts if part)
+        way = text_of(look(self.sent.document, tokens_of(shape.how)))
+        if way in shape.appends:
+            return f"INSERT INTO {name} {statement}"
+        return f"CREATE {'OR REPLACE ' if way in shape.replaces else ''}TABLE {name} AS {statement}"
 
     def _bound(self) -> list[list[Any]]:
         """What is bound to the placeholders, in their order, where that is lists. Raises UnreadableError."""
@@ -99,7 +120,7 @@ class StatementEndpoint(DeclaredEndpoint):
             if any(isinstance(one, dict) and one.get("key") == "clyra_run" for one in tags):
                 return body
             made = put(document, place, [*tags, {"key": "clyra_run", "value": tag}])
-        elif given is MISSING or given is None:
+        elif (given is MISSING or given is None) and not _named_otherwise(document, place):
             made = put(document, place, tag)
         else:
             return body

@@ -294,3 +294,53 @@ def test_a_mutation_that_cannot_be_read_is_opaque() -> None:
     head = head_of(line)
     with pytest.raises(UnreadableError, match="opaque"):
         endpoint_of(line, head, "generic-json", CATALOGUE).read(head, b'{"query":"mutation { deleteIt("}')
+
+
+BIGQUERY = "POST https://bigquery.googleapis.com/bigquery/v2/projects/p/jobs"
+WHERE = {"projectId": "p", "datasetId": "d", "tableId": "t"}
+
+
+@pytest.mark.parametrize(
+    ("query", "statement"),
+    [
+        ({}, "SELECT 1"),
+        ({"destinationTable": WHERE}, "CREATE TABLE `p`.`d`.`t` AS SELECT 1"),
+        (
+            {"destinationTable": WHERE, "writeDisposition": "WRITE_TRUNCATE"},
+            "CREATE OR REPLACE TABLE `p`.`d`.`t` AS SELECT 1",
+        ),
+        ({"destinationTable": WHERE, "writeDisposition": "WRITE_APPEND"}, "INSERT INTO `p`.`d`.`t` SELECT 1"),
+        ({"destinationTable": {"tableId": "t`; DROP TABLE x"}}, ""),
+        ({"destinationTable": {"datasetId": "d"}}, ""),
+    ],
+)
+def test_a_table_that_a_result_is_written_to_is_part_of_the_statement(query: dict[str, Any], statement: str) -> None:
+    head = head_of(BIGQUERY)
+    body = json.dumps({"configuration": {"query": {"query": "SELECT 1", **query}}}).encode()
+    endpoint = endpoint_of(BIGQUERY, head, catalogue=CATALOGUE)
+    if statement:
+        assert endpoint.read(head, body).statements == (statement,)
+        return
+    with pytest.raises(UnreadableError, match="wrong_type"):
+        endpoint.read(head, body)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "POST https://api.supabase.com/v1/projects/ref/database/query",
+        "POST https://abc.supabase.co/pg/query",
+    ],
+)
+def test_statements_of_a_management_api(line: str) -> None:
+    head = head_of(line)
+    assert endpoint_of(line, head).read(head, b'{"query":"drop table x"}').statements == ("drop table x",)
+
+
+@pytest.mark.parametrize("given", ["query_tag", "QUERY_TAG", "Query_Tag"])
+def test_a_tag_that_the_sender_gave_stays_however_it_is_spelled(given: str) -> None:
+    line = "POST https://acme.snowflakecomputing.com/api/v2/statements"
+    head, body = head_of(line), json.dumps({"statement": "select 1", "parameters": {given: "mine"}}).encode()
+    endpoint: Any = endpoint_of(line, head, catalogue=CATALOGUE)
+    endpoint.read(head, body)
+    assert endpoint.tagged(body, "ours") == body
