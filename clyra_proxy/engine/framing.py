@@ -25,8 +25,13 @@ NOT_IN_TRAILERS = HOP_BY_HOP | {
 
 
 _VERSIONS = frozenset({b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0"})
-_TARGET = re.compile(rb"/[^\x00-\x20\x7f]*+")
-"""Origin-form (RFC 9112 section 3.2.1); HTTP/2 would carry blanks that end the target of an HTTP/1.1 request line."""
+_TARGET = re.compile(rb"/[^\x00-\x20#\x7f]*+")
+"""Origin-form (RFC 9112 section 3.2.1); HTTP/2 would carry blanks that end the target of an HTTP/1.1 request line.
+
+A target has no fragment: some servers cut it off, others take it for a part of the path.
+"""
+_END_TO_END = NOT_IN_TRAILERS - HOP_BY_HOP
+_USUAL_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade"})
 _STRIPPED = re.compile(rb"[\x0b\x0c]|\r[ \t]*+(?:\n|\Z)|:[ \t]*+\r")
 _BAD_VALUE = re.compile(rb"[\r\n\0]")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-zA-Z]+")
@@ -94,13 +99,26 @@ def request_problem(request: http.Request) -> str:
         return "HTTP/2 without TLS is not offered"
     if request.data.http_version not in _VERSIONS:
         return "unknown HTTP version"
-    hosts = sum(1 for name, _ in request.data.headers.fields if len(name) == 4 and name.lower() == b"host")
+    hosts = 0
+    for name, value in request.data.headers.fields:
+        if len(name) == 4:
+            hosts += name.lower() == b"host"
+        elif len(name) == 10 and name.lower() == b"connection" and _drops_what_counts(value.lower()):
+            return "a Connection field that would have the next hop drop what the message needs"
     if hosts > 1:
         return "more than one Host"
     method, path = request.data.method, request.data.path
     if not _TARGET.fullmatch(path) and method.upper() != b"CONNECT" and (method, path) != (b"OPTIONS", b"*"):
         return "an invalid request target"
     return message_problem(request)
+
+
+def _drops_what_counts(options: bytes) -> bool:
+    """Whether connection options (lower case) name a field that says how the message is framed, routed or read.
+
+    The next hop takes out what they name (RFC 9110 section 7.6.1): without its length, a body is the next request.
+    """
+    return options not in _USUAL_OPTIONS and any(option.strip() in _END_TO_END for option in options.split(b","))
 
 
 def strip_h2c(request: http.Request) -> None:

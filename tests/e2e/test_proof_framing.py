@@ -48,6 +48,13 @@ ATTEMPTS: dict[str, str] = {
     "no colon": "POST {url}/a HTTP/1.1\r\nHost: {host}\r\nContent-Length\r\n\r\n",
     "two hosts": "GET {url}/a HTTP/1.1\r\nHost: {host}\r\nHost: other.test\r\n\r\n",
     "return in the target": "GET {url}/a\rb HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    "fragment in the target": "GET {url}/a#/../b HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    "length dropped by the next hop": "POST {url}/a HTTP/1.1\r\nHost: {host}\r\nConnection: Content-Length\r\n"
+    "Content-Length: 5\r\n\r\nabcde",
+    "coding dropped by the next hop": "POST {url}/a HTTP/1.1\r\nHost: {host}\r\n"
+    "Connection: keep-alive , transfer-encoding\r\n" + CHUNKED + "\r\n5\r\nabcde\r\n0\r\n\r\n",
+    "type dropped by the next hop": "POST {url}/a HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    "Connection: x,content-type\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n1",
     "HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "not a version": "GET {url}/a HTTP/9.1\r\nHost: {host}\r\n\r\n",
     "chunk size with a sign": "POST {url}/a HTTP/1.1\r\nHost: {host}\r\n" + CHUNKED + "\r\n+5\r\nabcde\r\n0\r\n\r\n",
@@ -202,7 +209,7 @@ def test_http_2_heads_that_would_be_read_differently(
 
 @pytest.mark.parametrize("server", ["h1", "h2"])
 @pytest.mark.parametrize(
-    "path", ["/a b", "/a\r\nx-injected: 1", "/a HTTP/1.1\r\nhost: b\r\n\r\nGET /hidden", "a", "", "*"]
+    "path", ["/a#b", "/a b", "/a\r\nx-injected: 1", "/a HTTP/1.1\r\nhost: b\r\n\r\nGET /hidden", "a", "", "*"]
 )
 def test_http_2_targets_that_would_be_read_differently(
     records_proxy: RunningProxy, pair: Pair, path: str, server: str
