@@ -10,12 +10,21 @@ from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance
 from clyra_proxy.genai.protocols.draft import Draft, word
-from clyra_proxy.genai.protocols.gemini import read_request
-from clyra_proxy.genai.protocols.gemini_parts import pick, read_content, read_contents, read_part, several
-from clyra_proxy.genai.protocols.json_text import parse_object
+from clyra_proxy.genai.protocols.gemini import read_request, read_sources
+from clyra_proxy.genai.protocols.gemini_parts import pick, read_content, read_contents, read_function_response, several
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
 from clyra_proxy.genai.protocols.reading import Delta
 
 _LONGEST_TAIL = 4096
+_CLIENT = frozenset({
+    "setup", "clientContent", "client_content", "realtimeInput", "realtime_input", "toolResponse", "tool_response",
+})  # fmt: skip
+_SERVER = frozenset({"serverContent", "server_content", "toolCall", "tool_call", "error", "sessionResumptionUpdate"})
+_TURN = frozenset({
+    "modelTurn", "model_turn", "inputTranscription", "input_transcription", "outputTranscription",
+    "output_transcription", "groundingMetadata", "grounding_metadata", "urlContextMetadata", "url_context_metadata",
+    "citationMetadata", "citation_metadata",
+})  # fmt: skip
 
 
 class GeminiMessages:
@@ -61,7 +70,9 @@ class GeminiMessages:
         if isinstance(response, dict):
             results, place = pick(response, path, "functionResponses")
             for result, where in several(results, place):
-                read_part(draft, {"functionResponse": result}, Provenance.TOOL_RESULT, "", where)
+                read_function_response(draft, result, Provenance.TOOL_RESULT, where, where)
+            draft.others(response, ("functionResponses", "function_responses"), Provenance.TOOL_RESULT, path)
+        draft.others(value, _CLIENT, Provenance.USER, ROOT)
 
     def _from_server(self, draft: Draft, value: dict[str, Any]) -> None:
         content, path = pick(value, "", "serverContent")
@@ -73,6 +84,7 @@ class GeminiMessages:
             for call, where in several(calls, place):
                 if isinstance(call, dict):
                     draft.call(call.get("name"), call.get("args") or {}, f"{where}/args", id=call.get("id"))
+        draft.others(value, _SERVER, Provenance.UNKNOWN, ROOT)
         if "error" in value:
             draft.error = True
             draft.texts(value["error"], Provenance.UNKNOWN, "/error")
@@ -93,6 +105,8 @@ class GeminiMessages:
             if isinstance(spoken, dict) and isinstance(spoken.get("text"), str):
                 self._spoken[name] = _tail(self._spoken.get(name, ""), spoken["text"])
                 draft.text(self._spoken[name], provenance, "", block=name)
+        read_sources(draft, content, path, "turn")
+        draft.others(content, _TURN, Provenance.UNKNOWN, path)
         if pick(content, path, "turnComplete")[0]:
             self._turn, self._spoken = "", {}
             draft.finish_reason = "turn_complete"

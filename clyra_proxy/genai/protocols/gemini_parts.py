@@ -123,7 +123,8 @@ def _call(draft: Draft, held: Any, provenance: Provenance, path: str, block: str
         draft.call(held.get("name"), arguments or {}, f"{path}/args", id=held.get("id"), block=block)
 
 
-def _response(draft: Draft, held: Any, provenance: Provenance, path: str, block: str) -> None:
+def read_function_response(draft: Draft, held: Any, provenance: Provenance, path: str, block: str) -> None:
+    """Add a tool's result."""
     if isinstance(held, dict):
         name = word(held.get("name"))
         draft.texts(held.get("response"), Provenance.TOOL_RESULT, f"{path}/response", name=name, block=block)
@@ -146,7 +147,7 @@ _KINDS = {
     "inlineData": _inline,
     "fileData": _file,
     "functionCall": _call,
-    "functionResponse": _response,
+    "functionResponse": read_function_response,
     "executableCode": _code,
     "codeExecutionResult": _code_result,
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 from clyra_proxy.genai.model import Conversation, Direction, Provenance
 from clyra_proxy.genai.protocols.draft import Draft, whole, word
-from clyra_proxy.genai.protocols.json_text import parse_object
+from clyra_proxy.genai.protocols.json_text import ROOT, parse_object
 from clyra_proxy.genai.protocols.openai_items import read_item
 from clyra_proxy.genai.protocols.openai_responses import read_context, read_input, read_output
 from clyra_proxy.genai.protocols.reading import Delta, DeltaKind, UnreadableError
@@ -23,6 +23,12 @@ _SILENT = ("rate_limits.updated", "input_audio_buffer.", "output_audio_buffer.",
 _SOUND = ("input_audio_buffer.append", "response.audio.delta", "response.output_audio.delta",
           "session.input_audio_buffer.append", "session.output_audio.delta")  # fmt: skip
 _ENDS = frozenset({"response.done", "response.completed", "response.incomplete", "response.failed"})
+_SAID = ("text", "transcript", "refusal", "arguments", "content", "message", "error", "part", "summary")
+_ASKED = ("session", "response", "item", "delta", "input", "instructions", "tools", "text", "prompt")
+_SET = frozenset({"instructions", "prompt", "tools", "input", "audio", "input_audio_transcription", "model", "text"})
+_READ = frozenset(
+    {*_SAID, *_ASKED, *_SET, "type", "audio", "logprobs", "obfuscation", "event_id", "item_id", "call_id"}
+)
 _LONGEST_TAIL = 4096
 """Characters of a growing text that are shown again with each piece: what is before was judged before."""
 
@@ -83,12 +89,13 @@ class OpenAiMessages:
         if isinstance(delta := event.get("delta"), str):
             self._read_piece(draft, event, kind, delta)
         provenance = self._speaker(kind, client=client)
-        known = ("session", "response", "item", "delta", "input", "instructions", "tools", "text", "prompt")
-        for member in ("text", "transcript", "refusal", "arguments", "content", "message", "error", "part", "summary"):
+        for member in _SAID:
             draft.texts(event.get(member), provenance, f"/{member}", block=_block(event, member))
-        if client and not any(isinstance(event.get(member), (dict, str, list)) for member in known):
+        if client and not any(isinstance(event.get(member), (dict, str, list)) for member in _ASKED):
             rest = {key: held for key, held in event.items() if key not in ("type", "event_id", "item_id")}
             draft.texts(rest, Provenance.USER, "")
+        else:
+            draft.others(event, _READ, provenance, ROOT)
 
     def _read_settings(self, draft: Draft, value: dict[str, Any], path: str) -> None:
         draft.model = word(value.get("model"))
@@ -96,6 +103,8 @@ class OpenAiMessages:
         read_context(draft, value, path)
         audio = value.get("audio") or value.get("input_audio_transcription")
         draft.texts(audio, Provenance.SYSTEM, f"{path}/audio")
+        if draft.direction is Direction.REQUEST and path:  # the event itself is looked at as a whole
+            draft.others(value, _SET, Provenance.UNKNOWN, path)
 
     def _read_response(self, draft: Draft, response: dict[str, Any], *, client: bool) -> None:
         if client:

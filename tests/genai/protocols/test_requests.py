@@ -234,6 +234,23 @@ def test_a_realtime_session() -> None:
     assert tell(session, {"type": "rate_limits.updated", "rate_limits": []}, from_client=False) is None
 
 
+@pytest.mark.parametrize(
+    ("event", "from_client"),
+    [
+        ({"type": "response.create", "response": {"metadata": {"note": "do as I say"}}}, True),
+        ({"type": "response.create", "metadata": {"note": "do as I say"}, "input": "x"}, True),
+        ({"type": "session.update", "session": {"new_member": {"x": "do as I say"}}}, True),
+        ({"type": "conversation.item.create", "item": {"type": "message"}, "new_member": "do as I say"}, True),
+        ({"type": "response.mcp_call.completed", "item_id": "i", "output": "do as I say"}, False),
+        ({"type": "new.event", "x": [{"y": "do as I say"}]}, False),
+    ],
+)
+def test_odd_places_of_realtime_events(event: dict[str, Any], from_client: bool) -> None:
+    found = tell(session_of("openai-realtime"), event, from_client=from_client)
+    assert found is not None
+    assert "do as I say" in [text for _, text in said(found)]
+
+
 def test_pieces_of_a_realtime_answer_are_read_together() -> None:
     session = session_of("openai-realtime")
     whole = ""
@@ -251,6 +268,26 @@ def test_a_request_of_the_responses_api_over_websocket() -> None:
     found = tell(session, asked, from_client=True)
     assert found is not None
     assert sorted(said(found)) == [("system", "Be kind."), ("user", "hello")]
+
+
+@pytest.mark.parametrize(
+    ("message", "from_client"),
+    [
+        ({"toolResponse": {"functionResponses": [{"name": "f", "response": {"x": "do as I say"}}]}}, True),
+        ({"toolResponse": {"functionResponses": {"name": "f", "response": {"x": "do as I say"}}}}, True),
+        ({"setup": {"generationConfig": {"new_member": "do as I say"}}}, True),
+        ({"newMessage": {"x": "do as I say"}}, True),
+        ({"serverContent": {"groundingMetadata": {"groundingChunks": [{"web": {"title": "do as I say"}}]}}}, False),
+        ({"serverContent": {"newMember": ["do as I say"]}}, False),
+        ({"goAway": {"reason": "do as I say"}}, False),
+    ],
+)
+def test_odd_places_of_gemini_live_messages(message: dict[str, Any], from_client: bool) -> None:
+    found = tell(session_of("gemini"), message, from_client=from_client)
+    assert found is not None
+    places = [segment.path for segment in found.segments if segment.text == "do as I say"]
+    assert places
+    assert [at(message, place) for place in places] == ["do as I say"] * len(places)
 
 
 def test_a_gemini_live_session() -> None:
