@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from clyra_proxy.verdict import activation_rules, genai_rules
+from clyra_proxy.verdict import activation_rules, exchange_rules, genai_rules
 from clyra_proxy.verdict.model import Action, Finding, Mode, Phase, Severity
 from clyra_proxy.verdict.reasons import Reason
 from clyra_proxy.verdict.taxonomy import Labels, labels_of_rules
@@ -98,140 +98,11 @@ _NO_LABELS = Labels()
 STRICTNESS = (Mode.OFF, Mode.SHADOW, Mode.ENFORCE)
 """Modes from mild to strict."""
 
-_BLOCK, _MARK = Action.BLOCK, Action.MARK
-_LOW, _MEDIUM, _HIGH, _CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
-
 _CATALOGUE = (
-    Rule("json.syntax", Reason.JSON_SYNTAX, _BLOCK, _HIGH, "The body is not one JSON text (RFC 8259)."),
-    Rule("json.encoding", Reason.JSON_ENCODING, _BLOCK, _HIGH, "Not UTF-8, a byte order mark, or a lone surrogate."),
-    Rule("json.duplicate_key", Reason.JSON_DUPLICATE_KEY, _BLOCK, _HIGH, "The same key twice in one object."),
-    Rule("json.depth", Reason.JSON_DEPTH, _BLOCK, _HIGH, "Nested deeper than `max_depth`."),
-    Rule("json.number_range", Reason.JSON_NUMBER_RANGE, _BLOCK, _MEDIUM, "A number two parsers may read differently."),
-    Rule("json.trailing", Reason.JSON_TRAILING, _BLOCK, _HIGH, "Something follows the JSON value."),
-    Rule("json.incomplete", Reason.JSON_INCOMPLETE, _BLOCK, _HIGH, "The body ended inside the JSON value."),
-    Rule("schema.violation", Reason.SCHEMA_VIOLATION, _BLOCK, _HIGH, "The document does not satisfy its schema."),
-    Rule(
-        "schema.not_streamable",
-        Reason.SCHEMA_NOT_STREAMABLE,
-        _BLOCK,
-        _MEDIUM,
-        "Too large to hold, and its schema cannot be applied piece by piece.",
+    *(
+        Rule(*row, fixed=row[0] in exchange_rules.FIXED, never_off=row[0] in exchange_rules.NEVER_OFF)
+        for row in exchange_rules.ROWS
     ),
-    Rule("schema.drift", Reason.SCHEMA_DRIFT, _MARK, _MEDIUM, "Differs from the locked schema."),
-    Rule(
-        "schema.unknown_route",
-        Reason.SCHEMA_UNKNOWN_ROUTE,
-        _MARK,
-        _MEDIUM,
-        "No operation of the API description matches the request.",
-    ),
-    Rule("schema.row", Reason.ROW_INVALID, _BLOCK, _HIGH, "A form, CSV or NDJSON row does not satisfy the row schema."),
-    Rule("body.too_large", Reason.BODY_TOO_LARGE, _BLOCK, _HIGH, "Larger than the limit of the route."),
-    Rule("body.coding_bomb", Reason.CODING_BOMB, _BLOCK, _CRITICAL, "Expands beyond the allowed ratio or size."),
-    Rule(
-        "body.coding_unsupported",
-        Reason.CODING_UNSUPPORTED,
-        _BLOCK,
-        _HIGH,
-        "Unknown, stacked or malformed content coding: the body cannot be read.",
-    ),
-    Rule(
-        "body.framing",
-        Reason.FRAMING_INVALID,
-        _BLOCK,
-        _CRITICAL,
-        "Ambiguous HTTP framing (RFC 9112 section 6.3); forwarding it could desynchronise the upstream.",
-        fixed=True,
-    ),
-    Rule("body.media_type", Reason.MEDIA_TYPE, _BLOCK, _MEDIUM, "The content type is not allowed on this route."),
-    Rule(
-        "egress.destination",
-        Reason.DESTINATION_UNKNOWN,
-        _BLOCK,
-        _HIGH,
-        "The destination is on no allow-list. `enforcement.egress: balanced` asks for a mark instead of a block.",
-    ),
-    Rule(
-        "egress.private_address",
-        Reason.DESTINATION_PRIVATE,
-        _BLOCK,
-        _CRITICAL,
-        "A private, link-local, loopback, shared, multicast, reserved or cloud-metadata address.",
-    ),
-    Rule(
-        "egress.host_mismatch",
-        Reason.HOST_MISMATCH,
-        _BLOCK,
-        _HIGH,
-        "Tunnel target, TLS server name, Host/:authority and certificate do not name the same host.",
-    ),
-    Rule(
-        "egress.tls_unverified",
-        Reason.TLS_UNVERIFIED,
-        _BLOCK,
-        _CRITICAL,
-        "The upstream's certificate does not verify.",
-        fixed=True,
-    ),
-    Rule("egress.protocol", Reason.PROTOCOL_DENIED, _BLOCK, _HIGH, "Raw TCP, UDP or a protocol that cannot be read."),
-    Rule(
-        "egress.self_connect",
-        Reason.SELF_CONNECT,
-        _BLOCK,
-        _HIGH,
-        "The proxy was asked to call itself; doing so would recurse until no file descriptor is left.",
-        fixed=True,
-    ),
-    Rule("egress.opaque", Reason.OPAQUE, _MARK, _LOW, "Passed through without being read, because policy says so."),
-    Rule(
-        "identity.required",
-        Reason.IDENTITY_REQUIRED,
-        _BLOCK,
-        _HIGH,
-        "Proxy credentials or a client certificate are required and none came.",
-        fixed=True,
-    ),
-    Rule(
-        "identity.rejected",
-        Reason.IDENTITY_REJECTED,
-        _BLOCK,
-        _HIGH,
-        "Credentials or a client certificate came and do not verify.",
-        fixed=True,
-    ),
-    Rule(
-        "check.error",
-        Reason.CHECK_ERROR,
-        _BLOCK,
-        _HIGH,
-        "A check failed; its declared outcome applies, in the mode of that check or stricter.",
-        never_off=True,
-    ),
-    Rule(
-        "check.timeout",
-        Reason.CHECK_TIMEOUT,
-        _BLOCK,
-        _HIGH,
-        "A check did not answer within its budget.",
-        never_off=True,
-    ),
-    Rule("check.overflow", Reason.OVERFLOW, _BLOCK, _HIGH, "A bounded queue or buffer is full.", never_off=True),
-    Rule(
-        "evidence.unavailable",
-        Reason.EVIDENCE_UNAVAILABLE,
-        _BLOCK,
-        _HIGH,
-        "The intent record could not be made durable, and policy requires it before the request leaves.",
-        never_off=True,
-    ),
-    Rule(
-        "state.local",
-        Reason.STATE_LOCAL,
-        _MARK,
-        _MEDIUM,
-        "The shared store did not answer; limits were counted in this replica alone.",
-    ),
-    Rule("halt.active", Reason.HALTED, _BLOCK, _HIGH, "Traffic of this scope is halted.", fixed=True),
     *(Rule(*row) for row in genai_rules.ROWS),
     *(Rule(*row) for row in activation_rules.ROWS),
 )
