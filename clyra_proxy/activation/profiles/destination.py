@@ -32,6 +32,7 @@ _OTHER = EndpointShape(
     key=[f"/{name}" for name in KEYS],
     single="",
     scalar="value",
+    split=["ids"],
 )
 
 

@@ -72,6 +72,7 @@ _IDENTITIES = frozenset({"id", "_id", "uuid", "external_id", "externalid", "emai
 KEYS = ("id", "external_id", "externalId", "_id", "uuid", "key", "user_id", "userId", "email", "Id", "ID", "name")
 ASKING = frozenset({"search", "token", "login", "introspect", "authorize"})
 """Last words of paths that a POST reads with, or signs in with."""
+_LISTS = ("ids", "keys", "uuids", "emails", "guids")
 _DEEPEST = 3
 
 _VERBS: tuple[tuple[Operation, frozenset[str]], ...] = (
@@ -95,6 +96,9 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _METHODS = {"PUT": Operation.UPSERT, "PATCH": Operation.UPDATE, "DELETE": Operation.DELETE, "POST": Operation.INSERT}
 ROW_WORDS = frozenset({"op", "_op", "operation", "action", "_action", "__op", "change_type", "_change_type"})
 """Members of a row that may say what is done to it."""
+_HINTS = ROW_WORDS | {"method"}
+_CALLED = frozenset({"url", "uri", "path", "relative_url"})
+"""Where a row is a request of its own, as in OData and Microsoft Graph (`$batch`)."""
 
 
 _LETTERS = {"d": Operation.DELETE, "u": Operation.UPDATE, "c": Operation.INSERT, "i": Operation.INSERT}
@@ -129,6 +133,19 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
+def listed(value: Any, *, deleting: bool) -> tuple[Tokens, ...]:
+    """Members of a row that list the records it is done to: `ids`, and in deletes what is called like it."""
+    if not isinstance(value, dict):
+        return ()
+    return tuple(
+        (name,)
+        for name, each in value.items()
+        if isinstance(each, list)
+        and (name.casefold() == "ids" or (deleting and name.casefold().endswith(_LISTS)))
+        and all(isinstance(one, (str, int)) for one in each)
+    )
+
+
 def operation_of(method: str, segments: tuple[str, ...]) -> Operation:
     """What a call does, by the words of its path, from the end, else by its method."""
     if method in ("DELETE", "PATCH"):
@@ -154,13 +171,16 @@ def named_operation(name: str) -> Operation:
 
 def say_nothing(values: Iterable[Any]) -> bool:
     """Whether no row says what is done to it."""
-    return ROW_WORDS.isdisjoint(frozenset().union(*(value for value in values if type(value) is dict)))
+    return _HINTS.isdisjoint(frozenset().union(*(value for value in values if type(value) is dict)))
 
 
 def row_operation(value: Any, otherwise: Operation) -> Operation:
     """What a row says is done to it; of several words the gravest."""
     if not isinstance(value, dict):
         return otherwise
+    method = value.get("method")
+    if isinstance(method, str) and not _CALLED.isdisjoint(value):
+        return _METHODS.get(method.upper(), Operation.UNKNOWN)
     said = (value[name] for name in ROW_WORDS & value.keys())
     return gravest([_LETTERS.get(word) or named_operation(word) for word in said if isinstance(word, str)], otherwise)
 

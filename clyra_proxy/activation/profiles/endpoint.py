@@ -17,7 +17,7 @@ from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
 from clyra_proxy.activation.profiles.elements import ArrayElements, Element, find_elements, repeated, sent_values
 from clyra_proxy.activation.profiles.facts import Sent
-from clyra_proxy.activation.profiles.file_parts import find_file
+from clyra_proxy.activation.profiles.file_parts import find_file, form_fields
 from clyra_proxy.activation.profiles.form_body import parse_embedded
 from clyra_proxy.activation.profiles.json_body import Tokens, look, parse, text_of, tokens_of
 from clyra_proxy.activation.profiles.json_rows import texts_at, word_of
@@ -65,9 +65,13 @@ class DeclaredEndpoint:
         if split and len(self._elements) == 1 and self._elements[0].whole:
             self._done_to = self._listed(split)
             self._elements = list(self._elements) * len(self._done_to)  # the same change to each
-        elif self.compiled.reading.each:
-            self._elements, self._done_to = repeated(self._elements, self.compiled.reading.each)
+        elif places := self.each():
+            self._elements, self._done_to = repeated(self._elements, places)
         self.sent.elements = sent_values(self._elements)
+
+    def each(self) -> tuple[Tokens, ...]:
+        """Where rows list the records that they are done to; empty where a row is one record."""
+        return self.compiled.reading.each
 
     def elements(self, document: Any) -> Sequence[Element]:
         """The rows in a document."""
@@ -81,6 +85,9 @@ class DeclaredEndpoint:
         media = parse_media(head.get("content-type") or "")
         if not media.utf8:
             raise unreadable(Unreadable.ENCODING)
+        if media.kind is Kind.MULTIPART and self._takes_files():
+            self._boundary = media.boundary
+            return Media.FORM
         if (media.kind is Kind.MULTIPART) < self.shape.as_file or (
             media.kind is Kind.MULTIPART and self.shape.media is not Media.CSV
         ):
@@ -90,12 +97,19 @@ class DeclaredEndpoint:
             return Media.FORM
         return self.shape.media
 
+    def _takes_files(self) -> bool:
+        """Whether one record may come with files, as a multipart form."""
+        one = self.shape.single is not None and not self.shape.rows
+        return one and self.shape.media in (Media.JSON, Media.DETECTED)
+
     def _document(self, body: bytes) -> Any:
         if self.media is Media.CSV:
             start, end = self._rows_at(body)
             return line_rows.csv_rows(body[start:end], self.delimiter())[1]
         if self.media is Media.NDJSON:
             return line_rows.ndjson_rows(body)
+        if self.media is Media.FORM and self._boundary:
+            return form_fields(body, self._boundary)
         if self.media is Media.FORM:
             return parse_embedded(body, self.shape.embedded)
         if self.media is Media.NONE or not body.strip():

@@ -19,7 +19,7 @@ from clyra_proxy.activation.profiles.declaration import Media
 from clyra_proxy.activation.profiles.elements import Element, find_elements
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.graphql_rows import graphql_rows
-from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, dump, look
+from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, dump, look, tokens_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.replacing import put
 from clyra_proxy.exchange import RequestHead
@@ -31,6 +31,7 @@ REJECTED = "clyra-rejected-rows"
 _MOST_LISTED = 100
 OTHER = "other"
 """Id of the endpoint of writes to paths that a destination's file does not name."""
+_PATCH = "application/json-patch+json"
 _FILES = ("image/", "audio/", "video/", "font/")
 _FILE_TYPES = frozenset({"application/octet-stream", "application/pdf", "application/zip"})
 _RESULTS = ("results", "result", "records", "rows", "items", "data", "responses", "outcomes")
@@ -47,6 +48,7 @@ class GenericEndpoint(DeclaredEndpoint):
     """Any write. `place`: where its rows are, None to look for them."""
 
     place: Tokens | None = None
+    _patches = False
 
     def _media(self, head: RequestHead) -> Media:
         declared = super()._media(head)
@@ -54,6 +56,7 @@ class GenericEndpoint(DeclaredEndpoint):
             return declared
         media = parse_media(head.get("content-type") or "")
         kind, essence = media.kind, media.essence
+        self._patches = essence == _PATCH
         if kind in _KINDS:
             return _KINDS[kind]
         if self.shape.id == OTHER and _is_file(essence):
@@ -66,6 +69,15 @@ class GenericEndpoint(DeclaredEndpoint):
         if self.place is not None:
             return find_elements(document, (self.place,), None)
         return find_elements(document, detection.containers(document), ())
+
+    def _document(self, body: bytes) -> Any:
+        document = super()._document(body)
+        return _patched(document) if self._patches and isinstance(document, list) else document
+
+    def each(self) -> tuple[Tokens, ...]:
+        if len(self._elements) != 1 or not self._elements[0].whole:
+            return ()
+        return detection.listed(self._elements[0].value, deleting=self.operation() is Operation.DELETE)
 
     def operation(self) -> Operation:
         otherwise = detection.operation_of(self.call.method, self.call.segments)
@@ -121,6 +133,17 @@ class GenericEndpoint(DeclaredEndpoint):
 
     def reply(self, answer: Answer, batch: Batch) -> Reply:
         return reply_of(None, self.compiled.destination.limited, answer, batch)
+
+
+def _patched(changes: list[Any]) -> dict[str, Any]:
+    """The fields that a JSON Patch (RFC 6902) changes in one record, by dotted names; what it takes away is null."""
+    fields: dict[str, Any] = {}
+    for change in changes:
+        if not isinstance(change, dict) or not isinstance(change.get("path"), str):
+            raise unreadable(Unreadable.WRONG_TYPE)
+        if change.get("op") != "test":
+            fields[".".join(tokens_of(change["path"]))] = change.get("value")
+    return fields
 
 
 def _told(document: Any, batch: Batch, rejections: Sequence[Rejection], errors: list[dict[str, Any]]) -> Any:

@@ -1,14 +1,15 @@
 """Whether a request may write: what does not surely read counts as a write, and is not mirrored to real systems.
 
 Guarantees, in this order: policy's own word for the path (`writes` before `reads`); a method that is told to be another
-one (`X-HTTP-Method-Override` and its like) is none that reads; what the destination's profile says of the endpoint;
-then the method (GET, HEAD, OPTIONS read). GraphQL, JSON-RPC and SQL come by POST and so are writes unless policy or a
-profile says otherwise. Pure.
+one (`X-HTTP-Method-Override` and its like) is none that reads, nor is one whose parameters name a change (a mutation of
+GraphQL, `?action=delete`); what the destination's profile says of the endpoint; then the method (GET, HEAD, OPTIONS
+read). GraphQL, JSON-RPC and SQL come by POST and so are writes unless policy or a profile says otherwise. Pure.
 """
 
 from __future__ import annotations
 
 from clyra_proxy.activation.profiles.catalogue import Catalogue
+from clyra_proxy.approvals.bodies import operations_in
 from clyra_proxy.enforcement.mirror.choosing import Paths
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.policy.compiler import READ_METHODS
@@ -38,7 +39,7 @@ class Writing:
             return False
         if any(request.get(name) is not None for name in _OVERRIDES):
             return True
-        if _OVERRIDING_PARAMETER in request.path.partition("?")[2].lower():
+        if _OVERRIDING_PARAMETER in request.path.partition("?")[2].lower() or operations_in(request, b""):
             return True
         said = self._profile_says(exchange, path)
         return request.method not in READ_METHODS if said is None else said

@@ -344,3 +344,36 @@ def test_a_tag_that_the_sender_gave_stays_however_it_is_spelled(given: str) -> N
     endpoint: Any = endpoint_of(line, head, catalogue=CATALOGUE)
     endpoint.read(head, body)
     assert endpoint.tagged(body, "ours") == body
+
+
+@pytest.mark.parametrize(
+    ("line", "content_type", "body", "rows"),
+    [
+        ("POST /v1/users/delete", "application/json", b'{"ids":["1",2]}', [("delete", "1"), ("delete", "2")]),
+        ("DELETE /v1/users", "application/json", b'{"user_ids":["1"]}', [("delete", "1")]),
+        ("DELETE /v1/users?ids=1,2", "", b"", [("delete", "1"), ("delete", "2")]),
+        ("POST /v1/users", "application/json", b'{"tag_ids":[1,2],"id":5}', [("insert", "5")]),
+        (
+            "POST /v1.0/$batch",
+            "application/json",
+            b'{"requests":[{"id":"a","method":"DELETE","url":"/me"},{"id":"b","method":"PATCH","url":"/x","body":{}}]}',
+            [("delete", "a"), ("update", "b")],
+        ),
+        ("POST /v1/payments", "application/json", b'[{"id":"p","method":"email"}]', [("insert", "p")]),
+        (
+            "PATCH /v1/users/5",
+            "application/json-patch+json",
+            b'[{"op":"remove","path":"/phone"},{"op":"add","path":"/a/ssn","value":1},{"op":"test","path":"/b"}]',
+            [("update", "5")],
+        ),
+        ("PUT /v1/users/5/email", "application/json", b'{"v":1}', [("upsert", "email")]),
+    ],
+)
+def test_requests_to_any_api(line: str, content_type: str, body: bytes, rows: list[tuple[str, str]]) -> None:
+    method, path = line.split(" ")
+    asked = f"{method} https://api.example.test{path}"
+    head = head_of(asked, content_type)
+    batch = endpoint_of(asked, head, "generic-json", CATALOGUE).read(head, body)
+    assert [(row.operation.value, row.key) for row in batch.rows] == rows
+    if "patch+json" in content_type:
+        assert dict(batch.rows[0].values) == {"phone": None, "a.ssn": 1}

@@ -94,3 +94,49 @@ def test_an_import_that_is_no_form_is_unreadable(content_type: str) -> None:
     head = head_of(line, content_type)
     with pytest.raises(UnreadableError):
         endpoint_of(line, head).read(head, b'{"a":1}')
+
+
+def _form(*parts: tuple[str, bytes]) -> bytes:
+    lines = [b"--XX\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + body for head, body in parts]
+    return b"\r\n".join([*lines, b"--XX--\r\n"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "POST https://api.hubapi.com/files/v3/files",
+        "POST https://slack.com/api/files.upload",
+        "POST https://acme.my.salesforce.com/services/data/v61.0/sobjects/ContentVersion",
+    ],
+)
+def test_a_record_may_come_with_files(line: str) -> None:
+    head = head_of(line, FORM)
+    body = _form(
+        ('name="options"\r\nContent-Type: application/json', b'{"access":"PRIVATE"}'),
+        ('name="tag"', b"a"),
+        ('name="tag"', b"b"),
+        ('name="file"; filename="x.png"\r\nContent-Type: image/png', b"\x00\xff"),
+    )
+    (row,) = endpoint_of(line, head).read(head, body).rows
+    assert dict(row.values) == {
+        "options": {"access": "PRIVATE"},
+        "tag": ["a", "b"],
+        "file": {"filename": "x.png", "media_type": "image/png", "bytes": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ('name="f"; filename="x.CSV"\r\nContent-Type: application/octet-stream', b"a\n1\n"),
+        ('name="f"; filename="x"\r\nContent-Type: application/json', b"[]"),
+        ('name="f"\r\nContent-Type: text/csv', b"a\n1\n"),
+        ('name="f"', b"\xff"),
+        ('name="f"\r\nContent-Type: application/json', b"{"),
+    ],
+)
+def test_files_that_may_hold_rows_are_not_passed_over(part: str, content: bytes) -> None:
+    line = "POST https://api.hubapi.com/files/v3/files"
+    head = head_of(line, FORM)
+    with pytest.raises(UnreadableError):
+        endpoint_of(line, head).read(head, _form((part, content)))
