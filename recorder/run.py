@@ -50,10 +50,9 @@ def serve(layout: Layout, settings: Settings) -> int:
 
 
 async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
-    stop = asyncio.Event()
+    """Put the parts together, and let them work until a signal comes."""
+    stop = _stop_on_signals()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
 
     def write(records: list[tuple[str, dict[str, Any]]]) -> None:
         service.writer.run(lambda: store.record_own(records))
@@ -78,11 +77,7 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
         loop.create_task(keeper.run(), name="anchoring"),
     ]
     try:
-        if settings.tcp:
-            host, _, port = settings.tcp.rpartition(":")
-            bound = await service.listen_tcp(host, _port(port), _server_context(settings))
-            log.info("listening on %s:%d", host, bound)
-        await service.listen_unix()
+        await _listen(service, settings)
         log.info("ready on %s", layout.socket)
         await stop.wait()
         log.info("stopping")
@@ -93,6 +88,22 @@ async def _serve(layout: Layout, settings: Settings, store: Store) -> int:
         await approvals.close()
         await service.stop()
     return 0
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _listen(service: Service, settings: Settings) -> None:
+    """On the Unix socket last: who finds it, finds everything."""
+    if settings.tcp:
+        host, _, port = settings.tcp.rpartition(":")
+        bound = await service.listen_tcp(host, _port(port), _server_context(settings))
+        log.info("listening on %s:%d", host, bound)
+    await service.listen_unix()
 
 
 def _port(text: str) -> int:

@@ -144,15 +144,9 @@ def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end
     state = database.read_state(connection)
     if state is None:
         raise SealError("There is nothing to seal yet.", "The log is empty.")
-    newest = last_bundle(connection)
-    first = start if start is not None else (newest[0] if newest else 0)
-    last = end if end is not None else state.size
-    if not 0 <= first < last <= state.size:
-        why = f"The log has {state.size} records, and the window would be [{first}, {last})."
-        raise SealError("There is nothing to seal in that window.", why)
+    first, last = _asked_window(connection, state.size, start, end)
     ring = keyring.load(connection)
     seal_key, sign_at = _seal_key(layout, ring, last), _signer(layout, ring, state.origin)
-    previous = connection.execute("SELECT digest FROM bundles WHERE end = ? LIMIT 1", (first,)).fetchone()
     folder = layout.bundles
     reading = _Reading(database.frontier_at(connection, first), Covered(ApprovalStore(layout.approvals)))
     start_frontier = reading.frontier.copy()
@@ -162,14 +156,8 @@ def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end
             records = archive.pack(
                 statement.RECORDS, reading.lines(connection, first, last), packed_records, compress=True
             )
-            window = statement.Window(
-                state.origin,
-                first,
-                last,
-                start_frontier.root(),
-                reading.frontier.root(),
-                previous[0] if previous else "",
-            )
+            roots = start_frontier.root(), reading.frontier.root()
+            window = statement.Window(state.origin, first, last, *roots, _digest_before(connection, first))
             _check_signed_root(connection, state, reading.frontier)
             members = _small_members(window, start_frontier, ring) | reading.covered.members()
             digests = {name: sha256(content).hexdigest() for name, content in members.items()}
@@ -183,6 +171,23 @@ def _seal(connection: sqlite3.Connection, layout: Layout, start: int | None, end
             path = folder / f"evidence-{first:012d}-{last:012d}-{digest[7:19]}.zip"
             _write(place, members, records, path)
     return Sealed(path, digest, state.origin, first, last, checkpoint)
+
+
+def _asked_window(connection: sqlite3.Connection, size: int, start: int | None, end: int | None) -> tuple[int, int]:
+    """[first, last): by default from the end of the last bundle to the end of the log. Raises SealError."""
+    newest = last_bundle(connection)
+    first = start if start is not None else (newest[0] if newest else 0)
+    last = end if end is not None else size
+    if not 0 <= first < last <= size:
+        why = f"The log has {size} records, and the window would be [{first}, {last})."
+        raise SealError("There is nothing to seal in that window.", why)
+    return first, last
+
+
+def _digest_before(connection: sqlite3.Connection, first: int) -> str:
+    """The digest of the bundle that ends where this one begins, "" where none does."""
+    row = connection.execute("SELECT digest FROM bundles WHERE end = ? LIMIT 1", (first,)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _anchors(layout: Layout, start: int, end: int, checkpoint: bytes) -> dict[str, bytes]:

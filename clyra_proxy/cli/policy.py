@@ -92,14 +92,18 @@ def check(
             told["candidate_contradictions"] = [one.as_json() for one in in_candidate]
         print_json({**facts, **told})
     else:
-        typer.echo(f"{file}: valid")
-        shown = ("extends", "mode", "egress", "destinations", "sha256", *(("candidate",) if policy.candidate else ()))
-        for name in shown:
-            typer.echo(f"  {name}: {facts[name]}")
-        for one, where in [*((one, "") for one in found), *((one, "candidate: ") for one in in_candidate)]:
-            typer.echo(painted(f"{where}{one}", "red" if one.weight == "error" else "yellow", wants_colour()))
+        _tell_valid(facts, found, in_candidate)
     if any(one.weight == "error" or strict for one in (*found, *in_candidate)):
         raise typer.Exit(1)
+
+
+def _tell_valid(facts: dict[str, Any], found: Sequence[Contradiction], in_candidate: Sequence[Contradiction]) -> None:
+    typer.echo(f"{facts['policy']}: valid")
+    for name in ("extends", "mode", "egress", "destinations", "sha256", "candidate"):
+        if name != "candidate" or facts[name]:
+            typer.echo(f"  {name}: {facts[name]}")
+    for one, where in [*((one, "") for one in found), *((one, "candidate: ") for one in in_candidate)]:
+        typer.echo(painted(f"{where}{one}", "red" if one.weight == "error" else "yellow", wants_colour()))
 
 
 def _contradictions(loaded: LoadedPolicy, home: Home) -> list[Contradiction]:
