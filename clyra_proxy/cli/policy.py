@@ -97,7 +97,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _tell_valid(facts: dict[str, Any], found: Sequence[Contradiction], in_candidate: Sequence[Contradiction]) -> None:
+def _tell_valid(facts: dict[str, Any], found: list[Contradiction], in_candidate: list[Contradiction]) -> None:
     typer.echo(f"{facts['policy']}: valid")
     for name in ("extends", "mode", "egress", "destinations", "sha256", "candidate"):
         if name != "candidate" or facts[name]:
