@@ -16,9 +16,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.activation.batches import MARK, sections, write_mix
+from bench.activation.batches import MARK, SHARE, sections, write_mix
 from bench.engine.contenders import Contender, carrying, start_mitmdump
-from bench.engine.generator import Generator, MissingToolError, Target
+from bench.engine.generator import Generator, MissingToolError, Result, Target
 from bench.engine.report import Report
 from bench.engine.upstream import Nginx
 from tests.support.certificates import Authority
@@ -71,6 +71,7 @@ def _measure(
         for name, target, contender in rows:
             before = contender.cpu_seconds() if contender else 0.0
             found = generator.run(target, body=None, mix=mix, vary=MARK, connections=32, seconds=seconds)
+            _expect_refusals(found, clyra is contender)
             report.add(CLOSED, name, found.rps)
             if contender is not None:
                 report.add(COST, name, 1000 * (contender.cpu_seconds() - before) / found.requests)
@@ -89,6 +90,13 @@ def _measure(
         "ratio_to_stock": round(report.ratio(CLOSED, clyra.name, stock.name), 2),
         "rate": rate,
     }
+
+
+def _expect_refusals(found: Result, judged: bool) -> None:
+    """Raise RuntimeError unless the batches with a bad row, and no others, were answered as refused in part."""
+    bad = found.requests / SHARE if judged else 0.0
+    if abs(found.partial - bad) > SHARE + 64:  # some are on their way when the run ends
+        raise RuntimeError(f"{found.partial} of {found.requests} batches were refused in part, not {bad:.0f}")
 
 
 def _start(folder: Path, stack: ExitStack, authority: Authority) -> Contender:

@@ -62,9 +62,10 @@ def write_mix(folder: Path) -> list[tuple[str, Path]]:
         file = folder / f"{name}.json"
         file.write_text(json.dumps(document, separators=(",", ":")))
         mix.append((PATHS[name], file))
-    people[ROWS // 2]["score"] = -1
+    rows = [dict(row) for row in bodies["generic-json"]]
+    rows[ROWS // 2]["score"] = -1
     bad = folder / "bad.json"
-    bad.write_text(json.dumps(bodies["generic-json"], separators=(",", ":")))
+    bad.write_text(json.dumps(rows, separators=(",", ":")))
     return [*(SHARE // len(mix)) * mix, (PATHS["generic-json"], bad)]
 
 

@@ -42,7 +42,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run. Times in milliseconds, measured from the scheduled start in an open loop."""
+    """One run. Times in milliseconds, measured from the scheduled start in an open loop.
+
+    partial: requests of which a part was refused (status 207).
+    """
 
     rps: float
     p50: float
@@ -51,6 +54,7 @@ class Result:
     worst: float
     requests: int
     failed: int
+    partial: int = 0
 
 
 class Generator:
@@ -108,5 +112,5 @@ class Generator:
             raise RuntimeError(f"requests failed during the measurement: {found}")
         return Result(
             found["rps"], found["p50_ms"], found["p95_ms"], found["p99_ms"], found["max_ms"],
-            found["requests"], found["failed"],
+            found["requests"], found["failed"], found["partial"],
         )  # fmt: skip

@@ -74,7 +74,7 @@ static size_t largest;
 static SSL_CTX *trust_context;
 static uint32_t *latencies; /* microseconds */
 static size_t latency_count, latency_room;
-static long answered, refused, failed, reconnects;
+static long answered, partial, refused, failed, reconnects;
 
 static void fail(const char *what) {
     fprintf(stderr, "load: %s: %s\n", what, errno ? strerror(errno) : "no further reason");
@@ -279,7 +279,8 @@ static void keep_latency(int64_t due, int64_t moment, int64_t measured_from) {
 static void note(struct connection *connection, int64_t measured_from) {
     connection->busy = false;
     answered++;
-    if (connection->status != 200) refused++;
+    if (connection->status == 207) partial++; /* multi-status: a part of what was sent was refused */
+    else if (connection->status != 200) refused++;
     keep_latency(connection->due, now(), measured_from);
 }
 
@@ -399,10 +400,11 @@ static void run(struct connection *connections) {
     if (before_measuring < 0) before_measuring = 0;
     getrusage(RUSAGE_SELF, &used);
     qsort(latencies, latency_count, sizeof *latencies, by_value);
-    printf("{\"requests\": %ld, \"rps\": %.1f, \"not_200\": %ld, \"failed\": %ld, \"reconnects\": %ld, "
+    printf("{\"requests\": %ld, \"rps\": %.1f, \"partial\": %ld, \"not_200\": %ld, \"failed\": %ld, "
+           "\"reconnects\": %ld, "
            "\"seconds\": %.3f, \"p50_ms\": %.3f, \"p95_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, "
            "\"cpu_s\": %.3f}\n",
-           answered, (double)(answered - before_measuring) / took, refused, failed, reconnects, took, quantile(0.50),
+           answered, (double)(answered - before_measuring) / took, partial, refused, failed, reconnects, took, quantile(0.50),
            quantile(0.95), quantile(0.99), quantile(1.0),
            (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
                (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
