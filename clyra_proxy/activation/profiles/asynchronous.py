@@ -75,23 +75,47 @@ class ZendeskStatus(Asked):
     """`results` of a finished job: one for every row, with its index."""
 
     def told(self, document: dict[str, Any], job: Job) -> dict[str, Any] | None:
-        status = document.get("job_status")
-        if not isinstance(status, dict) or text_of(status.get("status")) not in _FINISHED:
-            return None
-        results = status.get("results")
-        given = results if isinstance(results, list) else []
-        refused = {one.index for one in job.refused}
-        kept = [index for index in range(job.total) if index not in refused]
-        every = [_recounted(result, kept) for result in given]
-        every += [
-            {"index": one.index, "error": "RecordInvalid", "details": one.message, "success": False}
-            for one in job.refused
-        ]
-        every.sort(key=_index)
-        changed = {**status, "results": every}
-        if isinstance(status.get("total"), int):
-            changed["total"] = status["total"] + len(job.refused)
-        return {**document, "job_status": changed}
+        changed = _told_by_zendesk(document.get("job_status"), job)
+        return None if changed is None else {**document, "job_status": changed}
+
+
+class ZendeskStatuses(Asked):
+    """Several jobs in one answer, `job_statuses`."""
+
+    def merged(self, answer: Answer, batch: Batch, rejections: Sequence[Rejection]) -> Answer | None:
+        document = document_of(answer)
+        given = document.get("job_statuses") if isinstance(document, dict) else None
+        if answer.status != 200 or not isinstance(given, list):
+            return answer
+        every = [self._of_one(status) for status in given]
+        if every == given:
+            return answer
+        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return Answer(answer.status, dump({**document, "job_statuses": every}), headers)
+
+    def _of_one(self, status: Any) -> Any:
+        id_ = text_of(look(status, ("id",)))
+        job = self.jobs.recall(self.compiled.destination.id, id_) if id_ else None
+        told = None if job is None else _told_by_zendesk(status, job)
+        return status if told is None else told
+
+
+def _told_by_zendesk(status: Any, job: Job) -> dict[str, Any] | None:
+    """The status of a finished job for all rows; None to leave it as it is."""
+    if not isinstance(status, dict) or text_of(status.get("status")) not in _FINISHED:
+        return None
+    results = status.get("results")
+    given = results if isinstance(results, list) else []
+    refused = {one.index for one in job.refused}
+    kept = [index for index in range(job.total) if index not in refused]
+    every = [_recounted(result, kept) for result in given]
+    every += [
+        {"index": one.index, "error": "RecordInvalid", "details": one.message, "success": False} for one in job.refused
+    ]
+    every.sort(key=_index)
+    total = status.get("total")
+    counted = {"total": total + len(job.refused)} if isinstance(total, int) else {}
+    return {**status, "results": every, **counted}
 
 
 class KlaviyoBulk(Started):
@@ -100,12 +124,27 @@ class KlaviyoBulk(Started):
     job_at = "/data/id"
 
 
+class KlaviyoJob(Asked):
+    """A bulk job: how many of its operations failed, which is where clients look before they ask for the errors."""
+
+    def told(self, document: dict[str, Any], job: Job) -> dict[str, Any] | None:
+        attributes = look(document, ("data", "attributes"))
+        if not isinstance(attributes, dict) or text_of(attributes.get("status")) != "complete":
+            return None
+        counts = {
+            name: count + len(job.refused)
+            for name in ("total_count", "failed_count")
+            if isinstance(count := attributes.get(name), int)
+        }
+        return {**document, "data": {**document["data"], "attributes": {**attributes, **counts}}}
+
+
 class KlaviyoErrors(Asked):
     """`import-errors` of a bulk job, as JSON:API resources."""
 
     def told(self, document: dict[str, Any], job: Job) -> dict[str, Any] | None:
         given = document.get("data")
-        if not isinstance(given, list):
+        if not isinstance(given, list) or "page[cursor]" in self.call.query:  # the first page told of them
             return None
         way = job.facts.get("list", "")
         made = [

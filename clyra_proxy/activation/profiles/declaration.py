@@ -144,7 +144,6 @@ class EndpointShape(Section):
     members: dict[str, Operation] = Field(default_factory=dict, description="The one member of a row -> operation.")
     all_or_none: bool | Condition = False
     nulls: list[str] = Field(default_factory=list, description="CSV cells that mean null.")
-    skip_empty: bool = Field(False, description="Empty CSV cells change nothing.")
     statements: list[Pointer] = Field(default_factory=list, description="SQL texts.")
     bound: Pointer | None = Field(None, description="Values of a statement's placeholders by number; lists are rows.")
     language: Condition | None = Field(None, description="For statements: what must hold, else it is a program.")

@@ -28,9 +28,9 @@ has. `off` reads nothing. Hosts that nobody knows are not guessed at; for those 
 
 A write to a path of a known destination that its file does not name is read as a generic API would be, so that a new
 path is no way round. Calls that only read, sign in or search pass. There and in generic APIs a list of `ids` is as many
-records, a JSON Patch the fields that it changes, a request in a request what it does itself, a GraphQL mutation what its
-fields are called, a query nothing. One record may come with files in a multipart form; a file that may hold rows is
-`rows.unreadable`.
+records, a JSON Patch the fields that it changes, a request in a request what it does itself, a GraphQL mutation what
+its fields are called, a query nothing. One record may come with files in a multipart form; a file that may hold rows
+is `rows.unreadable`.
 
 ## What happens to a bad row
 

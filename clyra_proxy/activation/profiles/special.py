@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from clyra_proxy.activation.profiles.asynchronous import KlaviyoBulk, KlaviyoErrors, ZendeskBatch, ZendeskStatus
+from clyra_proxy.activation.profiles.asynchronous import (
+    KlaviyoBulk,
+    KlaviyoErrors,
+    KlaviyoJob,
+    ZendeskBatch,
+    ZendeskStatus,
+    ZendeskStatuses,
+)
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.google_ads import PartialFailureEndpoint
@@ -34,6 +41,8 @@ SPECIAL: Mapping[str, Maker] = {
     "program": ProgramEndpoint,
     "zendesk-batch": ZendeskBatch,
     "zendesk-status": ZendeskStatus,
+    "zendesk-statuses": ZendeskStatuses,
+    "klaviyo-job": KlaviyoJob,
     "klaviyo-bulk": KlaviyoBulk,
     "klaviyo-errors": KlaviyoErrors,
     "google-partial-failure": PartialFailureEndpoint,

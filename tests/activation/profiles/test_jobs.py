@@ -157,3 +157,48 @@ def test_what_is_remembered_is_sealed_bounded_and_only_ours() -> None:
     assert found.refused[0].row == {"email": "secret@x.test" * 1000}
     assert found.refused[99].row is None
     assert Jobs(store, b"t" * 32).recall("k", "750-job-id") is None
+
+
+def _start(catalogue: Catalogue, line: str, body: bytes, answer: bytes, status: int = 200) -> None:
+    """A batch of three whose row 1 is refused."""
+    head = head_of(line)
+    endpoint = endpoint_of(line, head, catalogue=catalogue)
+    batch = endpoint.read(head, body)
+    assert len(batch.rows) == 3
+    endpoint.merged(json_answer(status, answer), batch, [rejection(1)])
+
+
+def test_several_jobs_of_zendesk_in_one_answer(workers: tuple[Catalogue, Catalogue]) -> None:
+    one, other = workers
+    body, started = (
+        b'{"users":[{"name":"a"},{"name":"b"},{"name":"c"}]}',
+        b'{"job_status":{"id":"j","status":"queued"}}',
+    )
+    _start(one, "POST https://acme.zendesk.com/api/v2/users/create_many.json", body, started)
+    results = [{"index": 0, "id": 1}, {"index": 1, "id": 2}]
+    states = [{"id": "j", "status": "completed", "total": 2, "results": results}, {"id": "k", "status": "completed"}]
+    line = "GET https://acme.zendesk.com/api/v2/job_statuses/show_many.json?ids=j,k"
+    mine, theirs = json.loads(_asked(other, line, 200, json.dumps({"job_statuses": states}).encode()))["job_statuses"]
+    assert (mine["total"], [result["index"] for result in mine["results"]]) == (3, [0, 1, 2])
+    assert mine["results"][1]["success"] is False
+    assert theirs == states[1]
+    unknown = json.dumps({"job_statuses": states[1:]}).encode()
+    assert _asked(other, line, 200, unknown) == unknown
+
+
+def test_a_bulk_job_of_klaviyo_counts_refused_rows_and_lists_them_once(workers: tuple[Catalogue, Catalogue]) -> None:
+    one, other = workers
+    profiles = [{"type": "profile", "attributes": {"email": name}} for name in "abc"]
+    body = {"data": {"type": "profile-bulk-import-job", "attributes": {"profiles": {"data": profiles}}}}
+    jobs = "https://a.klaviyo.com/api/profile-bulk-import-jobs"
+    _start(one, f"POST {jobs}/", json.dumps(body).encode(), b'{"data":{"id":"j"}}', 202)
+    for status, counts in (("processing", (2, 0)), ("complete", (3, 1))):
+        attributes = {"status": status, "total_count": 2, "completed_count": 2, "failed_count": 0}
+        told = _asked(
+            other, f"GET {jobs}/j/", 200, json.dumps({"data": {"id": "j", "attributes": attributes}}).encode()
+        )
+        found = json.loads(told)["data"]["attributes"]
+        assert (found["total_count"], found["failed_count"], found["completed_count"]) == (*counts, 2)
+    first = json.loads(_asked(one, f"GET {jobs}/j/import-errors", 200, b'{"data":[]}'))
+    assert [error["id"] for error in first["data"]] == ["refused-1"]
+    assert _asked(one, f"GET {jobs}/j/import-errors?page%5Bcursor%5D=x", 200, b'{"data":[]}') == b'{"data":[]}'
