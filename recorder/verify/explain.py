@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from recorder.archive import TRANSPORT
 from recorder.verify.codes import STAGES, meaning_of, stage_of
 from recorder.verify.report import Found, Place, RecordReport, Report
 
@@ -33,6 +34,7 @@ def explain(report: Report) -> Iterator[str]:
     if report.verdict == "rejected":
         yield from _problems(report, "What is wrong:", "E_")
         yield from _altered(report)
+        yield from _left_over(report)
     else:
         yield from _proven(report)
     yield from _problems(report, "What could not be decided:", "I_")
@@ -151,6 +153,14 @@ def _place(place: Place) -> str:
         parts.append(f"at byte {place.at}")
     where = ", ".join(parts)
     return f"{where}: {place.detail}" if where and place.detail else where or place.detail
+
+
+def _left_over(report: Report) -> Iterator[str]:
+    """That a folder holds what unpacking a zip leaves, which is of no use there."""
+    unlisted = report.found.get("E_MEMBER_UNLISTED")
+    if unlisted is not None and any(place.member == TRANSPORT for place in unlisted.places):
+        yield f"  {TRANSPORT} is left over from unpacking a zip: its digests are of the packed bytes."
+        yield f"  Verify the zip itself, or take {TRANSPORT} out of the folder."
 
 
 def _altered(report: Report) -> Iterator[str]:

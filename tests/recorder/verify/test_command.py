@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,19 @@ def test_the_exit_code_is_the_worst(layout: Layout, tmp_path: Path, capsys: pyte
     with pytest.raises(SystemExit) as wrong:
         main(["verify", bundle, "--level", "L9"])
     assert wrong.value.code == 2
+
+
+def test_what_unpacking_leaves_in_a_folder_is_named(
+    layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(seal_window(layout, 0, 3).path) as packed:
+        packed.extractall(tmp_path)
+    words = ["verify", str(tmp_path), "--trust", str(layout.trust)]
+    assert main(words) == 1
+    assert "Verify the zip itself, or take transport.sha256 out of the folder." in capsys.readouterr().out
+    (tmp_path / "transport.sha256").unlink()
+    assert main(words) == 3
+    assert "transport.sha256" not in capsys.readouterr().out
 
 
 def test_it_runs_as_a_module_and_says_exposure(layout: Layout) -> None:
