@@ -19,6 +19,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from clyra_proxy.errors import PolicyError
+from clyra_proxy.genai.fingerprints import canonical
 from clyra_proxy.genai.inspection import Inspection, Signal
 from clyra_proxy.policy.files import read_text
 from clyra_proxy.policy.load import validate
@@ -156,7 +157,7 @@ def read_exceptions(path: Path) -> ExceptionFile:
 
 
 def fingerprint(secret: bytes, signal: Signal, inspection: Inspection) -> str:
-    """Salted hash (32 hex digits) of the text a signal is about; "" when that is not one text of the conversation.
+    """Salted hash (32 hex digits) of the text a signal is about, or of a call's arguments; "" when it is about neither.
 
     secret: that of the workshop, so that the hash tells nothing outside this data folder.
     """
@@ -165,8 +166,17 @@ def fingerprint(secret: bytes, signal: Signal, inspection: Inspection) -> str:
     for segment in inspection.conversation.segments:
         if segment.path == signal.path:
             text = segment.text.encode("utf-8", "surrogatepass")
-            return hmac.new(secret, b"exception text\0" + text, hashlib.sha256).hexdigest()[:32]
+            return _hashed(secret, b"exception text\0" + text)
+    for call in inspection.conversation.calls:
+        if call.path == signal.path:
+            return _hashed(
+                secret, b"exception call\0" + canonical(call.raw if call.arguments is None else call.arguments)
+            )
     return ""
+
+
+def _hashed(secret: bytes, data: bytes) -> str:
+    return hmac.new(secret, data, hashlib.sha256).hexdigest()[:32]
 
 
 def same_place(pattern: str, path: str) -> bool:

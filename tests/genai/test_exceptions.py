@@ -24,7 +24,7 @@ from clyra_proxy.genai.exceptions import (
     same_place,
 )
 from clyra_proxy.genai.inspection import Caller, Inspection, Signal
-from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment
+from clyra_proxy.genai.model import Conversation, Direction, Provenance, Segment, ToolCall
 
 NOW = 1_790_000_000.0
 SECRET = b"s" * 32
@@ -124,6 +124,22 @@ def test_the_hash_of_a_text_binds_to_it() -> None:
     assert fingerprint(SECRET, replace(SIGNAL, path=""), where("one")) == ""
     for text, expected in ((one, True), (other, False), ("", False)):
         assert covered(entry(text=one), replace(SIGNAL, detail={**SIGNAL.detail, "text": text})) is expected
+
+
+def test_the_hash_of_a_call_binds_to_its_arguments() -> None:
+    def where(call: ToolCall) -> Inspection:
+        return replace(INSPECTION, conversation=replace(INSPECTION.conversation, calls=(call,)))
+
+    def called(**arguments: object) -> ToolCall:
+        return ToolCall("pay", arguments, path="/params/arguments")
+
+    about = replace(SIGNAL, path="/params/arguments")
+    one = fingerprint(SECRET, about, where(called(to="ann", amount=5)))
+    assert len(one) == 32
+    assert one == fingerprint(SECRET, about, where(called(amount=5, to="ann")))
+    others = [called(to="ann", amount=6), called(), ToolCall("pay", None, '{"to":', path="/params/arguments")]
+    assert len({one, *(fingerprint(SECRET, about, where(call)) for call in others)}) == 4
+    assert fingerprint(SECRET, about, where(ToolCall("pay", {}, path="/elsewhere"))) == ""
 
 
 def test_expired_ones_are_told() -> None:
