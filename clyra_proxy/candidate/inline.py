@@ -1,4 +1,4 @@
-"""The scanning room of the candidate: its thread is the room, so a look is simply called.
+"""What the data path does beside its event loop, done at once: the thread of the candidate is the room for all of it.
 
 What the checks await on the data path is a thread; here nothing waits for anything, so a coroutine of theirs runs from
 its beginning to its end in one step.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 
+from clyra_proxy.activation.wire.settling import Settling, settle_together
 from clyra_proxy.genai.wire.scanning import ScanningRoom
+from clyra_proxy.state.store import StateStore
 
 
 class InlineRoom(ScanningRoom):
@@ -25,6 +27,13 @@ class InlineRoom(ScanningRoom):
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+class InlineSettling(Settling):
+    """Settles a write when it ends: there is no turn of an event loop here that others could end in."""
+
+    def add(self, store: StateStore, work: Callable[[], None]) -> None:
+        settle_together(store, [work])
 
 
 def run_through[Result](work: Coroutine[object, None, Result]) -> Result:

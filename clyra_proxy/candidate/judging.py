@@ -20,7 +20,7 @@ from clyra_proxy.approvals.payload import payload_of
 from clyra_proxy.candidate.compiled import Candidate
 from clyra_proxy.candidate.copying import Copy, Part
 from clyra_proxy.candidate.ghost import approval_finding, asked_a_person, ghost_of
-from clyra_proxy.candidate.inline import InlineRoom, run_through
+from clyra_proxy.candidate.inline import InlineRoom, InlineSettling, run_through
 from clyra_proxy.candidate.verdict import CandidateVerdict, compared
 from clyra_proxy.checks import BodyCheck
 from clyra_proxy.egress.dial import inspect_addresses
@@ -39,7 +39,7 @@ from clyra_proxy.stream.opening import open_gate
 from clyra_proxy.verdict.decide import collect_findings, decide
 from clyra_proxy.verdict.model import Action, Coverage, Phase, Seen
 
-_ROOM = InlineRoom()
+_ROOM, _SETTLING = InlineRoom(), InlineSettling()
 _UNREAD = Coverage(Seen.SKIPPED, "opaque")
 
 
@@ -262,7 +262,7 @@ class _Judging:
         """The candidate's own counters learn how its exchange ended."""
         ghost = self._ghost
         if (writes := writes_of(ghost)) is not None:
-            row_ending.settle(ghost, writes, _ROOM)
+            row_ending.settle(ghost, writes, _ROOM, _SETTLING)
         if (talk := talk_of(ghost)) is not None:
             ghost.findings.extend(talk.contained)
             talk_ending.settle(ghost, talk, _ROOM)

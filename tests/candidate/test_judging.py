@@ -38,6 +38,7 @@ POLICY: dict[str, Any] = {
             "hosts": ["api.crm.example"],
             "rules": [
                 {"name": "orders", "paths": ["/orders"], "schema": {"request": "order.json", "response": "order.json"}},
+                {"name": "rows", "paths": ["/rows"], "activation": "generic-json"},
                 {"name": "sql", "paths": ["/api/v2/statements"], "activation": "snowflake"},
                 {"name": "chat", "paths": ["/v1/chat/completions"], "genai": "openai-chat"},
             ],
@@ -96,6 +97,7 @@ CASES: dict[str, tuple[str, bytes, bytes, tuple[str, str, tuple[str, ...]]]] = {
     "a bad document": ("/orders", b'{"n":"x"}', b"", ("stricter", "block", ("schema.violation",))),
     "a bad answer": ("/orders", b'{"n":1}', b'{"n":"x"}', ("stricter", "block", ("schema.violation",))),
     "what must be approved": ("/refunds", b'{"amount":1}', b"{}", ("stricter", "approve", ("approval.required",))),
+    "rows": ("/rows", b'[{"id":1},{"id":2}]', b"{}", ("agree", "allow", ())),
     "a mass delete": (
         "/api/v2/statements", b'{"statement":"DELETE FROM people"}', b"{}", ("stricter", "block", ("sql.mass_write",)),
     ),
