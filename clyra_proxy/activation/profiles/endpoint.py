@@ -23,7 +23,7 @@ from clyra_proxy.activation.profiles.json_body import Tokens, look, parse, text_
 from clyra_proxy.activation.profiles.json_rows import texts_at, word_of
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
-from clyra_proxy.activation.profiles.spans import without_elements
+from clyra_proxy.activation.profiles.spans import without_elements, written_without
 from clyra_proxy.exchange import RequestHead
 from clyra_proxy.schemalock.media import Kind, parse_media
 
@@ -201,7 +201,7 @@ class DeclaredEndpoint:
             return body
         try:
             made = self._cut(body, batch, rejected)
-            return made if made is not None and self._rest_is_there(made, batch, rejected) else None
+            return bytes(made) if made is not None and self._rest_is_there(made, batch, rejected) else None
         except (UnreadableError, IndexError):
             return None
 
@@ -215,8 +215,9 @@ class DeclaredEndpoint:
             return None
         cuts: dict[Tokens, set[int]] = {}
         for index in rejected:
-            cuts.setdefault(self._elements[index].container, set()).add(self._elements[index].position)
-        return without_elements(body, cuts.items())
+            element = self._elements[index]
+            cuts.setdefault(element.container, set()).add(element.position)
+        return written_without(body, self.sent.document, cuts.items()) or without_elements(body, cuts.items())
 
     def _rest_is_there(self, made: bytes, batch: Batch, rejected: frozenset[int]) -> bool:
         rest = [one.value for index, one in enumerate(self._elements) if index not in rejected]

@@ -177,7 +177,7 @@ def begin_answer(exchange: Exchange, state: ActivationState, room: ScanningRoom)
     """Read the destination's answer: what it took, what the sender is told instead. Returns as `begin_request`."""
     if state.batch is None or exchange.denial is not None:
         return None
-    if not _is_short(state) or len(state.answer or b"") > SMALL or state.rejections or state.endpoint.amends:
+    if not _is_short(state) or len(state.answer or b"") > SMALL:
         return _read_in_a_thread(exchange, state, room)
     try:
         _read_answer(exchange, state)

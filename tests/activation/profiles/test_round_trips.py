@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
+from typing import Any
 
+import orjson
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from clyra_proxy.activation.profile import UnreadableError
 from clyra_proxy.activation.profiles import compile_catalogue
 from clyra_proxy.activation.profiles.json_body import parse
-from clyra_proxy.activation.profiles.spans import without_elements
+from clyra_proxy.activation.profiles.spans import without_elements, written_without
 from clyra_proxy.activation.wire.falling import with_fallen
 from tests.activation.profiles.support import endpoint_of, head_of, json_answer, rejection
 
@@ -79,6 +82,51 @@ def test_members_of_an_object_are_rows_too(data: st.DataObject) -> None:
     assert list(json.loads(made)["documents"].items()) == [
         item for index, item in enumerate(rows.items()) if index not in rejected
     ]
+
+
+def containers_in(value: object, way: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Every array and object in a value, with its size."""
+    if isinstance(value, dict | list):
+        yield way, len(value)
+        for place, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from containers_in(inner, (*way, str(place)))
+
+
+@given(st.data(), st.lists(VALUE, max_size=5))
+def test_what_is_written_anew_is_what_is_cut_out(data: st.DataObject, document: list[object]) -> None:
+    try:
+        body = orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        assume(False)
+    known = list(containers_in(document))
+    chosen = data.draw(st.lists(st.sampled_from(known), max_size=3, unique_by=lambda one: one[0]))
+    cuts = [(way, data.draw(st.frozensets(st.integers(0, size - 1)))) for way, size in chosen if size]
+    before = orjson.dumps(document)
+    made = written_without(body, document, cuts)
+    assert made is not None
+    assert orjson.dumps(document) == before
+    assert orjson.dumps(made.value) == made
+    if not any(outer != way and way[: len(outer)] == outer for outer, _ in cuts for way, _ in cuts):
+        assert made == without_elements(body, cuts)
+
+
+@pytest.mark.parametrize(
+    ("text", "cuts"),
+    [
+        (b"[1, 2]", [((), {0})]),
+        (b'{"a":[1],"a":[1]}', [(("a",), {0})]),
+        (b"[1.00]", [((), {0})]),
+        (b"[1e2]", [((), {0})]),
+        (b"[1]", [((), {1})]),
+        (b"[[1]]", [(("1",), {0})]),
+        (b"[[1]]", [(("x",), {0})]),
+        (b"[1]", [(("0",), {0})]),
+        (b'{"a":[1]}', [(("b",), {0})]),
+        (b"[123456789012345678901]", [((), {0})]),
+    ],
+)
+def test_what_is_written_otherwise_or_lost_is_not_written_anew(text: bytes, cuts: list[Any]) -> None:
+    assert written_without(text, json.loads(text), cuts) is None
 
 
 @given(
