@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
-EVERY = 64
+EVERY = 128
 """Commits from one move to the next, where nothing else is said: some hundred pages."""
 _PATIENCE_S = 0.005
 """How long writers are kept out while readers are waited for. If they do not make way, another move will try again."""
