@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says nothing beside three neighbours on two processors; the timeout bounds the whole test.
+settings.register_profile("clyra", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("clyra")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

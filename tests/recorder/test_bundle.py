@@ -125,7 +125,7 @@ def test_every_flipped_byte_of_the_container_is_found(sealed: Layout, tmp_path: 
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_changed_byte_of_every_member_is_found_and_named(
     sealed: Layout, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -82,7 +82,7 @@ def _write(layout: Layout, steps: list[tuple[str, Any]]) -> int:
 
 
 @given(st.lists(STEP, max_size=8), st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_same_window_gives_the_same_statement(
     prepared: Layout, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]], data: st.DataObject
 ) -> None:

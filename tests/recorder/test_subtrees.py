@@ -53,7 +53,7 @@ def test_every_pair_of_sizes_gives_the_proof_of_the_standard(anchors: set[int]) 
             assert subtrees.inclusion(connection, index, second) == inclusion_proof(leaves[:second], index)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 700), st.randoms(use_true_random=False), st.data())
 def test_proofs_verify_whatever_the_anchors(size: int, chance: random.Random, data: st.DataObject) -> None:
     leaves = leaves_of(size)

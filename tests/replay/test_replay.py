@@ -140,7 +140,7 @@ REQUEST = st.tuples(*map(st.sampled_from, (HOSTS, METHODS, PATHS, BODIES, TYPES)
 def test_the_policy_that_judged_judges_the_same_again(proxy: RunningProxy, upstream: Upstream) -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+    @settings(max_examples=4, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
     @given(st.lists(REQUEST, min_size=16, max_size=16))
     def judge_again(requests: list[tuple[str, str, str, bytes, str]]) -> None:
         for request in requests:

@@ -114,7 +114,7 @@ def test_every_problem_is_told_so_that_none_hides_another() -> None:
     assert [reason for reason, _ in caught.value.problems] == [Reason.JSON_DEPTH, Reason.JSON_DUPLICATE_KEY]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 10**9))
 def test_colon_conservation_agrees_with_the_parser_that_tracks_keys(seed: int) -> None:
     generator = Generator(seed)

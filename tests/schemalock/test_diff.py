@@ -219,7 +219,7 @@ def check_properties(old: Any, new: Any) -> None:
             verify(new, old, answer)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS, SCHEMAS)
 def test_every_no_has_a_verified_witness_and_every_yes_survives(old: Any, new: Any) -> None:
     check_properties(old, new)
@@ -227,13 +227,13 @@ def test_every_no_has_a_verified_witness_and_every_yes_survives(old: Any, new: A
 
 @pytest.mark.comprehensive
 @pytest.mark.timeout(3600)
-@settings(max_examples=4_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4_000, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS, SCHEMAS)
 def test_every_no_has_a_verified_witness_and_every_yes_survives_at_length(old: Any, new: Any) -> None:
     check_properties(old, new)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS)
 def test_a_schema_is_compatible_with_itself(schema: Any) -> None:
     (answer,) = compare(schema, schema)

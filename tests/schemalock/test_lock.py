@@ -167,7 +167,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(JSON, min_size=1, max_size=4), JSON)
 def test_accepting_every_drift_ends_with_a_lock_that_fits(learnt: list[Any], document: Any) -> None:
     lock = make_lock(learner_of(learnt))

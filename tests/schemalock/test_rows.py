@@ -84,7 +84,7 @@ def test_lines_that_are_only_json_together_are_refused(lines: list[bytes]) -> No
         assert ndjson(b"\n".join(lines) + b"\n", size, schema=None) is not None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text('1",[]{}:a ', max_size=6), min_size=1, max_size=6))
 def test_ndjson_agrees_with_line_by_line_judging(lines: list[str]) -> None:
     encoded = [line.encode() for line in lines]

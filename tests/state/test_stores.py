@@ -139,7 +139,7 @@ def test_a_clock_that_goes_back_fills_nothing(store: StateStore) -> None:
     assert not store.take("b", 50, 10.0, 100.0, NOW + 1).granted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     additions=st.lists(st.tuples(st.floats(0, 500), st.integers(0, 50)), max_size=30),
     window=st.sampled_from([10, 60, 86_400]),
@@ -189,7 +189,7 @@ def _do(store: StateStore, kind: str, key: str, number: int, now: float) -> obje
     return operations[kind]()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(operations=OPERATIONS)
 def test_all_stores_give_the_same_answers(
     tmp_path_factory: pytest.TempPathFactory, server: RedisServer, operations: list[tuple[str, str, int, float]]

@@ -240,7 +240,7 @@ def test_a_session_that_notes_without_end_is_broken() -> None:
     assert refused.finding.reason is Reason.CHECK_ERROR
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.binary(max_size=40), max_size=12), st.data())
 def test_released_bytes_are_the_bytes_that_came_in_order(chunks: list[bytes], data: st.DataObject) -> None:
     marks, seen = [], 0

@@ -44,7 +44,7 @@ def decode(coding: str, raw: bytes, cuts: list[int] | None = None, limits: BodyL
 
 
 @pytest.mark.parametrize("coding", ENCODERS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.binary(max_size=3000), cuts=st.lists(st.integers(1, 400), max_size=12), repeat=st.integers(1, 60))
 def test_any_split_decodes_to_the_same_bytes(coding: str, data: bytes, cuts: list[int], repeat: int) -> None:
     body = data * repeat
@@ -52,7 +52,7 @@ def test_any_split_decodes_to_the_same_bytes(coding: str, data: bytes, cuts: lis
 
 
 @pytest.mark.parametrize("coding", ENCODERS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(raw=st.binary(min_size=1, max_size=200))
 def test_garbage_is_refused_and_never_crashes(coding: str, raw: bytes) -> None:
     with suppress(CodingError):  # and nothing else

@@ -37,7 +37,7 @@ def _on_the_shelf(text: bytes) -> bytes:
     return shelf.take(bytes(bytearray(text)))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_TEXTS)
 @example(b"18446744073709551616")
 @example(b"[-9223372036854775809]")

@@ -32,7 +32,7 @@ def split(make: Callable[[], Any], text: bytes, cuts: list[int]) -> list[Any]:
 CUTS = st.lists(st.integers(1, 9), max_size=40)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.text("ab\r\n{}", max_size=60), cuts=CUTS)
 def test_lines(text: str, cuts: list[int]) -> None:
     raw = text.encode()
@@ -63,7 +63,7 @@ def reference_events(raw: bytes) -> list[Event]:
 EVENT_LINES = st.sampled_from(["data: x", "data:", "data", "event: go", ":note", "id: 1", "", "", "data: {}"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(lines=st.lists(st.tuples(EVENT_LINES, st.sampled_from(["\n", "\r", "\r\n"])), max_size=12), cuts=CUTS)
 def test_events(lines: list[tuple[str, str]], cuts: list[int]) -> None:
     raw = "".join(line + ending for line, ending in lines).encode()
@@ -77,7 +77,7 @@ def test_events_drop_one_byte_order_mark_and_join_lines() -> None:
 FIELDS = st.text('ab,"\n é', max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(st.lists(FIELDS, min_size=2, max_size=3), max_size=6),
     cuts=CUTS,
@@ -111,7 +111,7 @@ MULTIPART = (
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cuts=CUTS)
 def test_multipart(cuts: list[int]) -> None:
     splitter, parts, at = MultipartSplitter("xyz"), {}, 0

@@ -215,7 +215,7 @@ class Sees(Inventive):
         return EVERYTHING
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["full", "streamed", "headers_only", "skipped"]))))
 def test_the_worst_message_is_the_coverage_of_its_side(messages: list[tuple[bool, str]]) -> None:
     talk, exchange = conversation([Sees()])
@@ -255,7 +255,7 @@ def test_a_check_for_messages_is_not_opened_without_one() -> None:
         SchemaCheck().open(exchange, Phase.MESSAGE)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text() | st.recursive(st.integers(0, 5), lambda inner: st.lists(inner, max_size=3)).map(json.dumps))
 def test_any_text_is_judged_as_the_same_text_in_a_body_would_be(text: str) -> None:
     talk, _ = conversation()

@@ -52,7 +52,7 @@ def test_a_million_lines(go: GoVerifier) -> None:
 
 
 @given(st.lists(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)), min_size=1, max_size=40))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_arbitrary_lines(go: GoVerifier, lines: list[bytes]) -> None:
     assert _differences(go, [line.replace(b"\n", b"") for line in lines]) == []
 

@@ -206,7 +206,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.text(max_size=6), _JSON, max_size=4), st.binary(max_size=60), st.text(max_size=10))
 def test_whatever_rows_hold_comes_back(values: dict[str, Any], body: bytes, key: str) -> None:
     secret = bytes(32)
@@ -218,7 +218,7 @@ def test_whatever_rows_hold_comes_back(values: dict[str, Any], body: bytes, key:
     assert open_sealed(secret, seal(secret, label, content)) == (label, content)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_no_file_makes_reading_fail_otherwise(data: bytes) -> None:
     for text in (data, b"clyra-quarantine-1\n" + data, b"clyra-quarantine-1\n{}\n" + data):

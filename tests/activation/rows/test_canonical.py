@@ -29,7 +29,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(_JSON)
 def test_the_same_bytes_as_the_reference(value: Any) -> None:
     try:

@@ -171,7 +171,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.dictionaries(st.text(max_size=6), _VALUES, max_size=5), max_size=12),
     st.sampled_from(list(Operation)),

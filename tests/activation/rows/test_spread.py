@@ -195,13 +195,13 @@ _ANY = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(_ANY, max_size=30))
 def test_counting_empties_agrees_with_looking_at_each(values: list[Any]) -> None:
     assert count_empty(tuple(values), set(map(type, values))) == sum(map(is_empty, values))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_ANY, max_size=60), st.integers(0, 2**32 - 1))
 def test_sketches_survive_writing_and_adding(values: list[Any], seed: int) -> None:
     sketch = FieldSketch(len(values), 0)

@@ -87,7 +87,7 @@ def _touched(predicate: str) -> int:
             return 0
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=600, derandomize=True)
 @given(_PREDICATE)
 def test_what_passes_does_not_empty_a_table(predicate: str) -> None:
     found = {one.rule for one in _JUDGE.judge([f"DELETE FROM t WHERE {predicate}"], "sqlite", where())}

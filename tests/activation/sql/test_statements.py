@@ -222,7 +222,7 @@ _WORDS = (
 _PIECES = st.sampled_from(re.split(" ", _WORDS))
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(
     st.one_of(st.lists(_PIECES, max_size=25).map(" ".join), st.text(max_size=60)),
     st.sampled_from(["postgres", "snowflake", "mysql", "tsql", "bigquery", ""]),
@@ -232,7 +232,7 @@ def test_whatever_is_sent_is_judged(statement: str, dialect: str) -> None:
     assert found == list(JUDGE.judge([statement], dialect, where()))
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150)
 @given(
     st.sampled_from(["1=1", "true", "id = id", "id IS NOT NULL", "name LIKE '%'", "2 > 1", "id <> -1", "NOT false"]),
     st.lists(st.sampled_from(["id = 7", "name = 'x'", "id > 3", "a IS NULL", "id IN (1, 2)"]), max_size=3),

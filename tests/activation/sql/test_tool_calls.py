@@ -110,7 +110,7 @@ _JSON = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100)
 @given(_JSON)
 def test_whatever_arguments_hold_they_are_judged(arguments: Any) -> None:
     rules(call(arguments))

@@ -24,7 +24,6 @@ SENT = [case for case in shipped_cases() if case.place in (Place.USER, Place.TOO
 ANSWERED = [case for case in shipped_cases() if case.place is Place.ASSISTANT or case.vector == "secrets"]
 UNHURRIED = settings(
     max_examples=12,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],  # an example takes a second: what failed is small enough
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,

@@ -169,7 +169,7 @@ def _step(book: HaltBook, kind: str, place: Place, now: float) -> None:
             book.probed(place, halt.version, good=kind == "good", now=now)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS)
 def test_versions_only_grow_and_what_a_person_halted_only_a_person_ends(
     steps: list[tuple[str, Place, float]],
@@ -188,7 +188,7 @@ def test_versions_only_grow_and_what_a_person_halted_only_a_person_ends(
                 assert halt.phase is Phase.HALTED
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(STEPS, STEPS, st.randoms())
 def test_replicas_agree_whatever_order_they_hear_it_in(
     ours: list[tuple[str, Place, float]], theirs: list[tuple[str, Place, float]], random: object

@@ -34,7 +34,7 @@ def test_mails_show_the_same(mail: object) -> None:
     assert load_packs().words.match(words) == shown(words)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=40))
 def test_any_words_show_the_same(words: list[str]) -> None:
     text = spaced(fold(" ".join(words)))

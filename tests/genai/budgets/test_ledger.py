@@ -157,7 +157,7 @@ def test_tool_traffic_uses_no_model_budget() -> None:
     assert rules(judge.inspect(mcp)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 400), st.integers(-1, 300), st.integers(-1, 300), st.booleans()),

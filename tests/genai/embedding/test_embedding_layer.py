@@ -132,7 +132,7 @@ def test_the_shipped_head_tells_an_attack_from_the_weather(layer: Layer) -> None
     assert layer.points(WEATHER) == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(st.characters(), max_size=400))
 def test_no_text_breaks_the_encoder(layer: Layer, text: str) -> None:
     """Lone surrogates, control characters and every script; the detector before it never raises, nor may this."""

@@ -125,7 +125,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SCHEMAS, st.dictionaries(st.sampled_from("abc"), SCHEMAS, max_size=3), VALUES)
 def test_no_schema_raises_or_hangs(schema: Any, defined: dict[str, Any], value: Any) -> None:
     whole = {**schema, "$defs": defined} if isinstance(schema, dict) else schema

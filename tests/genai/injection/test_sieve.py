@@ -144,14 +144,14 @@ WORDS = sorted({word for rule in RULES for case in rule.positive for word in cas
 SEPARATORS = st.sampled_from([" ", " ", " ", "\n", "  ", ", ", '" ', " " * 90, "_", "é ", ". ", "-", "\u00a0"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(WORDS), SEPARATORS), max_size=120))
 def test_any_text_of_their_words_matches_in_the_same_places(parts: list[tuple[str, str]]) -> None:
     content = "".join(word + separator for word, separator in parts).encode()
     assert sieved(SET, content) == sorted(everywhere(SET, content))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(RULES), st.text(max_size=300), st.text(max_size=300))
 def test_what_stands_around_hides_nothing(rule: Rule, before: str, after: str) -> None:
     content = f"{before} {rule.positive[0]} {after}".encode("utf-8", "replace")

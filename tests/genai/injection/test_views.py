@@ -137,7 +137,7 @@ def test_invisible_characters_of_honest_scripts_pass(text: str) -> None:
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_judged(text: str) -> None:
     assessment = DETECTOR.assess(text)
     assert assessment.score >= 0
@@ -145,7 +145,7 @@ def test_any_text_is_judged(text: str) -> None:
 
 
 @given(st.text(alphabet="ab1=%&#;\\ux0<>-. \u200b\u202e\U000e0041\ud800é", max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_layers_stay_within_their_budget(text: str) -> None:
     plain = normalise(text).plain
     layers = list(decoded(plain))
@@ -153,7 +153,7 @@ def test_layers_stay_within_their_budget(text: str) -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_plain_text_stays_plain(text: str) -> None:
     once = normalise(text).plain
     once.encode()  # no lone surrogate is left

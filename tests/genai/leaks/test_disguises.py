@@ -60,7 +60,7 @@ def test_a_rewriting_leads_back(text: str, spans: list[tuple[int, int, str]]) ->
     assert mapped.origin(0, len(mapped.text))[1] <= len(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(max_size=400))
 def test_nothing_breaks_it(text: str) -> None:
     found = SCANNER.scan(text, links=True)

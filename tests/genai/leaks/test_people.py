@@ -84,7 +84,7 @@ def test_is_let_go(text: str) -> None:
     assert kinds(text) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 10**6), blank=st.sampled_from(["", " ", "-"]))
 def test_every_visa_number_is_one_and_none_with_a_wrong_digit(seed: int, blank: str) -> None:
     body = "4" + "".join(random.Random(seed).choices("0123456789", k=14))
@@ -108,7 +108,7 @@ def test_a_card_to_try_out_payments_is_nobodys_where_the_text_says_so(text: str)
 
 
 @given(digits=st.text("0123456789", min_size=11, max_size=11))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_another_card_is_somebodys_whatever_the_text_says(digits: str) -> None:
     number = f"4929{digits}"
     number += luhn.calc_check_digit(number)

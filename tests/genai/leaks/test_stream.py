@@ -62,7 +62,7 @@ def edits_of(reports: object) -> list[TextEdit]:
     return [e for r in reports if isinstance(r, Signal) for e in r.edits if isinstance(e, TextEdit)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(pieces=PIECES, blank=st.sampled_from([" ", "", "\n"]), data=st.data())
 def test_any_split_gives_the_same(pieces: list[str], blank: str, data: st.DataObject) -> None:
     text = blank.join(pieces)

@@ -196,7 +196,7 @@ def test_requests_that_servers_must_not_make(text: str, ids: list[str]) -> None:
     assert list(forged_requests(text)) == ids
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100)
 @given(st.text(alphabet="htp:/\\@[]%.0127localhost#?\u3002 ", max_size=60))
 def test_no_address_raises(text: str) -> None:
     list(forged_requests(text))

@@ -81,7 +81,7 @@ def test_a_flipped_byte_of_an_amazon_message_is_noticed(at: int) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_bytes_raise_anything_else(body: bytes) -> None:
     for id in IDS:
         reading = READINGS[id]
@@ -113,7 +113,7 @@ SHAPES = st.recursive(
 
 
 @given(SHAPES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_shape_raises_anything_else(value: object) -> None:
     body = json.dumps(value).encode()
     for id in IDS:

@@ -33,7 +33,7 @@ def reading_for(name: str) -> Reading:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(answer=ANSWERS, cuts=st.lists(st.integers(0, 4000), max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_streamed_is_whole(name: str, answer: Answer, cuts: list[int]) -> None:
     _, media, encode = ENCODERS[name]
     whole_body, stream_body = encode(answer)

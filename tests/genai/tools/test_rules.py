@@ -301,7 +301,7 @@ rules:
 """
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150)
 @given(st.text(max_size=30), JSON)
 def test_nothing_raises_on_any_call(name: str, arguments: Any) -> None:
     made = ToolCall(name, arguments, kind="mcp_tool")
@@ -310,7 +310,7 @@ def test_nothing_raises_on_any_call(name: str, arguments: Any) -> None:
         assert all(isinstance(value, str | int) for value in signal.detail.values())
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=200)
 @given(st.text(alphabet="./\\%2eEfF\u2024\uff0e\uff0f;~ a", max_size=24))
 def test_no_spelling_of_a_path_leaves_its_folder(tail: str) -> None:
     """Whatever passes stays in the folder for a program that decodes and normalises as much as it likes."""

@@ -75,7 +75,7 @@ def _cut(raw: bytes, places: list[int]) -> Iterator[bytes]:
         at = place
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PIECES, st.lists(st.integers(0, 100_000), max_size=30))
 def test_any_split_leaves_the_same(texts: list[str], places: list[int]) -> None:
     raw = _events(texts)
@@ -88,7 +88,7 @@ def test_any_split_leaves_the_same(texts: list[str], places: list[int]) -> None:
     assert "SECRET456" not in _said(whole)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(PIECES, st.lists(st.integers(0, 100_000), max_size=30))
 def test_shadow_changes_no_byte(texts: list[str], places: list[int]) -> None:
     raw = _events(texts)

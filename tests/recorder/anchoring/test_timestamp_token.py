@@ -77,7 +77,7 @@ def test_openssl_itself_refuses_to_sign_with_another_kind_of_certificate(tmp_pat
     assert code_of(raw.replace(stamping, server), TEXT, [good.root_der]) == "E_TSA_VALIDITY"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_changed_token_says_anything_else(authority: Authority, token: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(token) - 1))

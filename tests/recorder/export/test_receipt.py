@@ -31,7 +31,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     return found.write([exchange(f"x{n}") for n in range(17)]).close()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.integers(0, 70).flatmap(lambda start: st.tuples(st.just(start), st.integers(start + 1, 75))))
 def test_every_proof_of_every_window_leads_to_the_root(window: tuple[int, int]) -> None:
     start, end = window

@@ -98,7 +98,7 @@ def fill(server: PostgresServer, rows: list[tuple[Any, ...]]) -> None:
             owner.execute(f"INSERT INTO things VALUES ({places})", row)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 def test_the_database_computes_what_we_define(server: PostgresServer, rows: list[tuple[Any, ...]]) -> None:
     create(server)
@@ -135,7 +135,7 @@ def test_the_form_of_a_row_is_as_written() -> None:
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ROWS, ROWS)
 def test_other_rows_have_another_root(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> None:
     same = sorted(map(repr, map(texts_of, one))) == sorted(map(repr, map(texts_of, other)))

@@ -175,7 +175,7 @@ def test_a_proof_that_proves_nothing(layout: Layout, code: str, change: Callable
 
 
 @given(st.integers(0, 10_000), st.integers(1, 255))
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changed_byte_of_a_proof_is_noticed(layout: Layout, at: int, change: int) -> None:
     raw = bytearray(proof.prove(layout, 3))
     raw[at % len(raw)] ^= change

@@ -75,7 +75,7 @@ def _chunks(raw: bytes, size: int) -> Iterator[bytes]:
 
 
 @given(st.integers(0, 10**9), st.sampled_from([900, 5000, 1 << 20]))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_both_ways_find_the_same(seed: int, chunk: int) -> None:
     chance = random.Random(seed)
     records = _plain(30)
@@ -131,7 +131,7 @@ def _objects(schema: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @given(st.lists(st.binary(max_size=200).map(lambda raw: raw.replace(b"\n", b"")), max_size=20), st.integers(1, 300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_cutting_gives_back_the_lines(lines: list[bytes], size: int) -> None:
     raw = b"\n".join(lines)
     cutter = Cutter(_chunks(raw, size))
