@@ -7,12 +7,12 @@ as the target is the target again: joining a table to itself by a column names n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from clyra_proxy.activation.sql.names import UNKNOWN, TableName, is_same, name_of
+from clyra_proxy.activation.sql.names import UNKNOWN, TableName, any_same, is_same, name_of
 
 type ColumnKey = tuple[str, str]
 """Name of the source as written ("" when not), name of the column; case folded."""
@@ -59,7 +59,8 @@ class Sources:
         while outer is not None:
             names |= set(outer.aliases)
             outer = outer.outer
-        return any(column.table and column.table.casefold() in names - set(self.aliases) for column in _own(node))
+        names -= set(self.aliases)
+        return any(column.table.casefold() in names for column in node.find_all(exp.Column) if column.table)
 
 
 def sources_in(query: exp.Expr) -> Iterable[tuple[str, TableName]]:
@@ -103,49 +104,48 @@ def columns_of(node: exp.Expr | None, sources: Sources) -> set[ColumnKey]:
     """The columns of the sources at hand that an expression speaks of."""
     if node is None:
         return set()
-    return {
-        (column.table.casefold(), column.name.casefold()) for column in _own(node) if _is_ours(column, node, sources)
-    }
+    return {(column.table.casefold(), column.name.casefold()) for column in _ours(node, sources)}
 
 
 def overlap(left: exp.Expr, right: exp.Expr, sources: Sources) -> str:
     """`same` when both sides speak of one column, `across` when of one column of a table joined to itself, else ""."""
-    for table, name in columns_of(left, sources):
-        for other_table, other in columns_of(right, sources):
-            if name != other:
-                continue
-            if not table or not other_table or table == other_table:
-                return "same"
-            if is_same(sources.table_of(table), sources.table_of(other_table)):
-                return "across"
-    return ""
+    return shared(columns_of(left, sources), columns_of(right, sources), sources)
+
+
+def shared(mine: Collection[ColumnKey], theirs: Collection[ColumnKey], sources: Sources) -> str:
+    """The same of columns that are known."""
+    if not theirs:
+        return ""
+    tables, others = _by_name(mine), _by_name(theirs)
+    common = [(tables[name], others[name]) for name in tables.keys() & others.keys()]
+    if any("" in ones or "" in twos or ones & twos for ones, twos in common):
+        return "same"
+    across = any(any_same(map(sources.table_of, ones), map(sources.table_of, twos)) for ones, twos in common)
+    return "across" if across else ""
+
+
+def _by_name(columns: Iterable[ColumnKey]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for table, name in columns:
+        found.setdefault(name, set()).add(table)
+    return found
 
 
 def is_repeated(node: exp.Expr, sources: Sources) -> bool:
     """Whether an expression speaks of one column more than once (`id - id`)."""
-    found = [column.name.casefold() for column in _own(node) if _is_ours(column, node, sources)]
+    found = [column.name.casefold() for column in _ours(node, sources)]
     return len(found) != len(set(found))
 
 
-def _own(node: exp.Expr) -> Iterable[exp.Column]:
-    return node.find_all(exp.Column)
-
-
-def _is_ours(column: exp.Column, top: exp.Expr, sources: Sources) -> bool:
-    """Whether a column is of the sources at hand: not of a subquery between it and `top`, unless it says so."""
-    if isinstance(column.this, exp.Star):
-        return False
-    parent = column.parent
-    while parent is not None and parent is not top.parent:
-        if isinstance(parent, exp.Query) and parent is not top and not isinstance(parent, exp.Subquery):
-            inner = {alias for alias, _ in sources_in(parent)}
-            if not inner:
-                parent = parent.parent
-                continue
-            return (
-                bool(column.table)
-                and column.table.casefold() not in inner
-                and column.table.casefold() in sources.aliases
-            )
-        parent = parent.parent
-    return True
+def _ours(top: exp.Expr, sources: Sources) -> Iterator[exp.Column]:
+    """The columns of the sources at hand: not those of a subquery under `top`, unless they say that they are."""
+    waiting: list[tuple[exp.Expr, frozenset[str]]] = [(top, frozenset())]
+    while waiting:
+        node, inner = waiting.pop()
+        if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
+            table = node.table.casefold()
+            if not inner or (table and table not in inner and table in sources.aliases):
+                yield node
+        if node is not top and isinstance(node, exp.Query) and not isinstance(node, exp.Subquery):
+            inner = frozenset(alias for alias, _ in sources_in(node)) or inner
+        waiting.extend((part, inner) for part in node.iter_expressions())

@@ -34,6 +34,8 @@ _EXPORTS = (exp.Copy, exp.Put, exp.Get, exp.Export, exp.LoadData, exp.Attach, ex
 _SETTINGS = (exp.Set, exp.Use)
 _CTES_WRITTEN = frozenset({"tsql", "fabric"})
 """Where a change of a CTE changes the table behind it; elsewhere its name is that of a table."""
+_SIDES = ("this", "expression")
+"""What a comparison compares; the values of IN are not among it."""
 _HOLDING_BACK = ("where", "limit", "having", "qualify", "joins", "fetch", "sample")
 
 
@@ -212,14 +214,18 @@ def _of_joins(node: exp.Expr, sources: Sources) -> Strength:
 
 def _key_columns(node: exp.Expr, sources: Sources) -> Iterator[str]:
     """Columns of the target that `=` or IN limit, for what policy says about keys."""
-    for part in node.find_all(exp.EQ, exp.NullSafeEQ, exp.In):
-        if part.find_ancestor(exp.Where, exp.Join) is None:
-            continue
-        for side in (part.this, part.args.get("expression")):
-            for column in side.find_all(exp.Column) if isinstance(side, exp.Expr) else ():
-                table = column.table.casefold()
-                if not table or is_same(sources.table_of(table), sources.target):
-                    yield column.name.casefold()
+    waiting: list[tuple[exp.Expr, bool, bool]] = [(node, False, False)]
+    while waiting:
+        part, held_back, limited = waiting.pop()
+        if limited and isinstance(part, exp.Column):
+            table = part.table.casefold()
+            if not table or is_same(sources.table_of(table), sources.target):
+                yield part.name.casefold()
+        held_back = held_back or isinstance(part, exp.Where | exp.Join)
+        limits = held_back and isinstance(part, exp.EQ | exp.NullSafeEQ | exp.In)
+        waiting.extend(
+            (inner, held_back, limited or (limits and inner.arg_key in _SIDES)) for inner in part.iter_expressions()
+        )
 
 
 def _of_merge(node: exp.Merge, root: exp.Expr, reading: Reading) -> Iterator[Fact]:

@@ -6,6 +6,8 @@ function, a placeholder) is `UNKNOWN` and equals none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlglot import exp
 
 type TableName = tuple[str, ...]
@@ -33,6 +35,16 @@ def is_same(one: TableName, other: TableName) -> bool:
         return False
     size = min(len(one), len(other))
     return one[-size:] == other[-size:]
+
+
+def any_same(ones: Iterable[TableName], others: Iterable[TableName]) -> bool:
+    """Whether a name of the first may mean the same table as one of the second, in the time that reading them takes."""
+    known, endings = set(others) - {UNKNOWN, ()}, set[TableName]()
+    for other in known:
+        endings.update(other[at:] for at in range(len(other)))
+    return any(
+        one in endings or any(one[at:] in known for at in range(1, len(one))) for one in set(ones) - {UNKNOWN, ()}
+    )
 
 
 def shown(name: TableName) -> str:

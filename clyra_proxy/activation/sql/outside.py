@@ -63,6 +63,8 @@ def _kind(node: exp.Expr) -> str:
     if isinstance(node, exp.Func) and not isinstance(node, exp.Anonymous):
         return "function" if node.sql_name().casefold() in _EXACT else ""
     if isinstance(node, exp.Dot):
+        if isinstance(node.parent, exp.Dot):
+            return ""  # asked of the whole name
         packages = (part.name.casefold() for part in node.flatten() if isinstance(part, exp.Identifier))
         return "function" if any(name.startswith(_PREFIXES) for name in packages) else ""
     if isinstance(node, exp.Table):

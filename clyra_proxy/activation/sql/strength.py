@@ -8,11 +8,12 @@ holds nothing back in that table. What is not known to hold back does not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from sqlglot import exp
 
-from clyra_proxy.activation.sql.columns import Sources, columns_of, overlap, sources_in
+from clyra_proxy.activation.sql.columns import Sources, columns_of, overlap, shared, sources_in
 from clyra_proxy.activation.sql.constants import PATTERNS, Strength, of_constant, of_pattern
 from clyra_proxy.activation.sql.covering import ends_with_table, gives_all_of, gives_few
 from clyra_proxy.activation.sql.ranges import leaves_nearly_all
@@ -56,33 +57,25 @@ def _together_all(parts: list[exp.Expr]) -> bool:
     positive = {part.unnest().sql() for part in parts}
     if any(isinstance(one := part.unnest(), exp.Not) and one.this.unnest().sql() in positive for part in parts):
         return True
-    lower: dict[str, bool] = {}
+    lowest, highest = dict[str, float](), dict[str, float]()
     for part in parts:
         node = part.unnest()
-        if not isinstance(node, (*_ORDERINGS, exp.EQ, exp.Is)) or not isinstance(node.this, exp.Column):
-            continue
-        name = node.this.name.casefold()
-        upward = isinstance(node, exp.GT | exp.GTE)
-        if isinstance(node, _ORDERINGS):
-            if name in lower and lower[name] is not upward and _meet(parts, name):
-                return True
-            lower.setdefault(name, upward)
-    return False
+        if isinstance(node, _ORDERINGS) and isinstance(node.this, exp.Column):
+            name = node.this.name.casefold()
+            if isinstance(node, exp.GT | exp.GTE):
+                lowest[name] = min(lowest.get(name, math.inf), _bound(node, -math.inf))
+            else:
+                highest[name] = max(highest.get(name, -math.inf), _bound(node, math.inf))
+    return any(lowest[name] <= highest[name] for name in lowest.keys() & highest.keys())
 
 
-def _meet(parts: list[exp.Expr], name: str) -> bool:
-    """Whether the lower bound of one range is not above the upper bound of another; true when it cannot be told."""
-    least: list[float] = []
-    most: list[float] = []
-    for part in parts:
-        node = part.unnest()
-        if isinstance(node, _ORDERINGS) and isinstance(node.this, exp.Column) and node.this.name.casefold() == name:
-            try:
-                value = float(node.expression.name)
-            except ValueError:
-                return True
-            (least if isinstance(node, exp.GT | exp.GTE) else most).append(value)
-    return min(least) <= max(most)
+def _bound(node: exp.Expr, unknown: float) -> float:
+    """The number that a column is compared with; unknown: what it may be when that cannot be told."""
+    try:
+        value = float(node.expression.name)
+    except ValueError:
+        return unknown
+    return unknown if math.isnan(value) else value
 
 
 def _negated(inner: exp.Expr, sources: Sources) -> Strength:
@@ -213,7 +206,7 @@ def _of_in(node: exp.Expr, sources: Sources) -> Strength:
         return _of_query(listed[0], sources)
     if not mine:
         return Strength.RANGE if any(columns_of(one, sources) for one in listed) else Strength.WEAK
-    if any(overlap(node.this, one, sources) for one in listed):
+    if any(shared(mine, columns_of(one, sources), sources) for one in listed):
         return Strength.WEAK
     return of_value(node.this, sources)
 
