@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from clyra_proxy.activation.wire.judging import Report, rejects
 from clyra_proxy.activation.wire.state import ActivationState
 from clyra_proxy.exchange import Exchange
 
@@ -16,17 +17,33 @@ log = logging.getLogger("clyra.activation")
 FAILED = "failed"
 
 
-def quarantine(exchange: Exchange, state: ActivationState, bad: frozenset[int]) -> str:
-    """Keep the rejected rows; the id of the entry, "" when policy keeps none, `failed` when it could not be kept."""
+def quarantine(exchange: Exchange, state: ActivationState, bad: frozenset[int], *, alone: bool = True) -> str:
+    """Keep the rejected rows; the id of the entry, "" when policy keeps none, `failed` when it could not be kept.
+
+    alone: whether they may be sent without the rows that they came with.
+    """
     store = state.compiled.quarantine
     if store is None or state.batch is None or state.inspection is None:
         return ""
     try:
         rejections = [one for one in state.rejections if one.index in bad]
-        return store.keep(state.inspection, state.profile, rejections, exchange, _body_of(state, bad))
+        return store.keep(
+            state.inspection, state.profile, rejections, exchange, _body_of(state, bad) if alone else None
+        )
     except Exception as error:  # noqa: BLE001 - see the module
         log.error("Rejected rows could not be kept: %s.", type(error).__name__)  # noqa: TRY400 - no content in a trace
         return FAILED
+
+
+def keep_refused(exchange: Exchange, state: ActivationState, report: Report) -> None:
+    """Keep the rows for which alone a whole request is refused, as where the destination takes all rows or none.
+
+    They are not sent again without the rows that they came with.
+    """
+    blocking = [signal for _, signal in report.signals if rejects(signal, exchange)]
+    bad = frozenset(one.index for one in state.rejections)
+    if bad and all(signal.rows for signal in blocking):
+        state.quarantined = quarantine(exchange, state, bad, alone=False)
 
 
 def _body_of(state: ActivationState, bad: frozenset[int]) -> bytes | None:

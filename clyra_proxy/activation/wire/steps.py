@@ -20,7 +20,7 @@ from clyra_proxy.activation.wire.ending import SMALL, answer_of, reconcile
 from clyra_proxy.activation.wire.evidence import note_batch
 from clyra_proxy.activation.wire.falling import with_fallen
 from clyra_proxy.activation.wire.judging import Report, look, rejections_of
-from clyra_proxy.activation.wire.keeping import quarantine
+from clyra_proxy.activation.wire.keeping import keep_refused, quarantine
 from clyra_proxy.activation.wire.refusing import own, refusal
 from clyra_proxy.activation.wire.state import ActivationState
 from clyra_proxy.activation.wire.statements import note_query, note_statements, tag
@@ -126,6 +126,7 @@ def _conclude(exchange: Exchange, state: ActivationState, report: Report) -> lis
     if any(finding.enforced and finding.action is Action.BLOCK for finding in findings):
         state.forwarded = frozenset()
         exchange.answer = refusal(exchange, state, report)
+        keep_refused(exchange, state, report)
         return findings
     findings += _take_out(exchange, state, report)
     if exchange.answer is None:

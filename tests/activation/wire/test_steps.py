@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from clyra_proxy.activation.compiled import CompiledActivation
 from clyra_proxy.activation.inspection import RowInspection, RowSignal, TakesLongerError
 from clyra_proxy.activation.model import Answer
 from clyra_proxy.activation.profiles import compile_catalogue
+from clyra_proxy.activation.quarantine.store import Quarantine
 from clyra_proxy.activation.wire.check import ActivationCheck
 from clyra_proxy.activation.wire.ending import settle
 from clyra_proxy.activation.wire.settling import Settling
@@ -101,6 +103,7 @@ def judged(
     *,
     mode: Mode = Mode.ENFORCE,
     state: StateStore | None = None,
+    kept: Quarantine | None = None,
 ) -> tuple[Exchange, ActivationState, bytes]:
     """An exchange whose request was collected through its gate and judged; what left the gate before that."""
     made = exchange(host="api.hubapi.com", path=PATH)
@@ -108,7 +111,7 @@ def judged(
     made.verdict = made.response = None
     made.request = RequestHead(((b"content-type", b"application/json"),), "POST", PATH, "HTTP/1.1")
     compiled = CompiledActivation(
-        settings or Activation(), compile_catalogue(), (inspector or Refuses(),), state=state or MemoryState()
+        settings or Activation(), compile_catalogue(), (inspector or Refuses(),), kept, state=state or MemoryState()
     )
     gate = made.request_gate = open_gate(made, Phase.REQUEST_BODY, (ActivationCheck(lambda: compiled),))
     early = b"".join(gate.feed(body))
@@ -185,6 +188,33 @@ def test_a_refused_batch_is_told_in_the_destinations_shape(room: ScanningRoom) -
     assert denial.status == 400
     assert [one["context"]["id"] for one in json.loads(denial.body)["errors"]] == [["u1@x.test"]]
     assert [one.index for one in state.rejections] == [1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "bad", "whole", "kept", "alone"),
+    [
+        (OnBadRows.REJECT_ROW, (False, True), None, [1], True),
+        (OnBadRows.REJECT_ROW, (True, True), None, [0, 1], True),
+        (OnBadRows.REJECT_BATCH, (False, True), None, [1], False),
+        (OnBadRows.REJECT_BATCH, (False, True), RowSignal("rows.limit"), [], False),
+        (OnBadRows.MARK, (False, True), None, [], False),
+    ],
+)
+def test_rejected_rows_are_kept_also_of_a_batch_that_is_refused_whole(
+    policy: OnBadRows,
+    bad: tuple[bool, ...],
+    whole: RowSignal | None,
+    kept: list[int],
+    *,
+    alone: bool,
+    tmp_path: Path,
+    room: ScanningRoom,
+) -> None:
+    store = Quarantine(tmp_path)
+    judged(batch(*bad), room, Refuses(whole), Activation(on_bad_rows=policy), kept=store)
+    entries = [store.open(label.id) for label in store.labels() if not isinstance(label, tuple)]
+    assert [row.index for _, content in entries for row in content.rows] == kept
+    assert [content.request is not None for _, content in entries] == [alone] * bool(kept)
 
 
 def test_a_whole_request_is_refused_in_plain_words(room: ScanningRoom) -> None:
