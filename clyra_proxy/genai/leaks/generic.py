@@ -45,8 +45,8 @@ _CALL = r"(?:[A-Za-z0-9_\-]{0,40}\\?[\"']\)?\s{0,3},|[A-Za-z0-9_]{0,40}\()\s{0,3
 _SAID = (
     r"(?:'?s)?(?:\s+(?:for|of|to|on|at|in|i use|you need|we use|de|para|pour|f\xfcr|per)\s+"
     r"[\w@.' /-]{1,60}?)?[ \t]{0,3}"
-    r"(?:\s(?:is|was|are|will be|should be|became|changed to|set to|"
-    r"reset to|es|est|ist|\xe9|\xe8|er|on|was set to|would be|to|as)[\s:]|'s[ \t]|[ \t]-[ \t])"
+    r"(?:\s(?:is|was|are|will be|should be|became|changed to|set to|reset to|"
+    r"es|est|ist|lautet|hei\xdft|ser\xe1|sar\xe0|\xe9|\xe8|er|on|was set to|would be|to|as)[\s:]|'s[ \t]|[ \t]-[ \t])"
     r"[ \t]{0,2}(?:now |still |currently |actually |just |simply |literally )?[: \t]{0,3}"
 )
 _QUOTED = r"(?:(?:[rbuf]{1,2})?\\?\"([^\"\n\\]{4,1000})|(?:[rbuf]{1,2})?\\?'([^'\n\\]{4,1000})|`([^`\n]{4,1000})`"
@@ -58,7 +58,7 @@ _NOT_NAMES = Pattern(
     r"object|json|"
     r"row|group|index|lookup|hash|sample|unique|composite|natural|surrogate|foreign|translation|i18n|message|hot|"
     r"arrow|return|enter|shift|ctrl|control|csrf|xsrf|crumb|stop|special|added|first|last|by|per|trace|span|"
-    r"correlation|"
+    r"correlation|websocket|public[_-]?key|"
     r"request|etag|resume|upload|nonce|challenge|anti|no|is|has|get|show|hide|toggle|forgot|reset|confirm|change|"
     r"validate|check|verify|parse|count|time)[_.\- ]?\z",
     fold=True,
