@@ -22,6 +22,7 @@ from clyra_proxy.activation.profiles.graphql_rows import graphql_rows
 from clyra_proxy.activation.profiles.json_body import MISSING, Tokens, dump, look, tokens_of
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.replacing import put
+from clyra_proxy.activation.profiles.search_bulk import bulk_rows
 from clyra_proxy.exchange import RequestHead
 from clyra_proxy.policy.deleting import names_deleting
 from clyra_proxy.schemalock.media import Kind, parse_media
@@ -95,6 +96,8 @@ class GenericEndpoint(DeclaredEndpoint):
             self.writes = bool(rows)
             return replace(batch, rows=rows)
         elements = self.sent.elements
+        if self.media is Media.NDJSON and (bulk := bulk_rows(elements)) is not None:
+            return replace(batch, rows=bulk, all_or_none=True)
         if self.call.method == "POST" and detection.say_nothing(elements):
             return batch
         return replace(batch, rows=tuple(self._hinted(row, elements[row.index]) for row in batch.rows))

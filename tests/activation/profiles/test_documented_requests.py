@@ -377,3 +377,30 @@ def test_requests_to_any_api(line: str, content_type: str, body: bytes, rows: li
     assert [(row.operation.value, row.key) for row in batch.rows] == rows
     if "patch+json" in content_type:
         assert dict(batch.rows[0].values) == {"phone": None, "a.ssn": 1}
+
+
+BULK_LINES = (
+    b'{"index":{"_index":"a","_id":"1"}}\n{"ssn":1}\n{"delete":{"_index":"a","_id":"2"}}\n'
+    b'{"update":{"_id":"3"}}\n{"doc":{"b":1}}\n{"create":{}}\n{"c":1}\n'
+)
+
+
+def test_lines_of_the_bulk_protocol_belong_together() -> None:
+    line = "POST https://search.example.test/_bulk"
+    head = head_of(line, "application/x-ndjson")
+    batch = endpoint_of(line, head, "generic-ndjson", CATALOGUE).read(head, BULK_LINES)
+    assert batch.all_or_none
+    assert [(row.operation.value, row.key, dict(row.values)) for row in batch.rows] == [
+        ("upsert", "1", {"ssn": 1}),
+        ("delete", "2", {}),
+        ("update", "3", {"b": 1}),
+        ("insert", "", {"c": 1}),
+    ]
+
+
+@pytest.mark.parametrize("body", [b'{"index":{}}\n', b'{"index":{}}\n{"a":1}\n{"b":1}\n', b'{"index":{}}\n[1]\n'])
+def test_lines_that_do_not_fit_the_bulk_protocol_are_not_guessed_at(body: bytes) -> None:
+    line = "POST https://search.example.test/_bulk"
+    head = head_of(line, "application/x-ndjson")
+    with pytest.raises(UnreadableError, match="wrong_type"):
+        endpoint_of(line, head, "generic-ndjson", CATALOGUE).read(head, body)
