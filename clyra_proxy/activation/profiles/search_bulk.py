@@ -20,8 +20,24 @@ _ACTIONS = {
     "delete": Operation.DELETE,
 }
 _ABOUT = frozenset(
-    "_index _id _type _source routing _routing pipeline version version_type retry_on_conflict require_alias "
-    "require_data_stream if_seq_no if_primary_term dynamic_templates list_executed_pipelines".split()
+    [
+        "_index",
+        "_id",
+        "_type",
+        "_source",
+        "routing",
+        "_routing",
+        "pipeline",
+        "version",
+        "version_type",
+        "retry_on_conflict",
+        "require_alias",
+        "require_data_stream",
+        "if_seq_no",
+        "if_primary_term",
+        "dynamic_templates",
+        "list_executed_pipelines",
+    ]
 )
 """What an action may say of its document."""
 
