@@ -19,26 +19,10 @@ _ACTIONS = {
     "update": Operation.UPDATE,
     "delete": Operation.DELETE,
 }
-_ABOUT = frozenset(
-    [
-        "_index",
-        "_id",
-        "_type",
-        "_source",
-        "routing",
-        "_routing",
-        "pipeline",
-        "version",
-        "version_type",
-        "retry_on_conflict",
-        "require_alias",
-        "require_data_stream",
-        "if_seq_no",
-        "if_primary_term",
-        "dynamic_templates",
-        "list_executed_pipelines",
-    ]
-)
+_PLACE = {"_index", "_id", "_type", "_source", "routing", "_routing", "pipeline", "dynamic_templates"}
+_CONDITIONS = {"version", "version_type", "retry_on_conflict", "if_seq_no", "if_primary_term"}
+_DEMANDS = {"require_alias", "require_data_stream", "list_executed_pipelines"}
+_ABOUT = frozenset(_PLACE | _CONDITIONS | _DEMANDS)
 """What an action may say of its document."""
 
 
