@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from clyra_proxy.cli.explain import find_event
-from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
+from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption, ReloadOption
 from clyra_proxy.cli.output import print_json
 from clyra_proxy.cli.running import policy_in_use
 from clyra_proxy.engine.control import ask_supervisor
@@ -67,9 +67,7 @@ def allow(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="Show all exceptions.")] = False,
     remove: Annotated[str | None, typer.Option("--remove", metavar="ID", help="Take an exception out.")] = None,
-    reload: Annotated[
-        bool, typer.Option("--reload/--no-reload", help="Let a running proxy take the change at once.")
-    ] = True,
+    reload: ReloadOption = True,
     policy: PolicyOption = None,
     log: LogOption = None,
     home: HomeOption = None,

@@ -27,6 +27,10 @@ PolicyOption = Annotated[
     ),
 ]
 
+ReloadOption = Annotated[
+    bool, typer.Option("--reload/--no-reload", help="Let a running proxy take the change at once.")
+]
+
 LogOption = Annotated[Path | None, typer.Option("--log", help="Another verdict log.", dir_okay=False)]
 
 ProxyOption = Annotated[

@@ -13,7 +13,7 @@ import typer
 
 from clyra_proxy.atomic_file import write_atomically
 from clyra_proxy.cli.allow import current_user
-from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption
+from clyra_proxy.cli.options import HomeOption, JsonOption, LogOption, PolicyOption, ReloadOption
 from clyra_proxy.cli.output import painted, print_json, wants_colour
 from clyra_proxy.cli.running import policy_in_use
 from clyra_proxy.cli.shadow_log import evidence_line, gather
@@ -63,9 +63,7 @@ def promote(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the figures, change nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Promote whatever the gate says; needs --reason.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept with the promotion.")] = "",
-    reload: Annotated[
-        bool, typer.Option("--reload/--no-reload", help="Let a running proxy take the change at once.")
-    ] = True,
+    reload: ReloadOption = True,
     policy: PolicyOption = None,
     log: LogOption = None,
     home: HomeOption = None,

@@ -11,10 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from clyra_proxy.egress.hosts import InvalidHostError, normalise_pattern
 from clyra_proxy.policy.paths import pattern_source
 from clyra_proxy.policy.route import Atomic, EvidenceClass, Tls
-from clyra_proxy.policy.section import FilePath, Name, RuleModes, Section
+from clyra_proxy.policy.section import FilePath, HostPattern, Name, RuleModes, Section
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Method = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Z-]+$")]
@@ -119,7 +118,7 @@ class MatchRule(RouteSettings):
 class DestinationSettings(RouteSettings):
     """One entry of the allow-list, keyed by its name."""
 
-    hosts: list[str] = Field(
+    hosts: list[HostPattern] = Field(
         min_length=1,
         description="Host names or IP literals; `*.example.com` covers every name below example.com, `*` every host.",
     )
@@ -137,16 +136,6 @@ class DestinationSettings(RouteSettings):
         False, description="Treat a request that none of the rules matches as an unknown destination."
     )
     rules: list[MatchRule] = Field(default_factory=list, description="Narrower settings; the first that matches wins.")
-
-    @field_validator("hosts")
-    @classmethod
-    def _readable_hosts(cls, hosts: list[str]) -> list[str]:
-        for host in hosts:
-            try:
-                normalise_pattern(host)
-            except InvalidHostError as error:
-                raise ValueError(str(error)) from error
-        return hosts
 
     @model_validator(mode="after")
     def _sensible(self) -> DestinationSettings:

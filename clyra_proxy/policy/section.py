@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from clyra_proxy.egress.hosts import normalise_pattern
 from clyra_proxy.verdict.model import Mode
 from clyra_proxy.verdict.rules import RULES, is_configurable
 
@@ -39,6 +40,15 @@ type RuleModes = dict[Annotated[str, AfterValidator(_configurable)], Mode]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """A name a verdict may carry: 1 to 64 letters, digits, `_`, `.` or `-`, starting with a letter or digit."""
+
+
+def _host_pattern(text: str) -> str:
+    normalise_pattern(text)  # raises a ValueError that says what is wrong
+    return text
+
+
+HostPattern = Annotated[str, AfterValidator(_host_pattern)]
+"""A host as `clyra_proxy.egress.hosts` reads it: a name, an IP literal, `*.name`, or `*`."""
 
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 """Path of a file, relative to the folder of the policy file unless absolute."""

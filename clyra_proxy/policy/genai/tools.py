@@ -5,11 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from clyra_proxy.egress.hosts import InvalidHostError, normalise_pattern
 from clyra_proxy.policy.genai.selecting import Expression, NamePattern, Selection
-from clyra_proxy.policy.section import Name, Section
+from clyra_proxy.policy.section import HostPattern, Name, Section
 
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}(:[a-z][a-z0-9_-]{0,31})?$")]
 type Scalar = str | int | float | bool | None
@@ -89,7 +88,7 @@ class ArgumentCondition(Section):
     )
     min: float | None = Field(None, description="Smallest number.")
     max: float | None = Field(None, description="Largest number.")
-    hosts: list[NamePattern] = Field(
+    hosts: list[HostPattern] = Field(
         default_factory=list,
         description="The text is a URL, a mail address or a host, and its host is one of these; `*.example.com` covers "
         "every name below example.com. Text that parsers read differently is refused.",
@@ -99,16 +98,6 @@ class ArgumentCondition(Section):
         description="The text is a file path or `file:` URL in one of these folders; traversal (`..`, encoded or not) "
         "is refused.",
     )
-
-    @field_validator("hosts")
-    @classmethod
-    def _readable_hosts(cls, hosts: list[str]) -> list[str]:
-        for host in hosts:
-            try:
-                normalise_pattern(host)
-            except InvalidHostError as error:
-                raise ValueError(str(error)) from error
-        return hosts
 
     @model_validator(mode="after")
     def _says_something(self) -> ArgumentCondition:
