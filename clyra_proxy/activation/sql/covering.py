@@ -90,7 +90,8 @@ def _is_itself(join: exp.Join, sources: Sources) -> bool:
 
 def _is_outer(join: exp.Join) -> bool:
     """Whether a join keeps every row of what stands left of it."""
-    return join.side.upper() in ("LEFT", "FULL") or join.kind.upper() == "CROSS"
+    related = join.args.get("on") or join.args.get("using") or join.method
+    return join.side.upper() in ("LEFT", "FULL") or join.kind.upper() == "CROSS" or not related
 
 
 def _is_target(

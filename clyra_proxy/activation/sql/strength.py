@@ -199,8 +199,10 @@ def _of_in(node: exp.Expr, sources: Sources) -> Strength:
     mine = columns_of(node.this, sources)
     if query is not None:
         return _of_query(query, sources) if mine else Strength.WEAK
-    if node.args.get("unnest") is not None or node.args.get("field") is not None:
-        return Strength.JOINED if mine else Strength.WEAK
+    array = node.args.get("unnest") or node.args.get("field")
+    if array is not None:
+        whole = any(gives_all_of(one, sources, strength_of, Strength.WEAK) for one in array.find_all(exp.Select))
+        return Strength.JOINED if mine and not whole else Strength.WEAK
     listed = node.expressions
     if len(listed) == 1 and isinstance(listed[0], exp.Subquery | exp.Select):
         return _of_query(listed[0], sources)
