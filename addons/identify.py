@@ -2,7 +2,7 @@
 
 Identity belongs to the client connection: it is established from the CONNECT request or the first request, from the
 certificate of the TLS connection to the proxy, or from the process behind a loopback port, and is remembered as long
-as nothing about it changes. Proxy credentials end here (RFC 9110 section 11.7.1: they are for this hop); the trace
+as nothing about it changes. Proxy credentials end here (RFC 9110 section 11.7.2: they are for this hop); the trace
 goes on with our span as the parent (W3C Trace Context).
 """
 

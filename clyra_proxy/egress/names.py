@@ -2,7 +2,7 @@
 
 Guarantee: when `disagreement` is empty, the tunnel target or original address, the TLS server name and every
 Host/:authority field name the same host and port. The engine verifies the upstream's certificate against that name,
-so the certificate agrees too; domain fronting (RFC 9110 section 4.3.3) ends here.
+so the certificate agrees too; domain fronting (a misdirected request, RFC 9110 section 7.4) ends here.
 """
 
 from __future__ import annotations
