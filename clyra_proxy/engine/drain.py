@@ -4,8 +4,8 @@ Clients are told in their protocol's own way: HTTP/2 by GOAWAY once its last req
 `Connection: close` on the next response, WebSocket (and HTTP/2 that is still busy) shortly before the bound by a
 close frame 1001 (GOAWAY), so that a session may use all the time there is.
 A connection on which nothing has moved for a moment is closed. RFC 9112 lets either side close an idle connection at
-any time (section 9.5) and makes clients ready for it (section 9.3.1); waiting for a silent moment makes it rare that a request is on
-its way just then. What is still running at the bound is cut.
+any time (section 9.5) and makes clients ready for it (section 9.3.1); waiting for a silent moment makes it rare that a
+request is on its way just then. What is still running at the bound is cut.
 """
 
 from __future__ import annotations
