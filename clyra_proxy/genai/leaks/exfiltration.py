@@ -21,7 +21,14 @@ from clyra_proxy.genai.model import Direction, Provenance, Segment
 from clyra_proxy.policy.genai.leaks import Exfiltration
 
 _OPAQUE = Pattern(r"[A-Za-z0-9+/_=-]{64,}")
-_HOST = Pattern(r"(?:[A-Za-z0-9_-]{1,63}\.){2,12}[A-Za-z]{2,24}(?:[/?#][^\s\"'<>]*)?")
+_HOST = Pattern(
+    r"(?:(?:[A-Za-z0-9_-]{1,63}\.){1,12}[A-Za-z]{2,24}|(?:[0-9]{1,3}\.){3}[0-9]{1,3})(?::[0-9]{1,5})?"
+    r"(?:[/?#][^\s\"'<>]*)?"
+)
+_UNLISTED = frozenset({
+    "example", "test", "invalid", "onion", "alt", "internal", "local", "lan", "corp", "home", "intranet", "private",
+})  # fmt: skip
+"""Endings of names that no registry lists and networks use all the same (RFC 2606, 6761, 6762, 7686, 9476)."""
 _PIECE = Pattern(r"[A-Za-z0-9_%+~-]{8,80}")
 _MOST_VALUES = 64  # values counted of one exchange
 _PER_LABEL, _PER_PIECE = 10, 1
@@ -107,11 +114,12 @@ def _values(segments: list[Segment]) -> Iterator[tuple[str, str, int]]:
             continue
         data = as_bytes(segment.text)
         for start, end in _HOST.spans(data):
-            host, _, rest = segment.text[start:end].replace("?", "/").replace("#", "/").partition("/")
-            domain = _registrable(host.lower())
+            place, _, rest = segment.text[start:end].replace("?", "/").replace("#", "/").partition("/")
+            host = place.partition(":")[0].lower()
+            domain = _registrable(host)
             if not domain:
                 continue
-            for label in host.lower().removesuffix(domain).split("."):
+            for label in host.removesuffix(domain).split("."):
                 if 8 <= len(label) <= 63 and looks_random(label, 2.5):
                     yield domain, label, _PER_LABEL
             for first, last in _PIECE.spans(as_bytes(rest)):
@@ -121,8 +129,11 @@ def _values(segments: list[Segment]) -> Iterator[tuple[str, str, int]]:
 
 @lru_cache(maxsize=4096)
 def _registrable(host: str) -> str:
-    """The part of a host name that somebody registered, "" when there is none."""
-    return _suffixes().privatesuffix(host, accept_unknown=False) or ""
+    """The part of a host name that somebody registered, an address in digits as it is; "" when there is none."""
+    ending = host.rpartition(".")[2]
+    if ending.isdigit():
+        return host
+    return _suffixes().privatesuffix(host, accept_unknown=ending in _UNLISTED) or ""
 
 
 @lru_cache(maxsize=1)

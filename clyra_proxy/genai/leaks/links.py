@@ -158,7 +158,8 @@ def _trimmed(address: str) -> str:
 
 
 def _taken_apart(address: str) -> tuple[str, list[str]]:
-    """Host name, and the pieces that can carry something: labels before the last two, path, query values, fragment."""
+    """Host name, and the pieces that can carry something: labels before the last two, path, query values, fragment,
+    what stands before an `@`; and the values of the query as one, for words that were handed out to parameters."""
     try:
         url = urllib.parse.urlsplit(address)
         host = (url.hostname or "").lower()
@@ -167,7 +168,10 @@ def _taken_apart(address: str) -> tuple[str, list[str]]:
     labels = host.split(".")[:-2]
     joined = "".join(labels)
     pieces = [part for part in re.split(r"[/;&=,?#]", f"{url.path}?{url.query}#{url.fragment}") if len(part) >= 8]
-    return host, [*pieces[:64], *([joined, joined.upper()] if len(joined) >= 20 else []), url.query[:2000]]
+    handed_out = " ".join(part.partition("=")[2] for part in url.query[:2000].split("&"))
+    named = url.netloc.rpartition("@")[0]
+    whole = [part for part in (url.query[:2000], handed_out, named[:2000]) if part]
+    return host, [*pieces[:64], *([joined, joined.upper()] if len(joined) >= 20 else []), *whole]
 
 
 def _views(part: str) -> Iterator[str]:

