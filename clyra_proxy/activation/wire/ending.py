@@ -12,6 +12,9 @@ from clyra_proxy.activation.wire.state import KEY, ActivationState
 from clyra_proxy.exchange import Exchange
 from clyra_proxy.genai.wire.scanning import ScanningRoom
 
+_NOTHING_DONE = frozenset({401, 403, 404, 405, 413, 415, 429})
+"""Statuses by which a destination says that it did not even try: their rows count for nothing, however often they are
+sent again. What any other failure wrote cannot be known."""
 SMALL = 64 * 1024
 """Bytes of a body that are looked at on the event loop: some hundred rows, a millisecond or two."""
 
@@ -23,7 +26,8 @@ def settle(exchange: Exchange, state: ActivationState, room: ScanningRoom, settl
     if inspection is None or compiled.state is None:
         return
     denial, response = exchange.denial, exchange.response
-    forwarded = state.forwarded if denial is None or response is not None else frozenset[int]()
+    taken = response is not None and response.status not in _NOTHING_DONE
+    forwarded = state.forwarded if taken or (denial is None and response is None) else frozenset[int]()
     if denial is not None:
         status, body = denial.status, denial.body
     elif response is not None:

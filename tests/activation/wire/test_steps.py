@@ -296,6 +296,21 @@ def test_the_end_says_what_was_forwarded_and_answered(room: ScanningRoom) -> Non
 
 
 @pytest.mark.parametrize(
+    ("status", "counted"), [(200, {0, 1}), (400, {0, 1}), (401, set()), (409, {0, 1}), (429, set()), (503, {0, 1})]
+)
+def test_what_the_destination_did_not_even_try_counts_for_nothing(
+    status: int, counted: set[int], room: ScanningRoom
+) -> None:
+    inspector = Refuses()
+    made, state, _ = judged(batch(False, False), room, inspector)
+    answered(made, state, room, status, {"status": "error"})
+    ended(room, (made, state))
+    room.close()
+    assert inspector.settled is not None
+    assert inspector.settled[0] == counted
+
+
+@pytest.mark.parametrize(
     ("rows", "longer", "state", "asked"),
     [
         (3, False, MemoryState(), ["loop"]),
