@@ -17,11 +17,10 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
-from recorder import NAMESPACE, dsse, public_key, strict_json
+from recorder import NAMESPACE, dsse, public_key, statement, strict_json
 
 PREDICATE_TYPE: Final = f"{NAMESPACE}/def/key-rotation/v0"
-PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE: Final = statement.PAYLOAD_TYPE
 MEMBER: Final = "keys/rotations.dsse.jsonl"
 MAX_MEMBER_BYTES: Final = 64 << 20
 MAX_DELEGATION: Final = 2**32
@@ -55,7 +54,7 @@ _SCHEMA = jsonschema_rs.Draft202012Validator(
         "additionalProperties": False,
         "required": ["_type", "subject", "predicateType", "predicate"],
         "properties": {
-            "_type": {"const": STATEMENT_TYPE},
+            "_type": {"const": statement.STATEMENT_TYPE},
             "subject": {
                 "type": "array",
                 "minItems": 1,
@@ -145,7 +144,7 @@ def make_payload(change: Change) -> bytes:
     if change.compromised_from_size is not None:
         predicate["compromised_from_size"] = change.compromised_from_size
     document = {
-        "_type": STATEMENT_TYPE,
+        "_type": statement.STATEMENT_TYPE,
         "subject": [{"name": "key", "digest": {"sha256": change.key_id}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": predicate,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from recorder import dsse, rotation
+from recorder import dsse, rotation, statement
 from recorder.keys import SigningKey
 from vectors.generator.bundle import compact
 from vectors.generator.log import Log
@@ -56,7 +56,7 @@ class Changes:
             **predicate,
         }
         document = {
-            "_type": rotation.STATEMENT_TYPE,
+            "_type": statement.STATEMENT_TYPE,
             "subject": [{"name": "key", "digest": {"sha256": new.key_id}}],
             "predicateType": rotation.PREDICATE_TYPE,
             "predicate": dict(told),
