@@ -33,8 +33,10 @@ from clyra_proxy.verdict.model import Action
 _MAKES_LINKS = frozenset({Provenance.ASSISTANT, Provenance.ARGUMENTS, Provenance.UNKNOWN})
 _REFUSED_ACROSS = frozenset({Family.SECRET, Family.CANARY})
 _PLAIN = PlainRedaction()
-_CREDENTIAL = re.compile(r"/(?:tools/\d+/(?:authorization|headers/[^/]+)|mcp_servers/\d+/authorization_token)\Z")
-"""Members for credentials: OpenAI's tools of type `mcp`, Anthropic's MCP connector."""
+_CREDENTIAL = re.compile(
+    r"/(?:tools/\d+/(?:authorization|server_url|headers/[^/]+)|mcp_servers/\d+/(?:authorization_token|url))\Z"
+)
+"""Members for credentials, and for addresses that hold one: OpenAI's tools of type `mcp`, Anthropic's MCP connector."""
 
 
 class LeakInspector:

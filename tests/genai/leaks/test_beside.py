@@ -94,7 +94,9 @@ SLOTS = [
     ("openai-responses", {"input": "x", "tools": [{"type": "mcp", "server_label": "s", "authorization": "{key}"}]}),
     ("openai-responses", {"input": "x", "tools": [
         {"type": "mcp", "server_label": "s", "headers": {"Authorization": "Bearer {key}"}}]}),
+    ("openai-responses", {"input": "x", "tools": [{"type": "mcp", "server_url": "https://s.site/mcp?api_key={key}"}]}),
     ("anthropic-messages", {**CHAT, "mcp_servers": [{"type": "url", "name": "s", "authorization_token": "{key}"}]}),
+    ("anthropic-messages", {**CHAT, "mcp_servers": [{"type": "url", "url": "https://s.site/mcp?api_key={key}"}]}),
 ]  # fmt: skip
 
 
