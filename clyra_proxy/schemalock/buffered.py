@@ -121,7 +121,7 @@ def judge_document(
     if schema.exact and not exact and has_long_integer(text):
         value = parse_exactly(text)
     if not schema.whole.is_valid(value):
-        found = first_objection(schema.whole, value)
+        found = first_objection(schema.whole, value, branching=schema.branching)
         detail: dict[str, str | int] = {"schema_pointer": found.schema_pointer, "keyword": found.keyword}
         if (row := row_of(found.path)) is not None:
             detail["row"] = row

@@ -16,7 +16,7 @@ import jsonschema_rs
 from clyra_proxy.errors import SchemaError
 from clyra_proxy.schemalock import regex
 from clyra_proxy.schemalock.plan import Plan, make_plan
-from clyra_proxy.schemalock.traits import BASE, is_exact, property_names
+from clyra_proxy.schemalock.traits import BASE, branches_back, is_exact, property_names
 from clyra_proxy.schemalock.vocabulary import Schema
 
 
@@ -28,6 +28,7 @@ class CompiledSchema:
     spells out (only those appear in findings). exact: integers beyond 64 bits change its verdicts, so texts that hold
     such are parsed exactly. plan: how to apply it piece by piece, or None; blocked: why not, then. each: judges
     a list of such documents at once; None where nobody asked, or where the schema's own names could lead elsewhere.
+    branching: see `traits.branches_back`.
     """
 
     source: str
@@ -38,6 +39,7 @@ class CompiledSchema:
     plan: Plan | None = None
     blocked: str = ""
     each: jsonschema_rs.Validator | None = None
+    branching: bool = False
 
 
 class Compiler:
@@ -97,7 +99,17 @@ def compile_schema(
     made, blocked = make_plan(document, compiler.derived) if plan else (None, "not asked for")
     documents = (document, *(resources or {}).values())
     every = compiler.derived({"items": {"$ref": BASE}}) if each and _names_no_place(document) else None
-    return CompiledSchema(source, document, whole, property_names(documents), is_exact(documents), made, blocked, every)
+    return CompiledSchema(
+        source,
+        document,
+        whole,
+        property_names(documents),
+        is_exact(documents),
+        made,
+        blocked,
+        every,
+        bool(resources) or branches_back(document),
+    )
 
 
 _NAMELESS = frozenset({"$schema", "$comment", "$defs", "$ref"})

@@ -3,8 +3,9 @@
 Guarantees, for a schema that passes: compiling and evaluating it opens no socket and no file (every reference is in
 the document or registered); every regular expression runs on the linear-time engine unless backtracking was asked
 for; nesting, size and counted repetition are bounded; no chain of references leads back to itself without going
-down into the instance. Everything else is refused with the place, the cause and the way out. References: JSON Schema
-Core 2020-12 sections 8.2 and 9.4.1; CWE-674, CWE-918, CWE-1333.
+down into the instance, nor multiplies to very many judgements of one value. Everything else is refused with the
+place, the cause and the way out. References: JSON Schema Core 2020-12 sections 8.2 and 9.4.1; CWE-674, CWE-918,
+CWE-1333.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from clyra_proxy.schemalock.vocabulary import DIALECT, Schema
 
 MAX_DEPTH = 100
 MAX_SUBSCHEMAS = 100_000
+MAX_UNFOLDED = 100_000
+"""Schemas that may judge one value, each counted as often as references and applicators lead to it."""
 
 _METASCHEMA_PREFIX = "https://json-schema.org/draft/2020-12/"
 
@@ -172,9 +175,10 @@ def _misspelt(pointer: str, node: dict[str, object]) -> Iterator[SchemaWarning]:
 
 
 def refuse_endless_references(inspection: Inspection) -> None:
-    """Refuse a chain of $ref and in-place applicators that comes back to where it started (Core section 9.4.1)."""
+    """Refuse a chain of $ref and in-place applicators that comes back to where it started (Core section 9.4.1), and
+    chains that multiply."""
     nodes = {pointer: node for pointer, node, _ in vocabulary.walk(inspection.root)}
-    settled: set[str] = set()
+    settled: dict[str, int] = {}  # how many schemas see the instance there
     for start in nodes:
         if start in settled:
             continue
@@ -183,8 +187,11 @@ def refuse_endless_references(inspection: Inspection) -> None:
             last = next(reversed(path))
             target = next(path[last], None)
             if target is None:
-                settled.add(last)
                 del path[last]
+                settled[last] = 1 + sum(settled[below] for below in _in_place(nodes.get(last, True), last))
+                if settled[last] > MAX_UNFOLDED:
+                    why = f"references and applicators unfold to more than {MAX_UNFOLDED} judgements of one value"
+                    raise inspection.refuse(last, why, "Refer to each alternative once.")
             elif target in path:
                 chain = " -> ".join(f"#{step}" for step in [*list(path)[list(path).index(target) :], target])
                 raise inspection.refuse(last, f"the references {chain} never end", "Break the circle.")
@@ -197,7 +204,7 @@ def _in_place(node: Schema, pointer: str) -> Iterator[str]:
     if not isinstance(node, dict):
         return
     reference = node.get("$ref")
-    if isinstance(reference, str) and (reference == "#" or reference.startswith("#/")):
+    if isinstance(reference, str) and (reference in ("", "#") or reference.startswith("#/")):
         yield unquote(reference[1:])
     for keyword, relative, _ in vocabulary.children(node):
         if keyword in vocabulary.IN_PLACE:

@@ -99,7 +99,7 @@ class RowSession(ABC):
         schema = self._schema
         if schema is None or self._silenced or schema.whole.is_valid(value):
             return
-        found = first_objection(schema.whole, value)
+        found = first_objection(schema.whole, value, branching=schema.branching)
         facts = {"schema_pointer": found.schema_pointer, "keyword": found.keyword}
         self._object(pointer((self.rows, *found.path), schema.names), facts)
 

@@ -58,6 +58,7 @@ class DocumentTaker:
         self._walk_into = walk_into
         self._schema = schema
         self._plan: Plan | None = schema.plan if schema is not None else None
+        self._branching = schema is not None and schema.branching
         self._limits = limits
         self._places: list[Place] = []
         self._admissions: dict[int, Admission] = {}
@@ -164,7 +165,7 @@ class DocumentTaker:
             return
         judge = schema.whole if self._plan is None or self._root_built else self._plan.residual
         if not judge.is_valid(self._root):
-            found = first_objection(judge, self._root)
+            found = first_objection(judge, self._root, branching=schema.branching)
             self._object(found.keyword, found.schema_pointer, found.path)
 
     def forget(self) -> None:
@@ -230,8 +231,9 @@ class DocumentTaker:
         if self._silenced:
             return
         if not cut.batch.is_valid(values):
-            found = first_objection(cut.batch, values, cut.pointer)
-            row = before + int(found.path[0])
+            at = next(at for at, value in enumerate(values) if not cut.batch.is_valid([value]))
+            found = first_objection(cut.batch, [values[at]], cut.pointer, branching=self._branching)
+            row = before + at
             self._object(found.keyword, found.schema_pointer, (*self._path(*below), row, *found.path[1:]), row)
         if cut.max_items is not None and before + len(values) > cut.max_items:
             self._object_count(cut, "maxItems", self._path(*below))
@@ -265,7 +267,7 @@ class DocumentTaker:
     def _judge_early(self, validator: jsonschema_rs.Validator | None, value: Any, below: tuple[str, ...]) -> None:
         if validator is None or self._silenced or validator.is_valid(value):
             return
-        found = first_objection(validator, value)
+        found = first_objection(validator, value, branching=self._branching)
         self._object(found.keyword, found.schema_pointer, (*self._path(*below), *found.path))
 
     def _object_count(self, cut: Cut, keyword: str, path: tuple[str | int, ...]) -> None:

@@ -13,6 +13,8 @@ BASE = "https://clyra.invalid/schema"
 """The URI under which a document is registered for everything derived from it (RFC 2606: it names no host)."""
 
 _SAFE = 1 << 53
+_MOST_UNFOLDED = 10_000
+_DEFINING = frozenset({"$defs", "definitions"})
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
@@ -25,7 +27,7 @@ def local_pointer(reference: str) -> str | None:
     """The JSON pointer of a reference into the document itself (plain, or absolute under `BASE`), or None."""
     if reference.startswith(BASE):
         reference = reference[len(BASE) :] or "#"
-    return unquote(reference[1:]) if reference == "#" or reference.startswith("#/") else None
+    return unquote(reference[1:]) if reference in ("", "#") or reference.startswith("#/") else None
 
 
 def local_target(document: Schema, reference: str) -> Schema | None:
@@ -71,6 +73,38 @@ def is_exact(documents: Iterable[Any]) -> bool:
             if any(_holds_big(node[keyword]) for keyword in ("const", "enum") if keyword in node):
                 return True
     return False
+
+
+def branches_back(document: Schema) -> bool:
+    """Whether alternatives (`anyOf`, `oneOf`) stand in a schema that holds itself, or one that unfolds enormously.
+
+    Judging such a schema is quick, as its validator remembers; explaining why it refuses something is not.
+    """
+    nodes = {pointer: node for pointer, node, _ in vocabulary.walk(document)}
+    if not any(isinstance(node, dict) and ("anyOf" in node or "oneOf" in node) for node in nodes.values()):
+        return False
+    sizes: dict[str, int] = {}
+    path: dict[str, list[str]] = {"": _below(nodes[""], "")}
+    while path:
+        last = next(reversed(path))
+        target = next((one for one in path[last] if one not in sizes), None)
+        if target is None:
+            sizes[last] = 1 + sum(sizes[one] for one in path.pop(last))
+        elif target in path or target not in nodes:
+            return True
+        else:
+            path[target] = _below(nodes[target], target)
+    return sizes[""] > _MOST_UNFOLDED
+
+
+def _below(node: Schema, pointer: str) -> list[str]:
+    """Pointers of the schemas that a schema may ask in turn; one that is nowhere for a reference not by pointer."""
+    found = [pointer + relative for keyword, relative, _ in vocabulary.children(node) if keyword not in _DEFINING]
+    for keyword in ("$ref", "$dynamicRef"):
+        if isinstance(node, dict) and isinstance(reference := node.get(keyword), str):
+            where = local_pointer(reference)
+            found.append("nowhere" if where is None else where)
+    return found
 
 
 def _is_big(value: Any) -> bool:

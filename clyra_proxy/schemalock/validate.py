@@ -15,6 +15,9 @@ import jsonschema_rs
 from clyra_proxy.json_pointer import escape, pointer_of
 from clyra_proxy.schemalock.traits import BASE
 
+_EXPLAINED = 3
+"""Levels of a value that are explained where alternatives of a schema come back to themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objection:
@@ -28,16 +31,33 @@ class Objection:
     keyword: str
 
 
-def first_objection(validator: jsonschema_rs.Validator, value: Any, place: str = "") -> Objection:
+def first_objection(
+    validator: jsonschema_rs.Validator, value: Any, place: str = "", *, branching: bool = False
+) -> Objection:
     """The first place where `value` is refused. place: pointer of the judging schema in its document.
 
+    branching: of the schema (`traits.branches_back`). The library explains a refused alternative by all that each
+    branch had to say, which doubles with every level of such a schema; a deep value is then refused as a whole.
     Raises ValueError when nothing is refused: the caller has just been told otherwise.
     """
+    if branching and _is_deeper(value, _EXPLAINED):
+        return Objection((), place or "/", "schema")
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:
         return Objection(tuple(error.instance_path), _schema_pointer(error, place), error.kind.name)
     raise ValueError("the validator contradicts itself")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand in one another on more than `levels` levels."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return False
+        level = [below for one in level for below in (one.values() if isinstance(one, dict) else one)]
+    return True
 
 
 def pointer(steps: tuple[str | int, ...], public: frozenset[str]) -> str:

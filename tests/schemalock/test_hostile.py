@@ -22,6 +22,12 @@ def nested(levels: int) -> dict[str, Any]:
     return schema
 
 
+def doubling(keyword: str) -> dict[str, Any]:
+    """Definitions of which each asks the next one twice about the same value."""
+    twice = {str(n): {keyword: [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(28)}
+    return {"$ref": "#/$defs/0", "$defs": {**twice, "28": {"type": "object"}}}
+
+
 REFUSED: dict[str, tuple[Any, str, str]] = {
     "remote ref": ({"properties": {"a": {"$ref": "http://10.0.0.1/x"}}}, "#/properties/a/$ref", "never fetched"),
     "file ref": ({"items": {"$ref": "file:///etc/hostname"}}, "#/items/$ref", "never fetched"),
@@ -36,6 +42,9 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
     "state explosion": ({"pattern": "(a{1,500}){1,20}b"}, "#/pattern", "10000 times"),
     "deep": (nested(101), "/a", "nested deeper"),
     "self reference": ({"$ref": "#"}, "#", "never end"),
+    "self reference by nothing": ({"anyOf": [{"$ref": ""}]}, "#/anyOf/0", "never end"),
+    "doubling alternatives": (doubling("anyOf"), "#/$defs/13", "unfold to more than 100000"),
+    "doubling conjunctions": (doubling("allOf"), "#/$defs/13", "unfold to more than 100000"),
     "circle through allOf": (
         {"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}},
         "#/$defs",

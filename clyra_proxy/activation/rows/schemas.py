@@ -41,7 +41,7 @@ class RowSchema:
         bad: dict[tuple[str, str], list[int]] = {}
         for at, values in enumerate(rows):
             if not schema.whole.is_valid(values):
-                found = first_objection(schema.whole, values)
+                found = first_objection(schema.whole, values, branching=schema.branching)
                 place = pointer(found.path, schema.names)
                 bad.setdefault((place, found.keyword), []).append(group.rows[at].index)
         for (place, keyword), which in bad.items():
