@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from clyra_proxy.json_pointer import unescape
 from clyra_proxy.schemalock import vocabulary
+from clyra_proxy.schemalock.hostile import MAX_UNFOLDED
 from clyra_proxy.schemalock.openapi_convert import Conversion, SchemaFault
 from clyra_proxy.schemalock.vocabulary import Schema, in_place_references
 
@@ -44,6 +45,7 @@ class SchemaSet:
     _uses: dict[str, set[str]] = field(default_factory=dict)
     _faults: dict[str, SchemaFault] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list)
+    _sizes: dict[str, int] = field(default_factory=dict)
 
     def schema_at(self, pointer: str) -> Schema:
         """The self-contained schema for the schema object at `pointer`. Raises SchemaFault for it or what it needs."""
@@ -113,6 +115,26 @@ class SchemaSet:
         for name in fresh:
             if self._endless(name):
                 self._faults[name] = SchemaFault(self._places[name], "its references never end", "Break the circle.")
+        for name in fresh:
+            if self._unfolded(name) > MAX_UNFOLDED:
+                why = f"its references unfold to more than {MAX_UNFOLDED} judgements of one value"
+                self._faults[name] = SchemaFault(self._places[name], why, "Refer to each alternative once.")
+
+    def _unfolded(self, name: str) -> int:
+        """How many definitions judge one value, each counted as often as references lead to it; circles are faults."""
+        waiting = [name]
+        while waiting:
+            used = [
+                unescape(target.removeprefix("#/$defs/"))
+                for target in in_place_references(self.definitions.get(waiting[-1], True))
+            ]
+            open_ones = [one for one in used if one not in self._sizes and one not in self._faults]
+            if open_ones:
+                waiting.append(open_ones[0])
+            else:
+                last = waiting.pop()
+                self._sizes[last] = 1 + sum(self._sizes.get(one, 1) for one in used)
+        return self._sizes[name]
 
     def _endless(self, name: str) -> bool:
         """True when references lead from a definition back to itself without going down into the instance."""

@@ -224,3 +224,18 @@ def test_refuses_what_is_not_openapi_3(tmp_path: Path, text: str) -> None:
 def test_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="cannot be read"):
         load_openapi(tmp_path / "none.yaml")
+
+
+def test_references_that_multiply_cost_their_operation_alone(tmp_path: Path) -> None:
+    twice = {f"D{n}": {"anyOf": [{"$ref": f"#/components/schemas/D{n + 1}"}] * 2} for n in range(28)}
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/D0"}}}}
+    fine = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/D20"}}}}
+    document = {
+        "openapi": "3.1.0",
+        "paths": {"/a": {"post": {"requestBody": body}, "put": {"requestBody": fine}}},
+        "components": {"schemas": {**twice, "D28": {"type": "object"}}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    found = load_openapi(tmp_path / "api.json")
+    assert [one.operation for one in found.quarantined] == ["POST /a"]
+    assert "unfold to more than 100000" in found.quarantined[0].why
