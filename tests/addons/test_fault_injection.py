@@ -231,7 +231,7 @@ async def test_in_shadow_a_fault_in_a_message_check_changes_nothing(tmp_path: Pa
 
 HEAD_CHECKS = {
     "egress": (addons.egress, "inspect_head"),
-    "dial": (addons.egress, "approve_dial"),
+    "dial": (addons.egress, "inspect_addresses"),
 }
 
 
