@@ -128,10 +128,9 @@ class SchemaSet:
                 unescape(target.removeprefix("#/$defs/"))
                 for target in in_place_references(self.definitions.get(waiting[-1], True))
             ]
-            open_ones = [one for one in used if one not in self._sizes and one not in self._faults]
-            if open_ones:
-                waiting.append(open_ones[0])
-            else:
+            fresh = [one for one in dict.fromkeys(used) if one not in self._sizes and one not in self._faults]
+            waiting.extend(fresh)
+            if not fresh:
                 last = waiting.pop()
                 self._sizes[last] = 1 + sum(self._sizes.get(one, 1) for one in used)
         return self._sizes[name]

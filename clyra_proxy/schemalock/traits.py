@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -13,7 +13,8 @@ BASE = "https://clyra.invalid/schema"
 """The URI under which a document is registered for everything derived from it (RFC 2606: it names no host)."""
 
 _SAFE = 1 << 53
-_MOST_UNFOLDED = 10_000
+_MOST_UNFOLDED = 100
+"""How often, on average, references may lead to one schema before it counts as unfolding enormously."""
 _DEFINING = frozenset({"$defs", "definitions"})
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
@@ -84,27 +85,29 @@ def branches_back(document: Schema) -> bool:
     if not any(isinstance(node, dict) and ("anyOf" in node or "oneOf" in node) for node in nodes.values()):
         return False
     sizes: dict[str, int] = {}
-    path: dict[str, list[str]] = {"": _below(nodes[""], "")}
+    path: dict[str, Iterator[str]] = {"": _below(nodes[""], "")}
     while path:
         last = next(reversed(path))
-        target = next((one for one in path[last] if one not in sizes), None)
+        target = next(path[last], None)
         if target is None:
-            sizes[last] = 1 + sum(sizes[one] for one in path.pop(last))
+            del path[last]
+            sizes[last] = 1 + sum(sizes[one] for one in _below(nodes[last], last))
         elif target in path or target not in nodes:
             return True
-        else:
+        elif target not in sizes:
             path[target] = _below(nodes[target], target)
-    return sizes[""] > _MOST_UNFOLDED
+    return sizes[""] > _MOST_UNFOLDED * len(nodes)
 
 
-def _below(node: Schema, pointer: str) -> list[str]:
+def _below(node: Schema, pointer: str) -> Iterator[str]:
     """Pointers of the schemas that a schema may ask in turn; one that is nowhere for a reference not by pointer."""
-    found = [pointer + relative for keyword, relative, _ in vocabulary.children(node) if keyword not in _DEFINING]
+    for keyword, relative, _ in vocabulary.children(node):
+        if keyword not in _DEFINING:
+            yield pointer + relative
     for keyword in ("$ref", "$dynamicRef"):
         if isinstance(node, dict) and isinstance(reference := node.get(keyword), str):
             where = local_pointer(reference)
-            found.append("nowhere" if where is None else where)
-    return found
+            yield "nowhere" if where is None else where
 
 
 def _is_big(value: Any) -> bool:
