@@ -55,3 +55,17 @@ def bounds_and_goals(levels: Mapping[int, Sequence[Scored]], placed: Sequence[Sc
     yield "on this corpus, which the authors "
     yield "of the rules could see; few false positives stand behind each figure, so mind the intervals."
     yield ""
+    yield from _tried()
+
+
+def _tried() -> Iterator[str]:
+    """What was tried on the same folds and did not ship."""
+    yield "The signs of a text that speaks to a machine, the sentences in leetspeak and the questions taken to pieces "
+    yield "(`direct-machine`, `obfuscated-leet`, `jailbreak-assembled`) were written from one half of the misses, by "
+    yield "a hash of the text; the other half, that their author had not read, gained four fifths as much. Tried "
+    yield "without a gain at equal rates of false positives: learning the weights of all rules together with the "
+    yield "classifier's score; a convolution over the vectors of words with the largest value kept, in place of "
+    yield "their mean or beside it; a stronger or weaker penalty for the n-grams, n-grams weighted by label, more "
+    yield "networks or passes; other steps for the classifier's points. Scenes that make a crime the next thing to "
+    yield "describe cannot be told from crime stories by words."
+    yield ""
