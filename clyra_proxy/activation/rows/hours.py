@@ -1,7 +1,8 @@
 """Write windows and freeze periods: when rows may be written at all.
 
 Rules: hours are local to the policy's zone and follow its changes of clock; a window that ends before it begins lasts
-into the next day; a freeze or holiday goes before any window. Times are judged to the second.
+into the next day; a freeze or holiday goes before any window. A freeze that begins or ends where the clock is changed
+lasts as long as any reading of its times says, without a break. Times are judged to the second.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ class Calendar:
         self._zone = ZoneInfo(settings.zone)
         self._windows = tuple(map(_Window, settings.open))
         self._holidays = frozenset(map(dt.date.fromisoformat, settings.holidays))
-        self._freezes = tuple((one.name, _moment(one.start), _end(one.end)) for one in settings.freezes)
+        self._freezes = tuple(
+            (one.name, min(self._readings(_moment(one.start))), max(self._readings(_end(one.end))))
+            for one in settings.freezes
+        )
         self._last: tuple[int, tuple[str, str] | None] = (-1, None)
 
     def judge(self, group: Group) -> Iterator[RowSignal]:
@@ -56,17 +60,21 @@ class Calendar:
 
     def closed(self, now: float) -> tuple[str, str] | None:
         """Why nothing may be written now: kind (`freeze`, `holiday`, `hours`) and name; None when it may."""
-        local = dt.datetime.fromtimestamp(now, self._zone)
-        plain = local.replace(tzinfo=None)
         for name, start, end in self._freezes:
-            if start <= plain < end:
+            if start <= now < end:
                 return "freeze", name
+        local = dt.datetime.fromtimestamp(now, self._zone)
         if local.date() in self._holidays:
             return "holiday", local.date().isoformat()
         second = local.hour * 3600 + local.minute * 60 + local.second
         if self._windows and not any(window.contains(local.weekday(), second) for window in self._windows):
             return "hours", ""
         return None
+
+    def _readings(self, moment: dt.datetime) -> tuple[float, float]:
+        """What a time of the zone may mean, in seconds since the epoch: where the clock is set back it comes twice."""
+        local = moment.replace(tzinfo=self._zone)
+        return local.timestamp(), local.replace(fold=1).timestamp()
 
 
 def _seconds(time: str) -> int:

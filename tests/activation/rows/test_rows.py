@@ -164,6 +164,36 @@ def test_hours(moment: str, kind: str) -> None:
     assert told(judge.inspect(written(people(1), now=_at(moment)))) == expected
 
 
+@pytest.mark.parametrize(
+    ("moment", "frozen"),
+    [  # in UTC; Berlin's clock goes from 03:00 back to 02:00 at 01:00, and forward to 03:00 on the other day
+        ("2026-10-24T23:59:59", False),
+        ("2026-10-25T00:00:00", True),
+        ("2026-10-25T00:40:00", True),  # the first 02:40, after the first end
+        ("2026-10-25T01:10:00", True),
+        ("2026-10-25T01:29:59", True),
+        ("2026-10-25T01:30:00", False),
+        ("2027-03-28T00:29:59", False),
+        ("2027-03-28T01:00:00", True),
+        ("2027-03-28T01:59:59", True),
+        ("2027-03-28T02:00:00", False),
+    ],
+)
+def test_a_freeze_has_no_break_where_the_clock_is_changed(moment: str, frozen: bool) -> None:
+    freezes = """
+rules:
+- name: nights
+  hours:
+    zone: Europe/Berlin
+    freezes:
+    - {name: back, start: "2026-10-25T02:00", end: "2026-10-25T02:30"}
+    - {name: forward, start: "2027-03-28T02:30", end: "2027-03-28T04:00"}
+"""
+    judge = inspector(limits(freezes))
+    expected = [("rows.window", "freeze", ())] if frozen else []
+    assert told(judge.inspect(written(people(1), now=_at(moment, "UTC")))) == expected
+
+
 _VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
