@@ -21,10 +21,11 @@ from clyra_proxy.activation.sql.fact import Fact
 from clyra_proxy.activation.sql.facts import Reading, facts_of
 from clyra_proxy.activation.sql.fingerprints import Form, fingerprint, form_of
 from clyra_proxy.activation.sql.names import TableName, shown
-from clyra_proxy.activation.sql.parsing import GENERIC, SEVERAL, Bounds, read, tokens_of
+from clyra_proxy.activation.sql.parsing import GENERIC, SEVERAL, Bounds, Statement, read, tokens_of
 from clyra_proxy.activation.sql.permitting import Allowed, Permission
 from clyra_proxy.activation.sql.tokens import OpaqueError
 from clyra_proxy.genai.selecting import Names
+from clyra_proxy.patience import go_on
 from clyra_proxy.policy.sql import SqlSafety
 
 REMEMBERED = 2048
@@ -89,7 +90,8 @@ class SqlJudge:
             return Understood(_forms_of(text, dialect), opaque=error.kind)
         reading = Reading(dialect, self._settings.merge_delete)
         return Understood(
-            tuple(form_of(one.tokens) for one in statements), tuple(tuple(facts_of(one, reading)) for one in statements)
+            tuple(form_of(one.tokens) for one in statements),
+            tuple(tuple(_facts(one, reading)) for one in statements),
         )
 
     def _judge_one(self, understood: Understood, where: Circumstances, position: int) -> Iterator[RowSignal]:
@@ -139,6 +141,11 @@ class SqlJudge:
                 if table.match(shown(name[start:])):
                     return any(map(columns.match, fact.columns))
         return None
+
+
+def _facts(statement: Statement, reading: Reading) -> list[Fact]:
+    go_on()
+    return facts_of(statement, reading)
 
 
 def _told(forms: tuple[Form, ...], position: int) -> dict[str, str | int]:

@@ -25,6 +25,7 @@ from clyra_proxy.genai.injection.views import TEXTS, Look, looks
 from clyra_proxy.genai.injection.weighing import LONG, SHORT, THRESHOLD, WARNING, counting, score_of
 from clyra_proxy.genai.injection.windows import worst_window
 from clyra_proxy.genai.model import Provenance
+from clyra_proxy.patience import go_on
 
 CLASSIFIER = "classifier"
 """The id that stands for it among the patterns."""
@@ -94,7 +95,7 @@ class Detector:
         return cls(level=level, classifier=classifier, remember=remember)
 
     def assess(self, text: str, provenance: Provenance = Provenance.UNKNOWN) -> Assessment:
-        """Judge a text. Never raises on any text."""
+        """Judge a text. Never raises on any text; OutOfTimeError where `patience` ends."""
         begun = time.perf_counter()
         key = self._memory.key(text, provenance)
         known = self._memory.get(key)
@@ -197,6 +198,7 @@ class Detector:
 
     def _hits(self, look: Look, scans: dict[bytes, Scan]) -> list[Hit]:
         """scans: texts that have been read for words; a Latin text often reads as the plain one does."""
+        go_on()
         scan = None
         if look.view is not View.DESPACED:
             scan = scans[look.content] = scans.get(look.content) or self._lexicon.scan(look.content)

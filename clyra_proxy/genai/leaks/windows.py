@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from clyra_proxy.genai.leaks.held import held_from, may_end_leak
 from clyra_proxy.genai.leaks.leak import Leak
+from clyra_proxy.patience import go_on
 
 _SOFT, _MIDDLE, _HARD = 4096, 6144, 8192
 _BEFORE, _MOST_BEFORE = 1024, 16_384
@@ -57,6 +58,7 @@ class GrowingText:
         self._text += text
         found: list[Leak] = []
         while (border := next_border(self._text, self._border)) is not None:
+            go_on()
             found += self._own(self.scan(self._text[:border]), border - 1)
             start = _context(self._text[:border])
             self._text = self._text[start:]

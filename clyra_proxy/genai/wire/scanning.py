@@ -1,17 +1,19 @@
 """Threads in which conversations are looked at, so that no text however large or hostile stalls the event loop.
 
 Guarantees: at most `THREADS` looks run at once and at most `MOST_WAITING` wait; a look that outlives its budget is
-given up by who asked (the thread ends by itself, because everything it runs is linear in bounded input); what waited
-too long is never begun.
+given up by who asked, and by its thread at the next step (`patience`), so that it keeps no other look waiting; what
+waited too long is never begun. Steps are short, because everything they run is linear in bounded input.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from clyra_proxy.patience import OutOfTimeError, within
 from clyra_proxy.processors import roam
 
 THREADS = max(2, min(4, os.cpu_count() or 2))
@@ -38,10 +40,11 @@ class ScanningRoom:
         if self._waiting >= MOST_WAITING:
             raise ScanningOverflowError
         self._waiting += 1
+        end = time.monotonic() + budget_s
         try:
             async with asyncio.timeout(budget_s):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, look)
-        except TimeoutError as error:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, _patiently, look, end)
+        except (TimeoutError, OutOfTimeError) as error:
             raise ScanningTimeoutError from error
         finally:
             self._waiting -= 1
@@ -53,3 +56,8 @@ class ScanningRoom:
     def close(self) -> None:
         """Let what runs end; begin nothing more."""
         self._threads.shutdown(wait=True, cancel_futures=False)
+
+
+def _patiently[Result](look: Callable[[], Result], end: float) -> Result:
+    with within(end - time.monotonic()):
+        return look()
