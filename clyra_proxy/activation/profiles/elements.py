@@ -5,7 +5,7 @@ Guarantees: linear in the document; every element of a container is found, whate
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache, partial
 from itertools import repeat
 from operator import itemgetter
@@ -66,6 +66,22 @@ def sent_values(elements: Sequence[Element]) -> list[Any]:
     if type(elements) is Joined:
         return [value for part in elements.parts for value in sent_values(part)]
     return list(map(_value, elements))
+
+
+def cuts_of(elements: Sequence[Element], rejected: Set[int]) -> dict[Tokens, set[int]] | None:
+    """Of each array the positions of elements at some indices; None where an element is a whole document, which
+    cannot be taken out of anything. Raises IndexError."""
+    if type(elements) is ArrayElements:
+        if not rejected <= set(range(len(elements))):
+            raise IndexError
+        return {elements.container: set(rejected)}
+    if any(one.whole for one in elements):
+        return None
+    cuts: dict[Tokens, set[int]] = {}
+    for index in rejected:
+        element = elements[index]
+        cuts.setdefault(element.container, set()).add(element.position)
+    return cuts
 
 
 def find_elements(document: Any, containers: tuple[Tokens, ...], single: Tokens | None) -> Sequence[Element]:

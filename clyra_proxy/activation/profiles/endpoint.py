@@ -15,7 +15,14 @@ from clyra_proxy.activation.profiles import line_rows
 from clyra_proxy.activation.profiles.answers import holds, merge, refuse, reply_of
 from clyra_proxy.activation.profiles.compiled import CompiledEndpoint
 from clyra_proxy.activation.profiles.declaration import Attributed, Condition, Media
-from clyra_proxy.activation.profiles.elements import ArrayElements, Element, find_elements, repeated, sent_values
+from clyra_proxy.activation.profiles.elements import (
+    ArrayElements,
+    Element,
+    cuts_of,
+    find_elements,
+    repeated,
+    sent_values,
+)
 from clyra_proxy.activation.profiles.facts import Sent
 from clyra_proxy.activation.profiles.file_parts import find_file, form_fields
 from clyra_proxy.activation.profiles.form_body import parse_embedded
@@ -211,19 +218,18 @@ class DeclaredEndpoint:
             return body[:start] + line_rows.csv_without(body[start:end], rejected, self.delimiter()) + body[end:]
         if self.media is Media.NDJSON:
             return line_rows.ndjson_without(body, rejected)
-        if self.media is not Media.JSON or not self._elements or any(one.whole for one in self._elements):
+        if self.media is not Media.JSON or not self._elements:
             return None
-        cuts: dict[Tokens, set[int]] = {}
-        for index in rejected:
-            element = self._elements[index]
-            cuts.setdefault(element.container, set()).add(element.position)
+        cuts = cuts_of(self._elements, rejected)
+        if cuts is None:
+            return None
         return written_without(body, self.sent.document, cuts.items()) or without_elements(body, cuts.items())
 
     def _rest_is_there(self, made: bytes, batch: Batch, rejected: frozenset[int]) -> bool:
-        rest = [one.value for index, one in enumerate(self._elements) if index not in rejected]
+        rest = [value for index, value in enumerate(sent_values(self._elements)) if index not in rejected]
         document = self._document(made)
         again = self.elements(document) if rest or self.media in (Media.CSV, Media.NDJSON) else []
-        return [one.value for one in again] == rest
+        return sent_values(again) == rest
 
     # answers
 
