@@ -61,8 +61,9 @@ def bounds_and_goals(levels: Mapping[int, Sequence[Scored]], placed: Sequence[Sc
 def _tried() -> Iterator[str]:
     """What was tried on the same folds and did not ship."""
     yield "The signs of a text that speaks to a machine, the sentences in leetspeak and the questions taken to pieces "
-    yield "(`direct-machine`, `obfuscated-leet`, `jailbreak-assembled`) were written from one half of the misses, by "
-    yield "a hash of the text; the other half, that their author had not read, gained four fifths as much. Tried "
+    yield "(`direct-machine`, `direct-signs`, `obfuscated-leet`, `jailbreak-assembled`) were written from one half of "
+    yield "the misses, by a hash of the text; the other half, that their author had not read but counted, gained seven "
+    yield "to eight tenths as much: the table says a little more than is to be expected of texts of strangers. Tried "
     yield "without a gain at equal rates of false positives: learning the weights of all rules together with the "
     yield "classifier's score; a convolution over the vectors of words with the largest value kept, in place of "
     yield "their mean or beside it; a stronger or weaker penalty for the n-grams, n-grams weighted by label, more "
