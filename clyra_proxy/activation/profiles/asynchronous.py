@@ -57,8 +57,7 @@ class Asked(DeclaredEndpoint):
         if job is None or answer.status != 200 or not isinstance(document, dict):
             return answer
         told = self.told(document, job)
-        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return answer if told is None else Answer(answer.status, dump(told), headers)
+        return answer if told is None else answer.saying(dump(told))
 
     def told(self, document: dict[str, Any], job: Job) -> dict[str, Any] | None:
         """The answer for all rows; None to leave it as it is."""
@@ -90,8 +89,7 @@ class ZendeskStatuses(Asked):
         every = [self._of_one(status) for status in given]
         if every == given:
             return answer
-        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return Answer(answer.status, dump({**document, "job_statuses": every}), headers)
+        return answer.saying(dump({**document, "job_statuses": every}))
 
     def _of_one(self, status: Any) -> Any:
         id_ = text_of(look(status, ("id",)))

@@ -50,8 +50,7 @@ class PartialFailureEndpoint(DeclaredEndpoint):
             "partialFailureError": self._status(status if isinstance(status, dict) else {}, batch, rejections, kept),
             **({name: results} if name in document else {}),
         }
-        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return Answer(answer.status, dump(document), headers)
+        return answer.saying(dump(document))
 
     def _status(
         self, given: dict[str, Any], batch: Batch, rejections: Sequence[Rejection], kept: Sequence[int]

@@ -147,7 +147,7 @@ class Information(BulkEndpoint):
             return answer
         for name in ("numberRecordsProcessed", "numberRecordsFailed"):
             document[name] = _number(document.get(name)) + refused
-        return Answer(answer.status, dump(document), _without_length(answer.headers))
+        return answer.saying(dump(document))
 
 
 class FailedResults(Information):
@@ -167,7 +167,7 @@ class FailedResults(Information):
             answer.body if answer.body.strip() else line_rows.csv_text(header, [dict(zip(header, header, strict=True))])
         )
         end = b"" if body.endswith(b"\n") else b"\n"
-        return Answer(answer.status, body + end + line_rows.csv_text(header, rows), _without_length(answer.headers))
+        return answer.saying(body + end + line_rows.csv_text(header, rows))
 
 
 class BatchResults(Information):
@@ -191,7 +191,7 @@ class BatchResults(Information):
             else next(given)
             for index in range(job.total)
         ]
-        return Answer(answer.status, dump(every), _without_length(answer.headers))
+        return answer.saying(dump(every))
 
 
 def _cleaned(row: Row, external: str) -> Row:
@@ -205,7 +205,3 @@ def _number(value: object) -> int:
     if isinstance(value, int):
         return value
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else 0
-
-
-def _without_length(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name != "content-length"}

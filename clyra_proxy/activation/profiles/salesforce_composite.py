@@ -162,8 +162,7 @@ class CompositeEndpoint(DeclaredEndpoint):
         ]
         if "hasErrors" in document:
             document["hasErrors"] = True
-        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return Answer(answer.status, dump({**document, self._answers: every}), headers)
+        return answer.saying(dump({**document, self._answers: every}))
 
     def reply(self, answer: Answer, batch: Batch) -> Reply:
         document, requests = document_of(answer), self.sent.document[self._list]

@@ -17,7 +17,7 @@ from clyra_proxy.activation.profiles.elements import Element
 from clyra_proxy.activation.profiles.endpoint import DeclaredEndpoint
 from clyra_proxy.activation.profiles.facts import UNSAID, WITH_OTHERS
 from clyra_proxy.activation.profiles.jobs import Jobs
-from clyra_proxy.activation.profiles.json_body import dump, look, text_of
+from clyra_proxy.activation.profiles.json_body import dump, look, pointer_of, text_of
 from clyra_proxy.activation.profiles.paths import Call
 from clyra_proxy.activation.profiles.reasons import Unreadable, unreadable
 from clyra_proxy.activation.profiles.salesforce_bulk import ERROR
@@ -44,13 +44,13 @@ class GraphEndpoint(DeclaredEndpoint):
         graphs = document.get(_GRAPHS) if isinstance(document, dict) else None
         if not isinstance(graphs, list) or not graphs:
             raise unreadable(Unreadable.NO_ROWS)
-        for graph, way in zip(graphs, range(len(graphs)), strict=True):
+        for number, graph in enumerate(graphs):
             calls = graph.get(_CALLS) if isinstance(graph, dict) else None
             if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
                 raise unreadable(Unreadable.WRONG_TYPE)
-            above = (_GRAPHS, str(way), _CALLS)
+            above = (_GRAPHS, str(number), _CALLS)
             found += [
-                Element(above, at, call, pointer=f"/{'/'.join(above)}/{at}")
+                Element(above, at, call, pointer=pointer_of((*above, str(at))))
                 for at, call in enumerate(calls)
                 if not only_reads(call)
             ]
@@ -90,8 +90,7 @@ class GraphEndpoint(DeclaredEndpoint):
             return None
         told, because = iter(given), {one.index: one for one in rejections}
         every = [self._failure(at, because) if at in gone else next(told) for at in range(len(sent))]
-        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return Answer(answer.status, dump({**document, _GRAPHS: every}), headers)
+        return answer.saying(dump({**document, _GRAPHS: every}))
 
     def _failure(self, at: int, because: Mapping[int, Rejection]) -> dict[str, Any]:
         """The answer to a graph that was not done."""

@@ -163,9 +163,9 @@ _COMPARISONS = (exp.NEQ, exp.NullSafeNEQ, *_ORDERINGS)
 
 
 def _of_comparison(node: exp.Expr, sources: Sources) -> Strength:
-    same = overlap(node.this, node.expression, sources)
+    mine, theirs = columns_of(node.this, sources), columns_of(node.expression, sources)
+    same = shared(mine, theirs, sources)
     if isinstance(node, exp.NEQ | exp.NullSafeNEQ):
-        mine, theirs = columns_of(node.this, sources), columns_of(node.expression, sources)
         apart = {table for table, _ in mine}.isdisjoint(table for table, _ in theirs)
         return Strength.RANGE if mine and theirs and apart and sources.many and not same else Strength.WEAK
     if same == "across" and isinstance(node, exp.GT | exp.LT):
@@ -183,9 +183,9 @@ def _of_equality(node: exp.Expr, sources: Sources) -> Strength:
         return _of_query(right.this, sources)
     if isinstance(right, exp.Subquery | exp.Select) and right.find(exp.From) is None:
         return Strength.WEAK  # a value made of the row itself
-    if overlap(left, right, sources):
-        return Strength.WEAK
     mine, theirs = columns_of(left, sources), columns_of(right, sources)
+    if shared(mine, theirs, sources):
+        return Strength.WEAK
     if mine and theirs:
         if any(may_be_constant(side, sources) for side in (left, right)):
             return Strength.WEAK
