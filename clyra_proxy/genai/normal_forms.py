@@ -19,6 +19,7 @@ type Form = Literal["NFKC", "NFKD"]
 
 MARKS = 4
 """Marks in a row that are kept."""
+_ASCII = bytes(range(128))
 _EIGHTEEN = "\ufdfa"
 _LAST = 0x1F000
 """No marks from here on but tags and variation selectors, which are no marks to the forms."""
@@ -28,13 +29,19 @@ def normal_form(form: Form, text: str) -> str:
     """The text in a normal form, less what would make that costly. Never raises, whatever the text holds."""
     if text.isascii():
         return text
-    characters = set(text)
-    if _EIGHTEEN in characters:
+    foreign = foreign_characters(text)
+    if _EIGHTEEN in foreign:
         text = text.replace(_EIGHTEEN, " ")
-    marks = characters & _known_marks()
+    marks = foreign & _known_marks()
     if sum(map(text.count, marks)) > MARKS:
         text = _runs().sub(r"\1", text)
     return unicodedata.normalize(form, text)
+
+
+def foreign_characters(text: str) -> frozenset[str]:
+    """The characters of a text that are not ASCII."""
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _ASCII)
+    return frozenset(rest.decode("utf-8", "surrogatepass"))
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from clyra_proxy.genai.normal_forms import combining_marks
+from clyra_proxy.genai.normal_forms import combining_marks, foreign_characters
 
 _TWINS = {
     "a": "аɑαᴀАΑᎪⲁⲀ⍺ӑɐ",
@@ -41,7 +41,6 @@ _TWINS = {
     "y": "уүγʏУΥᎩɣ¥ⲩ",
     "z": "ᴢʐΖᏃȥʒ",
 }
-_ASCII = bytes(range(128))
 _MANY = 24
 """Foreign characters to replace one by one, at most; with more, all are looked up."""
 _KEPT = 1 << 16
@@ -70,12 +69,6 @@ def folding() -> Translation:
             table[first + index] = letter
     table[0x2800] = " "
     return Translation(table)
-
-
-def foreign_characters(text: str) -> frozenset[str]:
-    """The characters of a text that are not ASCII."""
-    rest = text.encode("utf-8", "surrogatepass").translate(None, _ASCII)
-    return frozenset(rest.decode("utf-8", "surrogatepass"))
 
 
 class Translation(dict[str, str]):

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from clyra_proxy.genai.injection.lookalikes import QUOTES, foreign_characters, translated
-from clyra_proxy.genai.normal_forms import normal_form
+from clyra_proxy.genai.injection.lookalikes import QUOTES, translated
+from clyra_proxy.genai.normal_forms import foreign_characters, normal_form
 
 _TAGS = re.compile("[\U000e0020-\U000e007e]{6,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")

@@ -20,9 +20,10 @@ from clyra_proxy.genai.injection.ciphers import deciphered
 from clyra_proxy.genai.injection.cutting import Cut, cut, whole_place
 from clyra_proxy.genai.injection.encodings import HARMLESS, decoded
 from clyra_proxy.genai.injection.folding import WordFolder, without_lookalikes
-from clyra_proxy.genai.injection.lookalikes import Translation, foreign_characters, translated
+from clyra_proxy.genai.injection.lookalikes import Translation, translated
 from clyra_proxy.genai.injection.normalise import Hidden, Normal, normalise
 from clyra_proxy.genai.injection.packs import View
+from clyra_proxy.genai.normal_forms import foreign_characters
 
 TEXTS = (View.PLAIN, View.DECODED, View.FOLDED)
 """Views that show running text, where rules for the plain view hold."""
